@@ -1,0 +1,1 @@
+"""Settings, URLs, the Celery app, and the embedded installation: which parts this one runs with."""

@@ -1,0 +1,1 @@
+"""Celery tasks: they say when, never what."""
