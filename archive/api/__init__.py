@@ -1,0 +1,1 @@
+"""The public HTTP API: parse, authorise, call one service, serialise."""

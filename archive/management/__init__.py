@@ -1,0 +1,1 @@
+"""Operator commands: parse arguments, call one service."""

@@ -1,0 +1,44 @@
+"""The ledger: leaves in order, the roots of full tiles, and every checkpoint that was ever signed."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from archive.models.append_only import APPEND_ONLY
+from archive.models.custody import CustodyEvent
+
+
+class Leaf(models.Model):
+    """Entry `index` of the log: its 32 bytes are the event's commitment."""
+
+    index = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(CustodyEvent, on_delete=models.PROTECT, related_name="leaf")
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        triggers = APPEND_ONLY
+
+
+class TileRoot(models.Model):
+    """Root of the full tile `index` at tile level `level` - 1: entry `index` of tile level `level` (≥ 1)."""
+
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        triggers = APPEND_ONLY
+        constraints = (models.UniqueConstraint(fields=("level", "index"), name="one_tile_root"),)
+
+
+class Checkpoint(models.Model):
+    """A signed checkpoint: `note` is the exact signed note. Only one is ever signed for a size."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField(max_length=32)
+    note = models.TextField()
+    signed = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = APPEND_ONLY
+        ordering = ("size",)

@@ -1,0 +1,1 @@
+"""All writes: one file per room, functions are verbs."""

@@ -1,0 +1,1 @@
+"""The pages: server-rendered, read-only rows, services for every write."""
