@@ -1,0 +1,1 @@
+"""Signed statements about derivations: in-toto Statements in DSSE envelopes."""

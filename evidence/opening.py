@@ -1,0 +1,169 @@
+"""Opening what was committed: events, their commitments and sealed members, receipts (trust-formats §2, §5).
+
+The reading side only; `custody` and `receipt` write. Nothing here needs more than the standard library.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.digest import Digest
+from evidence.errors import CustodyError, FormatError
+from evidence.strictjson import b64, members, parse_object
+
+EVENT_FORMAT = "custos/event@1"
+RECEIPT_FORMAT = "custos/receipt@1"
+EVENT_LIMIT = 65_536
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_OUTCOMES = ("success", "warning", "failure")
+_AGENTS = ("person", "software", "organization")
+_EVENT_MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "format": str, "id": str, "case": str, "type": str, "time": str, "agent": dict, "objects": list,
+    "outcome": str, "detail": dict, "software": str, "_sd": list,
+}  # fmt: skip
+_RECEIPT_MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "format": str, "event": str, "salt": str, "proof": str, "timestamps": list, "disclosures": list, "policy": str,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class EventObject:
+    """A blob that an event speaks of."""
+
+    digest: Digest
+    size: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A PREMIS event as it was committed."""
+
+    id: str
+    case: str
+    type: str
+    time: str
+    agent_kind: str
+    agent_id: str
+    objects: tuple[EventObject, ...]
+    outcome: str
+    detail: dict[str, Any]
+    software: str
+    sealed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """An RFC 3161 response over a checkpoint's note text; `later` says how that checkpoint follows the proof's."""
+
+    authority: str
+    response: bytes
+    later_checkpoint: str | None
+    later_hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A parsed receipt; `event_text` and `proof` are the exact texts."""
+
+    event_text: str
+    salt: bytes
+    proof: str
+    timestamps: tuple[Timestamp, ...]
+    disclosures: tuple[str, ...]
+    policy: str
+
+
+def commitment(salt: bytes, event: bytes) -> bytes:
+    """The 32 bytes that the ledger holds for an event (trust-formats §2)."""
+    return hashlib.sha256(b"custos-event-v1\n" + salt + event).digest()
+
+
+def parse_event(text: str | bytes) -> Event:
+    """The event in `text`. Raises `FormatError` or `CustodyError`."""
+    raw = text.encode() if isinstance(text, str) else text
+    if len(raw) > EVENT_LIMIT:
+        raise CustodyError(f"event of {len(raw)} bytes, at most {EVENT_LIMIT} are allowed")
+    value = parse_object(raw, "event")
+    members(value, _EVENT_MEMBERS, "event")
+    if value["format"] != EVENT_FORMAT:
+        raise FormatError(f"event: unknown format {value['format']!r}, wanted {EVENT_FORMAT!r}")
+    agent = value["agent"]
+    members(agent, {"kind": str, "id": str}, "event agent")
+    if agent["kind"] not in _AGENTS or value["outcome"] not in _OUTCOMES or not _TIME.fullmatch(value["time"]):
+        raise CustodyError(f"event {value['id']}: agent kind, outcome or time is not one that the format knows")
+    sealed = value["_sd"]
+    if not all(isinstance(item, str) for item in sealed) or sealed != sorted(set(sealed)):
+        raise CustodyError(f"event {value['id']}: _sd is not a sorted list of digests")
+    return Event(
+        id=value["id"], case=value["case"], type=value["type"], time=value["time"],
+        agent_kind=agent["kind"], agent_id=agent["id"], outcome=value["outcome"], detail=value["detail"],
+        objects=tuple(_event_object(item) for item in value["objects"]),
+        software=value["software"], sealed=tuple(sealed),
+    )  # fmt: skip
+
+
+def _event_object(item: Any) -> EventObject:
+    if not isinstance(item, dict):
+        raise FormatError("event objects: an object is wanted")
+    members(item, {"digest": str, "size": int, "role": str}, "event object")
+    return EventObject(Digest.parse(item["digest"]), item["size"], item["role"])
+
+
+def parse_receipt(data: bytes) -> Receipt:
+    """A receipt, strictly. Raises `FormatError`; what it says is not yet checked."""
+    value = parse_object(data, "receipt")
+    members(value, _RECEIPT_MEMBERS, "receipt")
+    if value["format"] != RECEIPT_FORMAT:
+        raise FormatError(f"receipt: unknown format {value['format']!r}, wanted {RECEIPT_FORMAT!r}")
+    if not all(isinstance(item, str) for item in value["disclosures"]):
+        raise FormatError("receipt: disclosures are texts")
+    return Receipt(
+        event_text=value["event"],
+        salt=b64(value["salt"], "receipt salt", 32),
+        proof=value["proof"],
+        timestamps=tuple(_timestamp(item) for item in value["timestamps"]),
+        disclosures=tuple(value["disclosures"]),
+        policy=value["policy"],
+    )
+
+
+def _timestamp(item: Any) -> Timestamp:
+    if not isinstance(item, dict):
+        raise FormatError("receipt timestamp: an object is wanted")
+    later = item.get("later")
+    members({k: v for k, v in item.items() if k != "later"}, {"authority": str, "response": str}, "timestamp")
+    response = b64(item["response"], "timestamp response")
+    if later is None and "later" not in item:
+        return Timestamp(item["authority"], response, None, ())
+    if not isinstance(later, dict):
+        raise FormatError("timestamp: later is an object")
+    members(later, {"checkpoint": str, "hashes": list}, "timestamp later")
+    hashes = tuple(b64(text, "consistency hash", 32) for text in later["hashes"])
+    return Timestamp(item["authority"], response, later["checkpoint"], hashes)
+
+
+def disclosure_digest(disclosure: str) -> str:
+    """The digest that stands in `_sd` for a disclosure (RFC 9901 §4.2)."""
+    return _b64url(hashlib.sha256(disclosure.encode("ascii", "replace")).digest())
+
+
+def open_disclosure(disclosure: str) -> tuple[str, Any]:
+    """Name and value behind a disclosure. Raises `FormatError`."""
+    try:
+        raw = base64.urlsafe_b64decode(disclosure + "=" * (-len(disclosure) % 4))
+        value = json.loads(raw)
+    except ValueError as error:
+        raise FormatError(f"disclosure: not base64url of JSON: {error}") from error
+    if _b64url(raw) != disclosure or not isinstance(value, list) or len(value) != 3 or not isinstance(value[1], str):
+        raise FormatError("disclosure: [salt, name, value] in base64url without padding is wanted")
+    return value[1], value[2]
+
+
+def _b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
