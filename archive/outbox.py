@@ -1,0 +1,33 @@
+"""After commit, nudge a worker by task name. The row is the truth: a lost message costs a delay, not a result."""
+
+from __future__ import annotations
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import KombuError
+
+_log = structlog.get_logger(__name__)
+_PATIENCE = 3.0
+
+
+def nudge(task: str, *arguments: str) -> None:
+    """Send `task` once the transaction in course is committed; the sweeper does it again if the broker is away."""
+    transaction.on_commit(lambda: _send(task, arguments), robust=True)
+
+
+def _send(task: str, arguments: tuple[str, ...]) -> None:
+    try:
+        current_app.send_task(task, args=list(arguments), retry=False)
+    except (KombuError, OSError) as error:
+        _log.warning("nudge_failed", task=task, error=str(error))
+
+
+def broker_answers() -> bool:
+    """Whether the broker can be reached now."""
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=_PATIENCE)
+    except (KombuError, OSError):
+        return False
+    return True

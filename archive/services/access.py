@@ -1,0 +1,157 @@
+"""Who may see and do what: principals, cases, tokens, one-time links."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from archive.models import AccessToken, Case, CaseName, Membership, SignInLink, User
+from archive.services.refusals import BadInput, NotAllowed, NotVisible
+
+SCOPES = ("upload", "read", "audit")
+LINK_LIFE = dt.timedelta(hours=24)
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
+_NAME = re.compile(r"[!-~]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person as they came in: with all their rights, or with those of a token only."""
+
+    user: User
+    scopes: frozenset[str]
+
+    @property
+    def audits(self) -> bool:
+        return self.user.is_auditor and "audit" in self.scopes
+
+    @property
+    def reads(self) -> bool:
+        return bool(self.scopes & {"read", "audit"})
+
+
+def principal_of(user: User, token: AccessToken | None = None) -> Principal:
+    """A browser's session has all scopes; a token those it was made with."""
+    return Principal(user, frozenset(token.scopes if token else SCOPES))
+
+
+def cases_visible_to(principal: Principal) -> QuerySet[Case]:
+    """Cases that may be read: one's own, and for an auditor all."""
+    if not principal.reads:
+        return Case.objects.none()
+    return Case.objects.all() if principal.audits else Case.objects.filter(membership__user=principal.user)
+
+
+def visible_case(principal: Principal, slug: str) -> Case:
+    """Raises `NotVisible`."""
+    case = cases_visible_to(principal).filter(slug=slug).first()
+    if case is None:
+        raise NotVisible(f"there is no case {slug!r} that you may see; ask a member of it to add you")
+    return case
+
+
+def ensure_case(*, principal: Principal, slug: str, title: str = "") -> Case:
+    """One's own case of this name, made if the name is free. Raises `BadInput`, `NotAllowed`."""
+    if not _SLUG.fullmatch(slug):
+        raise BadInput(f"the case {slug[:80]!r}: write lower-case letters, digits and hyphens, at most 80")
+    if "upload" not in principal.scopes:
+        raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
+    with transaction.atomic():
+        case, made = Case.objects.get_or_create(slug=slug, defaults={"title": title[:200]})
+        if made:
+            Membership.objects.create(case=case, user=principal.user)
+    if not Membership.objects.filter(case=case, user=principal.user).exists():
+        raise NotAllowed(f"the case name {slug!r} cannot be used by you; choose another one, or ask to be added")
+    return case
+
+
+def add_member(*, principal: Principal, slug: str, user_name: str) -> None:
+    """Let somebody else into one's own case. Raises `NotAllowed`, `BadInput`."""
+    case = ensure_case(principal=principal, slug=slug)
+    user = User.objects.filter(username=user_name).first()
+    if user is None:
+        raise BadInput(f"there is no user {user_name[:80]!r}; an administrator makes one with manage.py token")
+    Membership.objects.get_or_create(case=case, user=user)
+
+
+def normal_name(name: str) -> str:
+    """A domain name as tables hold it: lower case, no final dot. Raises `BadInput`."""
+    found = name.strip().lower().removesuffix(".")
+    if not _NAME.fullmatch(found):
+        raise BadInput(f"{name[:80]!r} is not a domain name to watch; write it as mail.example.net")
+    return found
+
+
+def watch_names(*, principal: Principal, case: Case, names: list[str]) -> list[str]:
+    """Add names to those that the case watches; all that it now watches."""
+    case = ensure_case(principal=principal, slug=case.slug)
+    for name in names:
+        CaseName.objects.get_or_create(case=case, name=normal_name(name))
+    return list(case.names.order_by("name").values_list("name", flat=True))
+
+
+def create_token(*, user_name: str, scopes: list[str]) -> tuple[str, AccessToken]:
+    """A token and its row; the user is made if there is none. Only the token's digest is kept. Raises `BadInput`."""
+    unknown = set(scopes) - set(SCOPES)
+    if unknown or not scopes:
+        raise BadInput(f"scopes {sorted(unknown)}: write some of {','.join(SCOPES)}")
+    text = "custos_" + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        user = ensure_user(user_name=user_name, auditor="audit" in scopes)
+        token = AccessToken.objects.create(user=user, digest=_digest(text), scopes=sorted(set(scopes)))
+    return text, token
+
+
+def ensure_user(*, user_name: str, auditor: bool = False, administrator: bool = False) -> User:
+    """The user of this name, made if there is none, with at least these rights. Raises `BadInput`."""
+    if not re.fullmatch(r"[\w.@+-]{1,150}", user_name):
+        raise BadInput(f"the user name {user_name[:80]!r}: write letters, digits and . @ + - _")
+    user, _ = User.objects.get_or_create(username=user_name)
+    user.is_auditor |= auditor
+    user.is_staff |= administrator
+    user.is_superuser |= administrator
+    user.save(update_fields=["is_auditor", "is_staff", "is_superuser"])
+    return user
+
+
+def authenticate_token(text: str) -> AccessToken | None:
+    """The token's row if it is good."""
+    live = Q(revoked=None, user__is_active=True)
+    return AccessToken.objects.select_related("user").filter(live, digest=_digest(text)).first()
+
+
+def create_sign_in_link(*, user: User) -> str:
+    """The path of a link that lets this user in once, within a day."""
+    text = secrets.token_urlsafe(32)
+    SignInLink.objects.create(user=user, digest=_digest(text), expires=timezone.now() + LINK_LIFE)
+    return f"/sign-in/{text}"
+
+
+def find_sign_in_link(text: str) -> SignInLink:
+    """A link that is still good. Raises `NotVisible` with what to do."""
+    link = SignInLink.objects.select_related("user").filter(digest=_digest(text)).first()
+    advice = "an administrator makes a new one with: manage.py sign_in_link --user NAME"
+    if link is None:
+        raise NotVisible(f"this sign-in link is not known; {advice}")
+    if link.used is not None or link.expires < timezone.now():
+        raise NotVisible(f"this sign-in link was used already or is older than a day; {advice}")
+    return link
+
+
+def use_sign_in_link(text: str) -> User:
+    """Consume the link: of two who come with it, one gets in. Raises `NotVisible`."""
+    link = find_sign_in_link(text)
+    if SignInLink.objects.filter(pk=link.pk, used=None).update(used=timezone.now()) != 1:
+        raise NotVisible("this sign-in link was used a moment ago")
+    return link.user
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,73 @@
+"""Writing custody events: the text is made, salted and committed in the transaction of what it tells."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from archive import wiring
+from archive.models import Case, CustodyEvent, CustodyObject, User
+from evidence.custody import event_bytes, seal_members
+from evidence.opening import Event, EventObject, commitment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The event's row, and the disclosures that open its sealed members."""
+
+    event: CustodyEvent
+    disclosures: list[str]
+
+
+def record_event(
+    *,
+    case: Case,
+    type: str,  # noqa: A002 -- the event's own word
+    objects: Sequence[EventObject],
+    detail: Mapping[str, Any],
+    user: User | None = None,
+    outcome: str = "success",
+    sealed: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """One event, by a person or by the software itself; to be called inside the caller's transaction."""
+    now = timezone.now()
+    identifier = uuid7(now)
+    hidden = seal_members(sealed or {}, secrets.token_bytes)
+    text = event_bytes(
+        Event(
+            id=str(identifier), case=str(case.pk), type=type, time=rfc3339(now),
+            agent_kind="person" if user else "software", agent_id=str(user.pk) if user else "custos",
+            objects=tuple(objects), outcome=outcome, detail=dict(detail), software=wiring.software(),
+            sealed=hidden.digests,
+        )
+    )  # fmt: skip
+    salt = secrets.token_bytes(32)
+    event = CustodyEvent.objects.create(
+        id=identifier, case=case, type=type, time=now, outcome=outcome, text=text.decode(), salt=salt,
+        commitment=commitment(salt, text),
+    )  # fmt: skip
+    CustodyObject.objects.bulk_create(
+        CustodyObject(event=event, digest=str(item.digest), role=item.role) for item in objects
+    )
+    return Recorded(event, list(hidden.disclosures))
+
+
+def rfc3339(time: dt.datetime) -> str:
+    """UTC with milliseconds and Z."""
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def uuid7(time: dt.datetime) -> uuid.UUID:
+    """RFC 9562 §5.7; the standard library has it from Python 3.14 on."""
+    milliseconds = int(time.timestamp() * 1000) & (1 << 48) - 1
+    random = int.from_bytes(secrets.token_bytes(10))
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return uuid.UUID(int=value)

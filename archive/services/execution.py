@@ -1,0 +1,134 @@
+"""The one executor: inputs by digest, a named procedure, outputs as blobs, a signed statement, a custody event."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from archive import wiring
+from archive.models import Blob, Run, RunOutput
+from archive.services import runs
+from archive.services.custody import record_event, rfc3339
+from archive.services.sequencing import sequence_pending
+from archive.storage.store import PIECE, StoreError
+from evidence.attest.derivation import Derivation, Invocation, statement_bytes
+from evidence.attest.signing import sign_envelope
+from evidence.digest import Digest, hash_stream
+from evidence.errors import EvidenceError
+from evidence.keys import keyid
+from evidence.opening import EventObject
+from evidence.procedures import PROCEDURES, engine_versions
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+
+_log = structlog.get_logger(__name__)
+
+
+def execute_run(run_id: uuid.UUID) -> None:
+    """Take the run and see it through; repeated after a kill, it makes the same bytes and finds them there."""
+    run = runs.take_run(run_id)
+    if run is None:
+        return
+    if run.attempts > runs.ATTEMPTS:
+        runs.fail_run(run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended without an answer")
+        return
+    try:
+        outputs = _outputs(run)
+    except (EvidenceError, StoreError) as error:
+        _log.warning("run_failed", run=str(run.pk), procedure=run.procedure, error=str(error))
+        runs.fail_run(run=run, problem=str(error))
+        return
+    _record(run, outputs)
+    sequence_pending()
+
+
+def _outputs(run: Run) -> list[tuple[str, Blob]]:
+    """From an earlier run of the same identity if there is one (perhaps in another case), else by running it."""
+    earlier = Run.objects.filter(identity=run.identity, state=Run.State.SUCCEEDED).first()
+    if earlier is not None:
+        return [(output.name, output.blob) for output in earlier.outputs.select_related("blob").order_by("name")]
+    with ExitStack() as stack:
+        inputs = {
+            item.role: stack.enter_context(wiring.store().local_path(item.blob.locator))
+            for item in run.inputs.select_related("blob")
+        }
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=wiring.staging(), prefix="run-")))
+        made = PROCEDURES[run.procedure].run(inputs, dict(derivation_of(run).inputs), run.parameters, folder)
+        return [(output.name, store_file(output.path)) for output in made]
+
+
+def derivation_of(run: Run) -> Derivation:
+    inputs = run.inputs.order_by("role").values_list("role", "blob_id")
+    return Derivation(run.procedure, run.parameters, tuple((role, Digest.parse(digest)) for role, digest in inputs))
+
+
+def store_file(path: Path) -> Blob:
+    """The blob of a file that was just made; synced before it is kept."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    digest, size = hash_stream(_pieces(path))
+    locator = wiring.store().put(path, digest)
+    return Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
+
+
+def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
+    envelope = _statement(run, outputs)
+    objects = [EventObject(Digest.parse(envelope.digest), envelope.size, "statement")]
+    objects += [EventObject(Digest.parse(blob.digest), blob.size, name) for name, blob in outputs]
+    detail = {
+        "run": str(run.pk), "procedure": run.procedure, "identity": run.identity, "keys": keys_in_force()
+    }  # fmt: skip
+    with transaction.atomic():
+        if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts).update(lease=None):
+            return  # the lease passed and somebody else has it
+        recorded = record_event(case=run.case, type="creation", objects=objects, detail=detail)
+        RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)
+        run.state, run.statement, run.event = Run.State.SUCCEEDED, envelope, recorded.event
+        run.finished, run.lease = timezone.now(), None
+        run.save(update_fields=["state", "statement", "event", "finished", "lease"])
+        runs.plan_follow_ups(case=run.case)
+
+
+def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> Blob:
+    invocation = Invocation(
+        id=str(run.pk), builder=wiring.origin(), engine=engine_versions(), code=wiring.code_digest(),
+        software=wiring.software(), started=rfc3339(run.started or run.created), finished=rfc3339(timezone.now()),
+    )  # fmt: skip
+    payload = statement_bytes(
+        derivation_of(run), invocation, [(name, Digest.parse(blob.digest)) for name, blob in outputs]
+    )
+    with tempfile.TemporaryDirectory(dir=wiring.staging(), prefix="run-") as folder:
+        path = Path(folder) / "attestation.json"
+        path.write_bytes(sign_envelope(payload, wiring.dsse_signers()))
+        return store_file(path)
+
+
+def keys_in_force() -> list[dict[str, Any]]:
+    """The public keys of statements, as the event says them: the ledger is what vouches for them."""
+    return [
+        {
+            "keyid": keyid(signer.public),
+            "algorithm": signer.algorithm,
+            "public": base64.b64encode(signer.public).decode(),
+        }
+        for signer in wiring.dsse_signers()
+    ]
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece

@@ -1,0 +1,55 @@
+"""Whether the parts answer: the pulse that a worker leaves, and what readiness asks."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from archive import outbox, wiring
+from archive.models import Pulse
+from archive.storage.store import StoreError
+
+STALE = dt.timedelta(seconds=30)
+
+
+def leave_pulse(name: str) -> None:
+    Pulse.objects.update_or_create(name=name, defaults={"at": timezone.now()})
+
+
+def readiness() -> dict[str, str]:
+    """Each part with `ok` or what is wrong."""
+    checks = {"database": _database, "store": _store, "broker": _broker, "worker": _worker}
+    return {name: check() for name, check in checks.items()}
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return f"does not answer: {error}"
+    return "ok"
+
+
+def _store() -> str:
+    try:
+        wiring.store().probe()
+    except StoreError as error:
+        return str(error)
+    return "ok"
+
+
+def _broker() -> str:
+    return "ok" if outbox.broker_answers() else "cannot be reached; see CELERY_BROKER_URL"
+
+
+def _worker() -> str:
+    try:
+        pulse = Pulse.objects.filter(name="worker").first()
+    except DatabaseError:
+        return "unknown: the database does not answer"
+    if pulse is None or pulse.at < timezone.now() - STALE:
+        return f"gave no sign for {STALE.seconds} seconds; start celery -A config.celery worker --beat"
+    return "ok"

@@ -1,0 +1,84 @@
+"""Runs as work items: planned once an identity and case, taken by whoever's UPDATE counts, found by the sweeper."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from archive import outbox
+from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
+from evidence import procedures
+from evidence.attest.derivation import Derivation
+from evidence.digest import Digest
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+LEASE = dt.timedelta(minutes=15)
+ATTEMPTS = 3
+_QUIET = dt.timedelta(seconds=5)
+
+
+def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: Sequence[tuple[str, Digest]]) -> Run:
+    """The run of this derivation in this case: the one there is, or a new one."""
+    identity = Derivation(procedure, parameters, tuple(inputs)).identity
+    with transaction.atomic():
+        run, made = Run.objects.get_or_create(
+            case=case, identity=identity, defaults={"procedure": procedure, "parameters": parameters}
+        )
+        if made:
+            RunInput.objects.bulk_create(
+                RunInput(run=run, role=role, blob=Blob.objects.get(digest=str(digest))) for role, digest in inputs
+            )
+            outbox.nudge("workers.derive.derive", str(run.pk))
+    return run
+
+
+def plan_follow_ups(*, case: Case) -> list[Run]:
+    """Plan all that can now be asked of the case's tables for the names it watches."""
+    tables = RunOutput.objects.filter(run__case=case, run__state=Run.State.SUCCEEDED, name="table.parquet")
+    known = [
+        procedures.Table(Digest.parse(output.blob_id), output.run.parameters.get("kind", "lookups"))
+        for output in tables.select_related("run").order_by("run__created")
+    ]
+    names = list(case.names.order_by("name").values_list("name", flat=True))
+    return [
+        plan_run(case=case, procedure=plan.procedure, parameters=plan.parameters, inputs=plan.inputs)
+        for plan in procedures.follow_ups(known, names)
+    ]
+
+
+def take_run(run_id: uuid.UUID) -> Run | None:
+    """The run if it is now ours: pending, or abandoned by a worker whose lease has passed."""
+    now = timezone.now()
+    free = Q(state=Run.State.PENDING) | Q(state=Run.State.RUNNING, lease__lt=now)
+    mine = Run.objects.filter(free, pk=run_id).update(
+        state=Run.State.RUNNING, lease=now + LEASE, attempts=F("attempts") + 1, started=now
+    )
+    return Run.objects.select_related("case").get(pk=run_id) if mine == 1 else None
+
+
+def fail_run(*, run: Run, problem: str) -> None:
+    Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
+        state=Run.State.FAILED, problem=problem[:4000], finished=timezone.now(), lease=None
+    )
+
+
+def nudge_what_waits() -> int:
+    """Send again what nobody picked up: rows are the truth, messages may be lost. How much that was."""
+    now = timezone.now()
+    sealed_unread = Q(state=Submission.State.SEALED, read_as="")
+    waiting = Q(state=Submission.State.RECEIVED) | sealed_unread
+    submissions = Submission.objects.filter(waiting, received__lt=now - _QUIET).values_list("pk", flat=True)
+    abandoned = Q(state=Run.State.RUNNING, lease__lt=now)
+    runs = Run.objects.filter(abandoned | Q(state=Run.State.PENDING, created__lt=now - _QUIET))
+    for pk in submissions:
+        outbox.nudge("workers.seal.seal", str(pk))
+    for pk in runs.values_list("pk", flat=True):
+        outbox.nudge("workers.derive.derive", str(pk))
+    return len(submissions) + len(runs)

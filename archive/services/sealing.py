@@ -1,0 +1,109 @@
+"""Sealing: hash, write-once store, custody events, ledger, recognition; each step may be killed and repeated."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from archive import outbox, wiring
+from archive.models import Blob, Submission
+from archive.services import intake, runs
+from archive.services.custody import record_event
+from archive.services.sequencing import sequence_pending
+from archive.storage.store import PIECE
+from evidence.digest import Digest, hash_stream
+from evidence.formats.recognise import recognise
+from evidence.opening import EventObject
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEAD = 1 << 16
+
+
+def seal_submission(submission_id: uuid.UUID) -> None:
+    """Bring a received submission as far as it goes: sealed, in the ledger, recognised, its reading planned."""
+    submission = Submission.objects.select_related("case", "user", "blob").get(pk=submission_id)
+    if submission.state == Submission.State.RECEIVED:
+        _seal(submission)
+    if submission.state == Submission.State.SEALED:
+        sequence_pending()
+        intake.staged_file(submission.pk).unlink(missing_ok=True)
+        if not submission.read_as:
+            _recognise(submission)
+            sequence_pending()
+
+
+def _seal(submission: Submission) -> None:
+    staged = intake.staged_file(submission.pk)
+    digest, size = hash_stream(_pieces(staged))
+    if submission.declared_digest and submission.declared_digest != str(digest):
+        _refuse(submission, f"the bytes that arrived have the digest {digest}, but {submission.declared_digest} was "
+                            "declared; compare the file with its origin and upload it again")  # fmt: skip
+        staged.unlink(missing_ok=True)
+        return
+    locator = wiring.store().put(staged, digest)
+    with transaction.atomic():
+        if Submission.objects.filter(pk=submission.pk, state=Submission.State.RECEIVED).update(state="sealed") != 1:
+            submission.refresh_from_db()
+            return
+        _record(submission, digest, size, locator)
+
+
+def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
+    blob, made = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
+    known = blob.submissions.filter(case=submission.case).exists()
+    objects = [EventObject(digest, size, "source")]
+    ingestion = record_event(
+        case=submission.case, type="ingestion", user=submission.user, objects=objects,
+        detail={"submission": str(submission.pk), "duplicate": known},
+        sealed={"file_name": submission.file_name, "note": submission.note},
+    )  # fmt: skip
+    record_event(
+        case=submission.case, type="message digest calculation", objects=objects,
+        detail={"algorithm": "sha256", "declared": bool(submission.declared_digest)},
+    )  # fmt: skip
+    submission.state = Submission.State.SEALED
+    submission.blob, submission.event, submission.disclosures = blob, ingestion.event, ingestion.disclosures
+    submission.save(update_fields=["state", "blob", "event", "disclosures"])
+    outbox.nudge("workers.sequence.sequence")
+
+
+def _refuse(submission: Submission, problem: str) -> None:
+    submission.state, submission.problem = Submission.State.REFUSED, problem
+    submission.save(update_fields=["state", "problem"])
+
+
+def _recognise(submission: Submission) -> None:
+    """What the bytes are; and the plan to read them. Bytes that no reader knows are kept all the same."""
+    blob = submission.blob
+    if blob is None:
+        return
+    head = b"".join(wiring.store().open_range(blob.locator, 0, min(blob.size, HEAD)))
+    found = recognise(head, submission.reading)
+    procedure = found.procedure or "none"
+    with transaction.atomic():
+        record_event(
+            case=submission.case, type="format identification",
+            objects=[EventObject(Digest.parse(blob.digest), blob.size, "source")],
+            outcome="success" if found.procedure else "warning",
+            detail={"procedure": procedure, "reason": found.reason},
+        )  # fmt: skip
+        if found.procedure:
+            runs.plan_run(
+                case=submission.case, procedure=found.procedure, parameters=found.parameters,
+                inputs=[("source", Digest.parse(blob.digest))],
+            )  # fmt: skip
+        submission.read_as, submission.read_reason = procedure, found.reason
+        submission.save(update_fields=["read_as", "read_reason"])
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        while piece := file.read(PIECE):
+            yield piece

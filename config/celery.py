@@ -1,0 +1,55 @@
+"""The Celery app: broker, the tasks' modules, and the schedule, which lies here in the open and under review."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.apps import apps
+from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+def _transport_options(broker: str) -> dict[str, Any]:
+    """PGMQ needs a libpq string, as it misreads a URI with a socket's path; the schema is installed beforehand."""
+    if not broker.startswith("pgmq"):
+        return {"visibility_timeout": 600}
+    return {
+        "conn_string": settings.CUSTOS_CONNINFO,
+        "init_extension": False,
+        "use_notify": True,
+        "visibility_timeout": 600,
+    }
+
+
+app = Celery("custos", broker=settings.CELERY_BROKER_URL)
+app.conf.update(
+    imports=("workers.seal", "workers.derive", "workers.sequence", "workers.sweep"),
+    broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    beat_schedule={
+        "sweep": {"task": "workers.sweep.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    },
+)
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@setup_logging.connect
+def _logs_as_configured(**_: object) -> None:
+    """Keep Django's logging: Celery would otherwise put its own in place."""
+
+
+if not apps.ready:
+    import django
+
+    django.setup()

@@ -1,0 +1,83 @@
+"""Reading the environment: a value is understood or the start is refused, with what to write instead."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from config.embedded.sockets import socket_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_DATABASE = "custos"
+APPLICATION_ROLE = "custos_app"
+
+
+def text(name: str, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def number(name: str, default: int, lowest: int, highest: int) -> int:
+    """An integer in a range. Raises `ImproperlyConfigured`."""
+    value = text(name, str(default))
+    if not value.isdecimal() or not lowest <= int(value) <= highest:
+        raise ImproperlyConfigured(f"{name}={value!r}: write a number from {lowest} to {highest}")
+    return int(value)
+
+
+def flag(name: str) -> bool:
+    value = text(name, "0").lower()
+    if value not in ("0", "1", "true", "false"):
+        raise ImproperlyConfigured(f"{name}={value!r}: write 1 or 0")
+    return value in ("1", "true")
+
+
+def home() -> Path:
+    """The state folder."""
+    return Path(text("CUSTOS_HOME", str(ROOT / "var"))).expanduser().resolve()
+
+
+def conninfo(folder: Path) -> str:
+    """The application's database as a libpq keyword string; the embedded one if nothing else is said."""
+    given = text("DATABASE_URL", "")
+    if not given:
+        sockets = str(socket_folder(folder / "pg"))
+        return make_conninfo(host=sockets, user=APPLICATION_ROLE, dbname=EMBEDDED_DATABASE)
+    try:
+        return make_conninfo(given)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL is not understood ({error}); write postgresql://user:password@host/name"
+        ) from error
+
+
+def database(info: str) -> dict[str, object]:
+    """Django's settings for a libpq keyword string."""
+    parts = conninfo_to_dict(info)
+    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    settings: dict[str, object] = {known[key]: str(value) for key, value in parts.items() if key in known}
+    options = {key: value for key, value in parts.items() if key not in known}
+    return {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+        **settings,
+    }
+
+
+def secret(path: Path) -> str:
+    """The secret in a file of mode 0600, made once."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    value = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(value)
+    return value

@@ -1,0 +1,1 @@
+"""One file a question, as an expression that any engine can run."""

@@ -1,0 +1,1 @@
+"""Ours against a third party's view."""

@@ -1,0 +1,1 @@
+"""One file a log format: each reads bytes into columns in which every row knows its line and byte range."""

@@ -1,0 +1,14 @@
+"""Every few seconds: a sign of life, the ledger's pending events, and the rows that nobody picked up."""
+
+from celery import shared_task
+
+from archive.services.health import leave_pulse
+from archive.services.runs import nudge_what_waits
+from archive.services.sequencing import sequence_pending
+
+
+@shared_task
+def sweep() -> None:
+    leave_pulse("worker")
+    sequence_pending()
+    nudge_what_waits()
