@@ -1,0 +1,1 @@
+"""What an auditor runs: reads files handed over by anybody and says what holds, trusting nothing in them."""

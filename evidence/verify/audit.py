@@ -1,0 +1,92 @@
+"""One audit: the files in the order in which one is needed to judge the next, each check filling the findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evidence.verify.attestations import open_attestation
+from evidence.verify.checkpoints import History, check_bare_proof, check_checkpoint_file
+from evidence.verify.counting import claims_of, count_numbers
+from evidence.verify.disclosures import open_disclosure_file
+from evidence.verify.files import Given, gather
+from evidence.verify.findings import Findings
+from evidence.verify.keyfile import check_keys_file
+from evidence.verify.receipts import open_receipt
+from evidence.verify.results import check_result, open_result
+from evidence.verify.scan import scan
+from evidence.verify.sources import read_sources
+from evidence.verify.ties import Bag, check_ties, sizes_by_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from evidence.verify.trust import Trust
+
+
+def audit(paths: Iterable[Path], trust: Trust) -> Findings:
+    findings = Findings()
+    given = gather(paths, findings)
+    bag = Bag(digests={str(document.digest) for document in given.documents})
+    history = History()
+    _open_documents(given, bag, trust, history, findings)
+    _read_streamed(given, bag, findings)
+    for result in bag.results:
+        check_result(result, bag.attestations, findings)
+    check_ties(bag, findings)
+    count_numbers(bag.results, bag.sources, bag.raw, findings)
+    if not (given.documents or given.sources or given.raw):
+        findings.unchecked("nothing-given", "", "there is no file under the paths given")
+    return findings
+
+
+def _open_documents(given: Given, bag: Bag, trust: Trust, history: History, findings: Findings) -> None:
+    for document in given.of("receipt"):
+        receipt = open_receipt(document.content, document.name, trust, history, findings)
+        if receipt is not None:
+            bag.receipts.append(receipt)
+    for document in given.of("attestation"):
+        attestation = open_attestation(document, bag.receipts, findings)
+        if attestation is not None:
+            bag.attestations.append(attestation)
+    for document in given.of("result"):
+        result = open_result(document, findings)
+        if result is not None:
+            bag.results.append(result)
+    _open_others(given, bag, trust, history, findings)
+
+
+def _open_others(given: Given, bag: Bag, trust: Trust, history: History, findings: Findings) -> None:
+    hints = list({id(receipt.hint): receipt.hint for receipt in bag.receipts if receipt.hint}.values())
+    for document in given.of("checkpoint"):
+        check_checkpoint_file(document, trust, hints, history, findings)
+    for document in given.of("proof"):
+        check_bare_proof(document, trust, hints, findings)
+    for document in given.of("keys"):
+        check_keys_file(document, bag.receipts, trust, findings)
+    for document in given.of("disclosure"):
+        blob = open_disclosure_file(document, bag.receipts, trust, history, findings)
+        if blob is not None:
+            bag.disclosed.append((blob, document.name))
+
+
+def _read_streamed(given: Given, bag: Bag, findings: Findings) -> None:
+    """Sources first, for they say what to look for; then each raw file, once."""
+    for path in given.sources:
+        try:
+            source = read_sources(path, findings)
+        except OSError as error:
+            findings.wrong("file-unreadable", path.name, "this file cannot be read", got=str(error.strerror))
+            continue
+        bag.sources.setdefault(str(source.digest), source)
+        bag.digests.add(str(source.digest))
+    claims = claims_of(bag.results, bag.sources, bag.attestations)
+    sizes = sizes_by_receipt(bag)
+    for path in given.raw:
+        try:
+            raw = scan(path, claims, sizes)
+        except OSError as error:
+            findings.wrong("file-unreadable", path.name, "this file cannot be read", got=str(error.strerror))
+            continue
+        bag.raw.setdefault(str(raw.digest), raw)
+        bag.digests.add(str(raw.digest))

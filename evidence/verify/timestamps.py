@@ -1,0 +1,163 @@
+"""RFC 3161 tokens over the note text of a checkpoint (trust-formats §4).
+
+`rfc3161_client` verifies the signature, the authority's certificate at the time of the token, its purpose, and the
+imprint. A token also carries bytes that no signature covers (versions, an algorithm's name, copies of certificates);
+those are compared here, so that no byte of a receipt can be changed unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import NameOID
+from rfc3161_client import TimeStampResponse, VerifierBuilder, decode_timestamp_response
+from rfc3161_client.errors import VerificationError
+
+from evidence.errors import FormatError
+from evidence.log.proof import verify_consistency
+from evidence.verify.checkpoints import check_note
+from evidence.verify.der import elements, inside
+from evidence.verify.trust import REFUSALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evidence.log.checkpoint import Checkpoint
+    from evidence.log.policy import Policy
+    from evidence.opening import Timestamp
+    from evidence.verify.checkpoints import History
+    from evidence.verify.findings import Findings
+    from evidence.verify.trust import Trust
+
+SHA256 = "2.16.840.1.101.3.4.2.1"
+SIGNED_DATA = (1, 1, 0)
+SIGNATURE_ALGORITHM = (*SIGNED_DATA, -1, 0, 4, 0)
+"""ContentInfo, [0], SignedData; its last member signerInfos, the first of them, signatureAlgorithm, its identifier."""
+ALGORITHMS = {
+    bytes.fromhex(oid)
+    for oid in (
+        "2a864886f70d010101",  # rsaEncryption
+        "2a864886f70d01010a",  # RSASSA-PSS
+        "2a864886f70d01010b",  # sha256WithRSAEncryption
+        "2a864886f70d01010c",  # sha384WithRSAEncryption
+        "2a864886f70d01010d",  # sha512WithRSAEncryption
+        "2a8648ce3d040302",  # ecdsa-with-SHA256
+        "2a8648ce3d040303",  # ecdsa-with-SHA384
+        "2a8648ce3d040304",  # ecdsa-with-SHA512
+        "2b6570",  # Ed25519
+    )
+}
+
+
+def check_timestamps(
+    stamps: Iterable[Timestamp],
+    checkpoint: Checkpoint,
+    where: str,
+    trust: Trust,
+    hints: list[Policy],
+    history: History,
+    findings: Findings,
+) -> None:
+    """All tokens of a receipt; none at all, or nobody to trust for them, is said."""
+    stamps = tuple(stamps)
+    if not stamps:
+        findings.unchecked("timestamp-absent", where, "no timestamp: when this existed rests on the archive's word")
+    for stamp in stamps:
+        at = f"{where} timestamp by {stamp.authority}"
+        over = checkpoint
+        if stamp.later_checkpoint is not None:
+            later = check_note(stamp.later_checkpoint, at, trust, hints, findings)
+            if later is None or not _follows(later, checkpoint, stamp, at, findings):
+                continue
+            history.see(later, at, findings)
+            over = later
+        _check_token(stamp, over, at, trust, findings)
+
+
+def _follows(later: Checkpoint, earlier: Checkpoint, stamp: Timestamp, at: str, findings: Findings) -> bool:
+    try:
+        if later.origin != earlier.origin:
+            raise FormatError(f"the later checkpoint is of {later.origin}, wanted {earlier.origin}")
+        verify_consistency(earlier.size, later.size, earlier.root, later.root, stamp.later_hashes)
+    except REFUSALS as error:
+        message = "the later checkpoint does not follow the receipt's"
+        findings.wrong("checkpoint-consistency", at, message, got=str(error), wanted="a consistency proof that holds")
+        return False
+    return True
+
+
+def _check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findings: Findings) -> None:
+    message = over.text.encode()
+    try:
+        with warnings.catch_warnings():
+            # An odd serial number is the verifier's to judge, not the terminal's to show.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            response = decode_timestamp_response(stamp.response)
+            _check_frame(response, stamp.response, message)
+            if trust.authorities:
+                _check_authority(response, message, stamp, trust.authorities)
+    except (*REFUSALS, VerificationError, x509.DuplicateExtension, x509.InvalidVersion) as error:
+        wanted = f"a token over the checkpoint at size {over.size}"
+        findings.wrong("timestamp", at, "the token does not hold", got=str(error), wanted=wanted)
+        return
+    time = response.tst_info.gen_time.isoformat()
+    if trust.authorities:
+        findings.ok("timestamp", at, f"the checkpoint at size {over.size} existed at {time}")
+    else:
+        text = f"says {time}, but no certificate of an authority was given to check it with"
+        findings.unchecked("timestamp-authority", at, text, wanted="--tsa PEM")
+
+
+def _check_frame(response: TimeStampResponse, raw: bytes, message: bytes) -> None:
+    """What can be said of a token without trusting anybody."""
+    imprint = response.tst_info.message_imprint
+    if imprint.hash_algorithm.dotted_string != SHA256 or imprint.message != hashlib.sha256(message).digest():
+        raise FormatError("the token is over other data")
+    signers = list(response.signed_data.signer_infos)
+    if response.signed_data.version != 3 or len(signers) != 1 or signers[0].version != 1:  # RFC 5652 §5.1, §5.3
+        raise FormatError("the token is not a version 3 SignedData with one version 1 signer")
+    if len(elements(raw)) != 1 or inside(raw, (0, *SIGNATURE_ALGORITHM)) not in ALGORITHMS:
+        raise FormatError("the token's signature algorithm is not one that is known here")
+
+
+def _check_authority(
+    response: TimeStampResponse, message: bytes, stamp: Timestamp, authorities: tuple[x509.Certificate, ...]
+) -> None:
+    VerifierBuilder(roots=list(authorities)).build().verify_message(response, message)
+    embedded = [x509.load_der_x509_certificate(raw) for raw in response.signed_data.certificates]
+    for raw, certificate in zip(response.signed_data.certificates, embedded, strict=True):
+        bound = hashlib.sha256(raw).digest() in stamp.response  # ESSCertIDv2 of the signed attributes (RFC 5035)
+        if not bound and certificate not in authorities and not _is_issued(certificate, (*authorities, *embedded)):
+            raise FormatError("a certificate in the token is neither one of yours nor issued by one")
+    _check_name(response, stamp.authority, (*embedded, *authorities))
+
+
+def _is_issued(certificate: x509.Certificate, issuers: Iterable[x509.Certificate]) -> bool:
+    return any(_issued_by(certificate, issuer) for issuer in issuers)
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _check_name(response: TimeStampResponse, authority: str, certificates: Iterable[x509.Certificate]) -> None:
+    (signer,) = response.signed_data.signer_infos
+    for certificate in certificates:
+        if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
+            names = {name.value for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+            names.add(certificate.subject.rfc4514_string())
+            if authority not in names:
+                raise FormatError(
+                    f"the receipt calls the authority {authority!r}, its certificate {sorted(map(str, names))}"
+                )
+            return
+    raise FormatError("the signer's certificate is not at hand")
