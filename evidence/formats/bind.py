@@ -33,8 +33,11 @@ PATTERN = re.compile(
 )
 MONTHS = {name.encode(): number for number, name in enumerate(calendar.month_abbr) if name}
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
-_WORD = gather.allowed(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
-_CLASS = gather.allowed(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_CLASSES = gather.literals(b"IN", b"CH", b"HS", b"ANY")
+_TYPES = gather.literals(
+    b"A", b"AAAA", b"MX", b"TXT", b"PTR", b"SRV", b"NS", b"SOA", b"CNAME", b"ANY", b"DS", b"DNSKEY", b"HTTPS", b"SVCB",
+    b"TLSA", b"CAA", b"NAPTR", b"SPF", b"RRSIG", b"NSEC", b"NSEC3", b"DNAME",
+)  # fmt: skip
 _HEX = gather.allowed(b"0123456789abcdef")
 _MONTH_WORDS = np.array([int.from_bytes(name, "little") for name in MONTHS], dtype=np.uint64)
 _MONTH_ORDER = np.argsort(_MONTH_WORDS)
@@ -145,6 +148,7 @@ def _columns(buffer: gather.Bytes, chunk: Chunk, starts: Any, stops: Any) -> tup
         words, at, view, server = layout
         count = 9 + len(words) + at + 2 * view + server + 1
         candidates = left[tokens[left] == count]
+        candidates = candidates[context.has_words(layout, starts[candidates], first[candidates])]
         if not len(candidates):
             continue
         good, columns = context.read(layout, starts[candidates], first[candidates])
@@ -177,24 +181,30 @@ class _Context:
         self.buffer = buffer
         self.separators = separators
         self.lower = gather.LOWER[buffer]
-        self.not_address = gather.count_before(_ADDRESS, buffer)
-        self.not_word = gather.count_before(_WORD, buffer)
         self.hashes = np.flatnonzero(buffer == 35)
 
     def token(self, starts: Any, first: Any, number: int) -> tuple[Any, Any]:
         begin = starts if number == 0 else self.separators[first + number - 1] + 1
         return begin, self.separators[first + number]
 
+    def has_words(self, layout: Any, starts: Any, first: Any) -> Any:
+        """Which of the candidates have the words of this layout in their places: most layouts end here."""
+        words, at, view, _ = layout
+        here = 2 + len(words)
+        places = {here: b"client", here + 3 + at + 2 * view: b"query:"}
+        places |= {2 + n: word for n, word in enumerate(words)} | ({here + 3 + at: b"view"} if view else {})
+        good = np.ones(len(starts), dtype=bool)
+        for place, word in sorted(places.items()):
+            good &= gather.equals(self.buffer, *self.token(starts, first, place), word)
+            if not good.any():
+                break
+        return good
+
     def read(self, layout: Any, starts: Any, first: Any) -> tuple[Any, dict[str, pa.Array]]:
         """Which of the candidates have this layout, and the columns of these."""
         words, at, view, server = layout
-        buffer, here = self.buffer, 2
+        buffer, here = self.buffer, 3 + len(words)
         good, time = _times(buffer, starts)
-        for word in words:
-            good &= gather.equals(buffer, *self.token(starts, first, here), word)
-            here += 1
-        good &= gather.equals(buffer, *self.token(starts, first, here), b"client")
-        here += 1
         if at:
             good &= self._object_address(*self.token(starts, first, here))
             here += 1
@@ -207,19 +217,16 @@ class _Context:
         here += 2
         seen = None
         if view:
-            good &= gather.equals(buffer, *self.token(starts, first, here), b"view")
             seen = self.token(starts, first, here + 1)
             good &= (seen[1] - seen[0] >= 2) & (buffer[seen[1] - 1] == 58)
             here += 2
-        good &= gather.equals(buffer, *self.token(starts, first, here), b"query:")
         name, kind, record, flags = (self.token(starts, first, here + n) for n in (1, 2, 3, 4))
-        good &= (name[1] > name[0]) & (kind[1] > kind[0]) & gather.only(self.not_word, *kind)
-        good &= (record[1] > record[0]) & gather.only(self.not_word, *record) & self._no_hyphen(*kind)
+        good &= (name[1] > name[0]) & gather.one_of(_CLASSES, buffer, *kind) & gather.one_of(_TYPES, buffer, *record)
         good &= (buffer[flags[0]] == 43) | (buffer[flags[0]] == 45)
         if server:
             begin, end = self.token(starts, first, here + 5)
             good &= (end - begin >= 3) & (buffer[begin] == 40) & (buffer[end - 1] == 41)
-            good &= gather.only(self.not_address, np.minimum(begin + 1, end), np.maximum(end - 1, begin))
+            good &= gather.only(_ADDRESS, buffer, begin + 1, end - 1, 40)
         name_end = self._without_final_dot(*name)
         keep = np.flatnonzero(good)
         columns = {
@@ -237,7 +244,7 @@ class _Context:
 
     def _object_address(self, begin: Any, end: Any) -> Any:
         prefix = (gather.words(self.buffer, begin) & np.uint64(0xFFFFFF)) == np.uint64(int.from_bytes(b"@0x", "little"))
-        hexadecimal = gather.only(gather.count_before(_HEX, self.buffer), np.minimum(begin + 3, end), end)
+        hexadecimal = gather.only(_HEX, self.buffer, begin + 3, end, 16)
         return prefix & (end - begin > 3) & hexadecimal
 
     def _client(self, begin: Any, end: Any) -> tuple[Any, Any, Any]:
@@ -249,7 +256,7 @@ class _Context:
         digits = end - hashed - 1
         good = (place >= 0) & (hashed > begin) & (digits >= 1) & (digits <= 5)
         hashed = np.where(good, hashed, begin)
-        good &= gather.only(self.not_address, begin, hashed)
+        good &= gather.only(_ADDRESS, self.buffer, begin, hashed, 40)
         port = np.zeros(len(begin), dtype=np.int64)
         for place_value in range(5):
             inside = digits > place_value
@@ -257,9 +264,6 @@ class _Context:
             good &= ~inside | ((digit >= 0) & (digit <= 9))
             port += np.where(inside, digit * 10**place_value, 0)
         return good & (port <= 65535), hashed, port
-
-    def _no_hyphen(self, begin: Any, end: Any) -> Any:
-        return gather.only(gather.count_before(_CLASS, self.buffer), begin, end)
 
     def _without_final_dot(self, begin: Any, end: Any) -> Any:
         dot = (end - begin > 1) & (self.buffer[end - 1] == 46) & (self.buffer[np.maximum(end - 2, 0)] != 92)

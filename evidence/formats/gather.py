@@ -12,7 +12,7 @@ type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 LOWER = np.arange(256, dtype=np.uint8)
 LOWER[65:91] += 32
-PADDING = 32  # so that a window of this many bytes may begin at any byte of a chunk
+PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
 def padded(data: bytes) -> Bytes:
@@ -46,21 +46,26 @@ def words(buffer: Bytes, starts: Ints) -> Any:
     return windows[starts]
 
 
-def only(bad_before: Ints, starts: Ints, stops: Ints) -> Any:
-    """Where a token holds none of the bytes that `bad_before` counts."""
-    return bad_before[stops] == bad_before[starts]
+def only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
+    """Where a token of at most `width` bytes holds allowed bytes only; longer ones are left to the slow path."""
+    sizes = stops - starts
+    window = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
+    return (sizes <= width) & (allowed[window] | (np.arange(width) >= sizes[:, None])).all(axis=1)
 
 
-def count_before(table: Any, buffer: Bytes) -> Any:
-    """For each position, how many bytes before it are marked in a table of 256."""
-    counts = np.empty(len(buffer) + 1, dtype=np.int32)
-    counts[0] = 0
-    np.cumsum(table[buffer], dtype=np.int32, out=counts[1:])
-    return counts
+def one_of(values: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
+    """Where a token is one of some literals of at most 8 bytes (`literals` made them)."""
+    sizes = np.minimum(stops - starts, 8).astype(np.uint64)
+    mask = np.where(sizes == 8, np.uint64(2**64 - 1), (np.uint64(1) << (sizes * np.uint64(8))) - np.uint64(1))
+    return (stops - starts <= 8) & np.isin(words(buffer, starts) & mask, values)
+
+
+def literals(*texts: bytes) -> Any:
+    return np.array([int.from_bytes(text, "little") for text in texts], dtype=np.uint64)
 
 
 def allowed(characters: bytes) -> Any:
-    """A table that marks every byte but these."""
-    table = np.ones(256, dtype=np.uint8)
-    table[list(characters)] = 0
+    """A table that marks these bytes."""
+    table = np.zeros(256, dtype=bool)
+    table[list(characters)] = True
     return table

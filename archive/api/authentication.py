@@ -1,0 +1,38 @@
+"""Who asks: a bearer token, or a browser's session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+
+from archive.models import AccessToken, User
+from archive.services import access
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+
+class BearerToken(BaseAuthentication):
+    """`Authorization: Bearer …`."""
+
+    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+        kind, _, text = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        token = access.authenticate_token(text.strip())
+        if token is None:
+            raise AuthenticationFailed("the token is not known or was revoked; make one with manage.py token --user NAME")
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="custos"'
+
+
+def principal(request: Request) -> access.Principal:
+    """The person behind an authenticated request, with the rights they came in with."""
+    user, token = request.user, request.auth
+    if not isinstance(user, User):
+        raise AuthenticationFailed("sign in, or send a token: Authorization: Bearer …")
+    return access.principal_of(user, token if isinstance(token, AccessToken) else None)

@@ -1,0 +1,69 @@
+"""Blobs by digest: custody and proof of any file, as far as one's cases go."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from archive.api import bodies
+from archive.api.authentication import principal
+from archive.api.submissions import SIZE, receipt_size, run_value
+from archive.models import Submission
+from archive.services import finding
+from archive.services.custody import rfc3339
+from archive.services.receipts import issue_receipt
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.http import HttpResponse, HttpResponseBase
+    from rest_framework.request import Request
+
+    from archive.models import CustodyEvent
+
+
+def event_value(event: CustodyEvent, digest: str) -> dict[str, Any]:
+    """One act of custody on a blob."""
+    said = json.loads(event.text)
+    leaf = getattr(event, "leaf", None)
+    return {
+        "id": str(event.pk), "type": event.type, "time": rfc3339(event.time), "outcome": event.outcome,
+        "case": event.case.slug if event.case else None, "agent": said["agent"], "detail": said["detail"],
+        "role": next((item["role"] for item in said["objects"] if item["digest"] == digest), ""),
+        "leaf": leaf.index if leaf else None, "receipt": f"/api/v1/events/{event.pk}/receipt" if leaf else None,
+    }  # fmt: skip
+
+
+class BlobView(APIView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="blob")
+    def get(self, request: Request, digest: str) -> Response:
+        who = principal(request)
+        blob = finding.blob(who, digest)
+        own = finding.submissions(who).filter(blob=blob)
+        return Response({
+            "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
+            "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
+            "custody": [event_value(event, blob.digest) for event in finding.events_of(who, blob.digest)],
+            "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
+        })  # fmt: skip
+
+
+class BlobContentView(APIView):
+    @extend_schema(responses={200: OpenApiTypes.BINARY, 206: OpenApiTypes.BINARY}, operation_id="blob_content")
+    def get(self, request: Request, digest: str) -> HttpResponseBase:
+        blob = finding.blob(principal(request), digest)
+        return bodies.blob_body(request, blob, "application/octet-stream", blob.digest.replace(":", "-"))
+
+
+class EventReceiptView(APIView):
+    @extend_schema(parameters=[SIZE], responses=OpenApiTypes.OBJECT, operation_id="event_receipt")
+    def get(self, request: Request, event_id: uuid.UUID) -> HttpResponse:
+        event = finding.event(principal(request), event_id)
+        mine = Submission.objects.filter(event=event, user_id=request.user.pk).first()
+        data = issue_receipt(event=event, size=receipt_size(request), disclosures=mine.disclosures if mine else [])
+        return bodies.exact(data, "application/json", f"{event.pk}.receipt.json")

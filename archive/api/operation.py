@@ -1,0 +1,61 @@
+"""For those who run it: alive, ready, and in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from django_prometheus import exports
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from archive.models import CustodyEvent, Leaf, Run, Submission
+from archive.services.health import readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Every part answers, or which does not and what is wrong with it."""
+    checks = readiness()
+    ready = all(value == "ok" for value in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format."""
+    answer: HttpResponse = exports.ExportToDjangoView(request)
+    return answer
+
+
+class Rows(Collector):
+    """What waits and what is there, counted when asked."""
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing is counted before somebody asks."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for name, model in (("submissions", Submission), ("runs", Run)):
+            gauge = GaugeMetricFamily(f"custos_{name}", f"{name} by state", labels=["state"])
+            for state, count in model.objects.order_by().values_list("state").annotate(Count("pk")):  # type: ignore[attr-defined] # both are models
+                gauge.add_metric([state], count)
+            yield gauge
+        yield GaugeMetricFamily("custos_ledger_size", "leaves of the ledger", value=Leaf.objects.count())
+        pending = CustodyEvent.objects.filter(leaf=None).count()
+        yield GaugeMetricFamily("custos_events_pending", "events that no checkpoint covers yet", value=pending)
+
+
+REGISTRY.register(Rows())

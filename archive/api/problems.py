@@ -1,0 +1,52 @@
+"""RFC 9457 problems: the only place where an error becomes an HTTP status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.views import exception_handler
+
+from archive.services import refusals
+from archive.storage.store import StoreError
+from evidence.errors import EvidenceError
+
+STATUS: dict[type[Exception], tuple[int, str]] = {
+    refusals.NotVisible: (404, "Not found"),
+    refusals.NotAllowed: (403, "Not allowed"),
+    refusals.BadInput: (400, "The request cannot be used"),
+    refusals.WrongOffset: (409, "The offset does not fit"),
+    refusals.Busy: (423, "Busy"),
+    refusals.NoSpace: (507, "No space left"),
+    refusals.NotReady: (409, "Not ready yet"),
+    EvidenceError: (422, "The evidence does not allow it"),
+    StoreError: (503, "The store does not answer"),
+}
+
+
+def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JsonResponse:
+    """A problem document (RFC 9457 §3)."""
+    value = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JsonResponse(value, status=status, content_type="application/problem+json", headers=headers)
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """What a door answers to an error; None lets a fault of ours be a fault."""
+    for kind, (status, title) in STATUS.items():
+        if isinstance(error, kind):
+            wait = {"Retry-After": "1"} if isinstance(error, refusals.NotReady | refusals.Busy) else None
+            return problem(status, title, str(error), wait)
+    if isinstance(error, Http404):
+        return problem(404, "Not found", "there is nothing here that you may see; /api/schema lists what there is")
+    if not isinstance(error, exceptions.APIException):
+        return None
+    answer = exception_handler(error, context)
+    headers = {key: value for key, value in (answer.items() if answer else ()) if key in ("WWW-Authenticate", "Allow")}
+    return problem(error.status_code, str(error.default_detail).rstrip("."), _words(error.detail), headers)
+
+
+def _words(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return "; ".join(f"{key}: {_words(value)}" for key, value in detail.items())
+    return "; ".join(_words(item) for item in detail) if isinstance(detail, list) else str(detail)

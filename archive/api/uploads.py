@@ -1,0 +1,140 @@
+"""Uploads by tus 1.0 (core and creation): begin, ask where it stands, append. The resource is the submission."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.views import APIView
+
+from archive.api.authentication import principal
+from archive.api.problems import problem
+from archive.services import intake
+from archive.services.refusals import BadInput
+from archive.storage.store import PIECE
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+
+    from django.http import HttpResponseBase
+    from rest_framework.request import Request
+
+VERSION = "1.0.0"
+HEADERS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
+OFFSET_STREAM = "application/offset+octet-stream"
+
+
+class Unparsed(BaseParser):
+    """Bodies are streamed by the view; nothing is parsed."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return stream
+
+
+class _TusView(APIView):
+    parser_classes = (Unparsed,)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in HEADERS.items():
+            answer[name] = value
+        return answer
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        wanted = request.headers.get("Tus-Resumable")
+        if request.method != "OPTIONS" and wanted != VERSION:
+            return problem(
+                412, "Another protocol version", f"send Tus-Resumable: {VERSION}, got {wanted!r}", {"Tus-Version": VERSION}
+            )
+        return super().dispatch(request, *args, **kwargs)
+
+    @extend_schema(exclude=True)
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponse(status=204, headers={"Tus-Version": VERSION, "Tus-Extension": "creation"})
+
+
+class UploadsView(_TusView):
+    """Begin an upload."""
+
+    @extend_schema(request=None, responses={201: None}, operation_id="begin_upload")
+    def post(self, request: Request) -> HttpResponse:
+        said = _metadata(request.headers.get("Upload-Metadata", ""))
+        submission = intake.begin_submission(
+            principal=principal(request), case_slug=said.get("case", ""), length=_length(request),
+            file_name=said.get("filename", ""), note=said.get("note", ""), declared_digest=said.get("digest", ""),
+            names=[name for name in said.get("names", "").split(",") if name.strip()], reading=_reading(said),
+        )  # fmt: skip
+        location = f"/api/v1/uploads/{submission.pk}"
+        return HttpResponse(status=201, headers={"Location": location, "Upload-Offset": str(submission.offset)})
+
+
+class UploadView(_TusView):
+    """An upload in course."""
+
+    @extend_schema(responses={200: None}, operation_id="upload_offset")
+    def head(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
+        found = intake.own_submission(principal(request), submission_id)
+        return HttpResponse(headers={"Upload-Offset": str(found.offset), "Upload-Length": str(found.length)})
+
+    @extend_schema(request=None, responses={204: None}, operation_id="append_upload")
+    def patch(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
+        if request.content_type != OFFSET_STREAM:
+            return problem(415, "Another content type", f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}")
+        offset = _number(request, "Upload-Offset")
+        reached = intake.append_bytes(
+            principal=principal(request), submission_id=submission_id, offset=offset, chunks=_body(request)
+        )
+        return HttpResponse(status=204, headers={"Upload-Offset": str(reached)})
+
+
+def _body(request: Request) -> Iterator[bytes]:
+    """The body as it arrives; when the connection is cut, what arrived is kept by whoever consumes this."""
+    stream = request._request  # noqa: SLF001 -- DRF would read the whole body into memory
+    try:
+        while piece := stream.read(PIECE):
+            yield piece
+    except OSError as error:
+        raise BadInput(f"the connection was cut ({error}); ask with HEAD where to go on") from error
+
+
+def _length(request: Request) -> int:
+    return _number(request, "Upload-Length")
+
+
+def _number(request: Request, name: str) -> int:
+    value = request.headers.get(name, "")
+    if not value.isdecimal() or len(value) > 16:
+        raise BadInput(f"the header {name} is {value[:40]!r}; write a number of bytes")
+    return int(value)
+
+
+def _metadata(text: str) -> dict[str, str]:
+    """`key base64,key base64` (tus 1.0, Upload-Metadata)."""
+    said = {}
+    for pair in filter(None, (item.strip() for item in text.split(","))):
+        key, _, value = pair.partition(" ")
+        try:
+            said[key] = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise BadInput(f"Upload-Metadata: the value of {key[:40]!r} is not base64 of UTF-8 text") from error
+    return said
+
+
+def _reading(said: dict[str, str]) -> dict[str, Any]:
+    if not said.get("reading"):
+        return {}
+    try:
+        value = json.loads(said["reading"])
+    except ValueError as error:
+        raise BadInput(f"reading: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadInput("reading: a JSON object is wanted, as {\"columns\": {\"time\": \"seen\"}}")
+    return value

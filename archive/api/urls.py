@@ -1,0 +1,44 @@
+"""Addresses that others rely on."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from archive.api import blobs, cases, ledger, operation, results, submissions, uploads
+
+_V1 = [
+    path("uploads", uploads.UploadsView.as_view()),
+    path("uploads/<uuid:submission_id>", uploads.UploadView.as_view()),
+    path("cases", cases.CasesView.as_view()),
+    path("cases/<slug:slug>", cases.CaseView.as_view()),
+    path("cases/<slug:slug>/names", cases.CaseNamesView.as_view()),
+    path("submissions", submissions.SubmissionsView.as_view()),
+    path("submissions/<uuid:submission_id>", submissions.SubmissionView.as_view()),
+    path("submissions/<uuid:submission_id>/receipt", submissions.SubmissionReceiptView.as_view()),
+    path("submissions/<uuid:submission_id>/content", submissions.SubmissionContentView.as_view()),
+    path("blobs/<str:digest>", blobs.BlobView.as_view()),
+    path("blobs/<str:digest>/content", blobs.BlobContentView.as_view()),
+    path("events/<uuid:event_id>/receipt", blobs.EventReceiptView.as_view()),
+    path("results", results.ResultsView.as_view()),
+    path("results/<uuid:run_id>", results.ResultView.as_view()),
+    path("results/<uuid:run_id>/attestation", results.AttestationView.as_view()),
+    path("results/<uuid:run_id>/receipt", results.RunReceiptView.as_view()),
+    path("results/<uuid:run_id>/bundle", results.BundleView.as_view()),
+    path("results/<uuid:run_id>/findings/<str:name>/sources", results.SourcesView.as_view()),
+    path("results/<uuid:run_id>/findings/<str:name>/lines", results.LinesView.as_view()),
+    path("runs/<uuid:run_id>", results.RunView.as_view()),
+    path("runs/<uuid:run_id>/attestation", results.AttestationView.as_view(), name="run-attestation"),
+    path("runs/<uuid:run_id>/receipt", results.RunReceiptView.as_view(), name="run-receipt"),
+    path("runs/<uuid:run_id>/outputs/<str:name>", results.RunOutputView.as_view()),
+]
+urlpatterns = [
+    path("api/v1/", include(_V1)),
+    path("api/schema", SpectacularAPIView.as_view()),
+    path("log/checkpoint", ledger.checkpoint),
+    path("log/tile/<path:path>", ledger.tile),
+    path(".well-known/custos-keys.json", ledger.keys),
+    path("healthz", operation.healthz),
+    path("readyz", operation.readyz),
+    path("metrics", operation.metrics),
+]

@@ -1,0 +1,97 @@
+"""Bundles: everything that a stranger needs to check a result, under the names that the verifier knows."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archive.models import CustodyEvent, Run, Submission
+from archive.services import finding
+from archive.services.following import read_blob
+from archive.services.receipts import issue_receipt
+from archive.services.refusals import NotReady
+from archive.services.sequencing import latest_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from archive.models import Blob
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip archive must have a time; this one says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file of a bundle: a blob's bytes, or small ones made for it."""
+
+    name: str
+    content: Blob | bytes
+
+
+def items(run: Run, *, raw: bool) -> Iterator[Item]:
+    """The files of a result's bundle; all receipts lead to the one checkpoint that is in it. Raises `NotReady`."""
+    checkpoint = latest_checkpoint()
+    if checkpoint is None or run.event is None:
+        raise NotReady("the ledger has no checkpoint for this result yet; ask again in a second")
+    stem = run.procedure.partition("@")[0]
+    yield Item("checkpoint", checkpoint.note.encode())
+    for output in run.outputs.select_related("blob").order_by("name"):
+        yield Item(f"{stem}.result.json" if output.name == "result.json" else output.name, output.blob)
+    yield from _statement(run, f"{stem}.result", checkpoint.size)
+    for number, parse in enumerate(finding.parses_behind(run), 1):
+        yield from _statement(parse, f"parse-{number}", checkpoint.size)
+        source = parse.inputs.select_related("blob").get(role="source").blob
+        yield Item(f"source-{number}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
+        if raw:
+            yield Item(f"source-{number}.raw", source)
+
+
+def _statement(run: Run, stem: str, size: int) -> Iterator[Item]:
+    if run.statement is None or run.event is None:
+        raise NotReady(f"the run {run.pk} has not ended; ask again when it has")
+    yield Item(f"{stem}.attestation.json", run.statement)
+    yield Item(f"{stem}.receipt.json", _receipt(run.event, size))
+
+
+def _ingestion(run: Run, source: Blob) -> CustodyEvent:
+    row = Submission.objects.filter(case=run.case, blob=source).order_by("created").select_related("event").first()
+    if row is None or row.event is None:
+        raise NotReady(f"the source {source.digest} is not under a checkpoint yet; ask again in a second")
+    return row.event
+
+
+def _receipt(event: CustodyEvent, size: int) -> bytes:
+    """Without disclosures: a bundle may be handed on, and the file's name is the uploader's to open."""
+    return issue_receipt(event=event, size=size)
+
+
+class _Pipe:
+    """What `zipfile` writes, to be taken away piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+
+def zip_stream(files: Iterable[Item]) -> Iterator[bytes]:
+    """A stored zip archive of any size in constant memory."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type] # only write and flush are used
+        for item in files:
+            with archive.open(zipfile.ZipInfo(item.name, _EARLIEST), "w", force_zip64=True) as file:
+                for piece in [item.content] if isinstance(item.content, bytes) else read_blob(item.content):
+                    file.write(piece)
+                    yield pipe.take()
+    yield pipe.take()
