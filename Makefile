@@ -1,0 +1,51 @@
+# The whole interface: up, demo, test, lint. CI calls the same targets.
+SHELL := /bin/sh
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help up demo test lint lock screenshot clean
+
+help: ## Show what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+up: .venv/.runtime ## Set up if needed, start everything, stay until Ctrl-C
+	@exec $(PY) manage.py up
+
+demo: .venv/.runtime ## As up, then file the founding case and check it offline
+	@exec $(PY) -m config.embedded.demo
+
+test: .venv/.development ## Every test, on a PostgreSQL of its own
+	$(PY) -m pytest -n 2 --dist loadgroup -q
+
+lint: .venv/.development ## Style, types, import contracts, templates, migrations
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	CUSTOS_HOME=build/lint-home .venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/djlint --lint --quiet archive/web/templates
+	CUSTOS_HOME=build/lint-home DATABASE_URL=dbname=none $(PY) -W ignore manage.py makemigrations --check --dry-run
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml --extra service --group build -o requirements.lock
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pyproject.toml --extra service --group build --group test --group lint \
+	  -c requirements.lock -o requirements-dev.lock
+
+screenshot: .venv/.development ## Make docs/screenshot.png from the running thing
+	$(PY) docs/screenshot.py
+
+clean: ## Remove what was built; the state folder var/ stays
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.venv/bin/python:
+	@sh .ci/python .venv
+
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
+	@test -e .venv/.development && test ! requirements.lock -nt .venv/.development || \
+	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch .venv/.runtime
+
+.venv/.development: .venv/.runtime requirements-dev.lock
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch .venv/.development

@@ -1,0 +1,108 @@
+"""A server's public API, as this client uses it: HTTP in, values and problems in words out."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TUS = {"Tus-Resumable": "1.0.0"}
+_PATIENCE = httpx.Timeout(30.0, read=300.0, write=300.0)
+
+
+class ClientError(Exception):
+    """What went wrong, where, and what to do; `status` is the HTTP status if the server said no."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Server:
+    """One server and a token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"}
+        # Only the address that was named is spoken to: no proxy and no .netrc of the environment.
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_PATIENCE, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """The answer if it is good. Raises `ClientError`."""
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.ConnectError as error:
+            raise ClientError(f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL") from error
+        except httpx.HTTPError as error:
+            raise ClientError(f"the connection to {self.url} broke: {error}; try again", status=-1) from error
+        if answer.is_error:
+            raise ClientError(f"{self.url}{path} said {answer.status_code}: {_detail(answer)}", answer.status_code)
+        return answer
+
+    def json(self, path: str) -> Any:
+        return self.request("GET", path).json()
+
+    def begin(self, length: int, metadata: dict[str, str]) -> str:
+        """Path of a new upload."""
+        said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items() if value)
+        answer = self.request(
+            "POST", "/api/v1/uploads", headers={**_TUS, "Upload-Length": str(length), "Upload-Metadata": said}
+        )
+        return answer.headers["Location"]
+
+    def offset(self, path: str) -> int:
+        return int(self.request("HEAD", path, headers=_TUS).headers["Upload-Offset"])
+
+    def append(self, path: str, offset: int, length: int, body: Iterator[bytes]) -> int:
+        """Send the rest of a file; where the upload then stands."""
+        headers = {
+            **_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset),
+            "Content-Length": str(length),
+        }  # fmt: skip
+        return int(self.request("PATCH", path, headers=headers, content=body).headers["Upload-Offset"])
+
+    def when_ready(self, path: str, patience: float) -> bytes:
+        """The body as soon as the server has it: 409 means not yet. Raises `ClientError`."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return self.request("GET", path).content
+            except ClientError as error:
+                if error.status != 409 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def save(self, path: str, target: Path) -> None:
+        """Stream a body into a file, which appears when it is whole."""
+        partial = target.with_name(f".{target.name}.part")
+        try:
+            with self._http.stream("GET", path) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise ClientError(f"{path} said {answer.status_code}: {_detail(answer)}", answer.status_code)
+                with partial.open("wb") as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+        except httpx.HTTPError as error:
+            raise ClientError(f"the connection to {self.url} broke: {error}; try again") from error
+        partial.replace(target)
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        value = answer.json()
+    except ValueError:
+        return answer.reason_phrase
+    return str(value.get("detail") or value) if isinstance(value, dict) else str(value)

@@ -1,0 +1,174 @@
+"""The command `custos`: upload, wait, fetch, demo.
+
+Reads CUSTOS_URL and CUSTOS_TOKEN. Ends with 0 when done, 1 when something failed or did not verify, 2 for usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from client.api import ClientError, Server
+from client.demonstration import CASE, Demonstration, demonstrate
+from client.fetch import fetch
+from client.upload import upload, wait
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        answer: int = arguments.run(arguments)
+    except ClientError as error:
+        print(f"custos: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("custos: stopped; an upload can be begun again at any time", file=sys.stderr)
+        return 1
+    return answer
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="custos", description=(__doc__ or "").split("\n\n", 1)[1])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("upload", help="send a file into a case and keep its receipt")
+    one.add_argument("file", type=Path)
+    one.add_argument("--case", required=True, help="the case's short name; made if there is none")
+    one.add_argument("--note", default="", help="what this is; sealed, shown to the case's members only")
+    one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
+    one.add_argument("--columns", default="", help="for CSV: time=…,client=…,name=… (ours=the header's)")
+    one.add_argument("--digest", default="", help="sha256:… that the file must have; otherwise it is refused")
+    one.set_defaults(run=_upload)
+    two = commands.add_parser("wait", help="wait until all that follows from a submission has ended")
+    two.add_argument("submission")
+    two.add_argument("--timeout", type=float, default=3600.0, help="seconds")
+    two.set_defaults(run=_wait)
+    three = commands.add_parser("fetch", help="fetch all that an offline check of a result needs")
+    three.add_argument("result")
+    three.add_argument("folder", type=Path)
+    three.set_defaults(run=_fetch)
+    four = commands.add_parser("demo", help="file the founding case as a reconstruction and check it")
+    four.add_argument("--folder", type=Path, help="where the files go; a new temporary folder if not said")
+    four.add_argument("--policy", type=Path, help="the tlog-policy to trust; that of CUSTOS_HOME if not said")
+    four.set_defaults(run=_demo)
+    for command in (one, two, three, four):
+        command.add_argument("--json", action="store_true", help="answer in JSON on standard output")
+    return parser
+
+
+def _server(token: str = "") -> Server:
+    url = os.environ.get("CUSTOS_URL") or f"http://127.0.0.1:{os.environ.get('CUSTOS_PORT', '8000')}"
+    token = token or os.environ.get("CUSTOS_TOKEN", "")
+    if not token:
+        raise ClientError("CUSTOS_TOKEN is not set; make a token with manage.py token --user NAME --scope upload,read")
+    return Server(url, token)
+
+
+def _say(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+    print(json.dumps(value) if arguments.json else text)
+
+
+def _upload(arguments: argparse.Namespace) -> int:
+    pairs = [pair.partition("=") for pair in arguments.columns.split(",") if pair]
+    if any(not mark for _, mark, _ in pairs):
+        raise ClientError(f"--columns {arguments.columns}: write time=seen_at,client=src,name=query")
+    reading = json.dumps({"columns": {ours: theirs for ours, _, theirs in pairs}}) if pairs else ""
+    metadata = {
+        "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name), "reading": reading,
+        "digest": arguments.digest,
+    }  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with _server() as server, Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        total = arguments.file.stat().st_size if arguments.file.is_file() else None
+        task = bar.add_task(arguments.file.name, total=total)
+        outcome = upload(server, arguments.file, metadata, lambda offset: bar.update(task, completed=offset))
+    _say(arguments, outcome.value(), f"sealed {outcome.digest}\nreceipt {outcome.receipt}\nsubmission {outcome.submission}")
+    return 0
+
+
+def _wait(arguments: argparse.Namespace) -> int:
+    with _server() as server:
+        row = wait(server, arguments.submission, arguments.timeout)
+    failed = [run for run in row["runs"] if run["state"] == "failed"]
+    lines = [f"{row['state']}: {row['digest'] or row['problem']}", f"read as {row['read_as']}: {row['read_reason']}"]
+    lines += [f"{run['state']} {run['procedure']} {run['result'] or run['problem']}" for run in row["runs"]]
+    _say(arguments, row, "\n".join(lines))
+    return 1 if failed or row["state"] == "refused" else 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    with _server() as server:
+        files = [str(path) for path in fetch(server, arguments.result, arguments.folder)]
+    text = "\n".join([*files, f"check with: custos-verify {arguments.folder} --policy YOUR-POLICY"])
+    _say(arguments, {"folder": str(arguments.folder), "files": files}, text)
+    return 0
+
+
+def _home() -> Path:
+    return Path(os.environ.get("CUSTOS_HOME") or _ROOT / "var")
+
+
+def _local_token() -> str:
+    """A token for the administrator of the installation beside this program, made without questions."""
+    if os.environ.get("CUSTOS_TOKEN"):
+        return os.environ["CUSTOS_TOKEN"]
+    manage = _ROOT / "manage.py"
+    if not manage.exists() or not (_home() / "keys").exists():
+        return ""
+    command = [sys.executable, str(manage), "token", "--user", "admin", "--scope", "upload,read", "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise ClientError(f"no token could be made for the local server; is it running? (make up) {ran.stderr[-300:].strip()}")
+    token: str = json.loads(ran.stdout)["token"]
+    return token
+
+
+def _policy(arguments: argparse.Namespace, server: Server, folder: Path) -> tuple[Path, str]:
+    """The policy to check with, and whose word it is."""
+    if arguments.policy:
+        return arguments.policy, "the policy that you named"
+    local = _home() / "policy.txt"
+    if local.exists():
+        return local, f"this machine's own {local}"
+    path = folder / "policy.txt"
+    path.write_text(server.json("/.well-known/custos-keys.json")["policy"])
+    return path, "the server's own claim, so this shows consistency only"
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="custos-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with _server(_local_token()) as server:
+        policy, whose = _policy(arguments, server, folder)
+        done = demonstrate(server, folder, policy, lambda text: print(text, file=sys.stderr))
+        value = {
+            "case": CASE, "submissions": done.submissions, "results": done.results, "counts": done.counts,
+            "shares": done.shares, "verified": not done.problems, "problems": done.problems, "folder": str(folder),
+        }  # fmt: skip
+        _say(arguments, value, _story(done, server.url, folder, policy, whose))
+    return 1 if done.problems else 0
+
+
+def _story(done: Demonstration, url: str, folder: Path, policy: Path, whose: str) -> str:
+    lines = ["", "The founding case as a RECONSTRUCTION (synthetic data):", *(f"  {answer}" for answer in done.answers), ""]
+    for name, share in done.shares.items():
+        if name in ("client-1", "client-2"):
+            lines.append(f"  {done.counts[name]:>5,}  {share} %  {name}")
+    lines += [f"  {done.counts.get('sightings', 0):>5,}  sightings of the third party, {done.counts.get('matched', 0)} matched", ""]
+    lines += [f"  look: {url}/results/{result}" for result in done.results.values()]
+    checks = [f"  check: custos-verify {folder / key} --policy {policy}" for key in done.results]
+    verdict = "every number was followed to its bytes" if not done.problems else "NOT VERIFIED"
+    lines += [*checks, "", f"Checked offline against {whose}: {verdict}.", *(f"  {problem}" for problem in done.problems)]
+    if not done.problems:
+        lines.append("Not checked: time, because this installation asks no timestamp authority.")
+    return "\n".join(lines)

@@ -1,0 +1,185 @@
+"""`manage.py up`: everything on one machine, started in order, watched, and stopped in the opposite order."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from config import env
+from config.embedded import databases, postgres, processes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_READY_WITHIN = 90.0
+_STOP_WITHIN = 4.0
+ADMINISTRATOR = "admin"
+
+
+class StartError(Exception):
+    """The installation cannot be started; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where this installation lives and answers."""
+
+    home: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class _Stop(Exception):  # noqa: N818 -- a wish, not a fault
+    """Somebody asked the supervisor to stop."""
+
+
+def run(installation: Installation) -> None:
+    """Start, say READY, and stay until asked to stop. Raises `StartError`."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _raise_stop)
+    with ExitStack() as stack:
+        try:
+            _run(installation, stack)
+        except _Stop:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            print("stopping", flush=True)
+
+
+def _raise_stop(*_: object) -> None:
+    raise _Stop
+
+
+def _run(installation: Installation, stack: ExitStack) -> None:
+    home = installation.home
+    for folder in (home, home / "logs"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _lock(installation, stack)
+    _refuse_busy_port(installation.port)
+    environment = _database(home, stack) | {"PYTHONUNBUFFERED": "1"}
+    environment |= {"CUSTOS_HOME": str(home), "CUSTOS_PORT": str(installation.port)}
+    _manage(home, environment, "make_keys")
+    children = [
+        processes.start(name, command, env.ROOT, environment, home / "logs" / f"{name}.log")
+        for name, command in _programs(installation).items()
+    ]
+    stack.callback(processes.stop, children, _STOP_WITHIN)
+    _wait_until_ready(installation, children)
+    link = _manage(home, environment, "sign_in_link", "--user", ADMINISTRATOR, "--administrator").strip()
+    print(f"READY {installation.url}", flush=True)
+    print(f"Sign in once as {ADMINISTRATOR}: {link}", flush=True)
+    print("Stop with Ctrl-C.", flush=True)
+    _watch(children)
+
+
+def _lock(installation: Installation, stack: ExitStack) -> None:
+    """One supervisor a state folder; whoever comes second is told where the first one is."""
+    file = stack.enter_context((installation.home / "up.lock").open("a+"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        said: dict[str, Any] = json.loads(file.read() or "{}")
+        raise StartError(
+            f"Custos is running already for {installation.home}: {said.get('url', 'it is just starting')} "
+            f"(process {said.get('pid', 'unknown')}); stop it first, or set CUSTOS_HOME and CUSTOS_PORT for another one"
+        ) from error
+    file.truncate(0)
+    file.write(json.dumps({"url": installation.url, "pid": os.getpid()}))
+    file.flush()
+
+
+def _refuse_busy_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StartError(f"port {port} is taken by another program; set CUSTOS_PORT to a free one") from error
+
+
+def _database(home: Path, stack: ExitStack) -> dict[str, str]:
+    """Schema and grants on the given database, or on the embedded one; the environment that all parts share."""
+    given = env.text("DATABASE_URL", "")
+    if given:
+        owner, application = env.text("CUSTOS_OWNER_DATABASE_URL", given), given
+    else:
+        try:
+            server = postgres.start(home / "pg")
+        except postgres.PostgresError as error:
+            raise StartError(str(error)) from error
+        stack.callback(server.stop, 2.0)
+        owner, application = databases.prepare(server), env.conninfo(home)
+    _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "migrate", "--no-input", "--verbosity", "0")
+    if owner != application:
+        role = env.APPLICATION_ROLE if not given else str(env.database(given)["USER"])
+        _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "grant_application_role", role)
+    if env.text("CELERY_BROKER_URL", "pgmq://").startswith("pgmq"):
+        databases.install_broker(application)
+    return {"DATABASE_URL": application}
+
+
+def _manage(home: Path, environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(env.ROOT / "manage.py"), *arguments], env={**os.environ, **environment},
+        capture_output=True, text=True, check=False, cwd=env.ROOT,
+    )  # fmt: skip
+    if done.returncode:
+        raise StartError(f"manage.py {arguments[0]} failed in {home}:\n{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def _programs(installation: Installation) -> dict[str, list[str]]:
+    home = installation.home
+    web = [
+        sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{installation.port}",
+        "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "120", "--graceful-timeout", "2",
+        "--no-control-socket",
+    ]  # fmt: skip
+    worker = [
+        sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--beat", "--concurrency", "2",
+        "--schedule", str(home / "beat"), "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+    return {"web": web, "worker": worker}
+
+
+def _wait_until_ready(installation: Installation, children: list[processes.Child]) -> None:
+    deadline = time.monotonic() + _READY_WITHIN
+    said = "no answer"
+    while time.monotonic() < deadline:
+        _refuse_ended(children)
+        try:
+            with urllib.request.urlopen(f"{installation.url}/readyz", timeout=10):  # noqa: S310 -- our own address
+                return
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")
+        except OSError as error:
+            said = str(error)
+        time.sleep(0.2)
+    raise StartError(f"not ready after {_READY_WITHIN:.0f} s: {said}; see {installation.home / 'logs'}")
+
+
+def _refuse_ended(children: list[processes.Child]) -> None:
+    for child in children:
+        if child.ended:
+            raise StartError(f"the {child.name} process ended; the end of {child.log}:\n{processes.tail(child.log)}")
+
+
+def _watch(children: list[processes.Child]) -> None:
+    while True:
+        _refuse_ended(children)
+        time.sleep(0.5)
