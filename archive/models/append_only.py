@@ -9,12 +9,21 @@ from __future__ import annotations
 import pgtrigger
 from django.db import models
 
-APPEND_ONLY: tuple[pgtrigger.Protect, ...] = (
-    pgtrigger.Protect(name="refuse_change", operation=pgtrigger.Update | pgtrigger.Delete),
-    pgtrigger.Protect(name="refuse_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement),
+_REFUSE = "RAISE EXCEPTION 'rows of % are never changed: % is refused', TG_TABLE_NAME, TG_OP;"
+APPEND_ONLY: tuple[pgtrigger.Trigger, ...] = (
+    pgtrigger.Trigger(
+        name="refuse_change", when=pgtrigger.Before, operation=pgtrigger.Update | pgtrigger.Delete, func=_REFUSE
+    ),
+    pgtrigger.Trigger(
+        name="refuse_truncate",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        func=_REFUSE,
+    ),
 )
 
 
 def is_append_only(model: type[models.Model]) -> bool:
     """Whether the rows of a model are kept from change."""
-    return getattr(model._meta, "triggers", None) == APPEND_ONLY
+    return list(getattr(model._meta, "triggers", ())) == list(APPEND_ONLY)  # noqa: SLF001 -- Django's public-by-custom API
