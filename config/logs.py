@@ -6,7 +6,15 @@ from typing import Any
 
 import structlog
 
+def _without_traces(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Nothing that could lead to a source is logged: neither an address nor a browser."""
+    for name in ("ip", "user_agent"):
+        event.pop(name, None)
+    return event
+
+
 _SHARED: list[Any] = [
+    _without_traces,
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
