@@ -1,1 +1,24 @@
-urlpatterns = []
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from archive.web import cases, evidence, results, sign_in
+
+urlpatterns = [
+    path("", cases.front, name="front"),
+    path("sign-in/", sign_in.needed, name="sign-in-needed"),
+    path("sign-in/<str:text>", sign_in.sign_in, name="sign-in"),
+    path("sign-out", sign_in.sign_out, name="sign-out"),
+    path("demonstration", cases.demonstration, name="demonstration"),
+    path("cases/<slug:slug>", cases.case, name="case"),
+    path("cases/<slug:slug>/names", cases.watch, name="watch"),
+    path("cases/<slug:slug>/members", cases.members, name="members"),
+    path("upload", evidence.upload, name="upload"),
+    path("submissions/<uuid:submission_id>", evidence.submission, name="submission"),
+    path("find", evidence.find, name="find"),
+    path("blobs/<str:digest>", evidence.blob, name="blob"),
+    path("results/<uuid:run_id>", results.result, name="result"),
+    path("results/<uuid:run_id>/findings/<str:name>", results.finding_lines, name="finding"),
+]

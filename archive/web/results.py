@@ -1,0 +1,92 @@
+"""A result's page, and the lines behind each of its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from archive.services import finding, following
+from archive.services.refusals import NotReady, NotVisible
+from archive.web.doors import page, person
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest, HttpResponse
+
+    from archive.models import Run
+
+PAGE = 50
+WIDTH = 1000
+
+
+def _answered(request: HttpRequest, run_id: uuid.UUID) -> Run:
+    run = finding.run(person(request), run_id)
+    if run.procedure.startswith(finding.PARSE):
+        raise NotVisible("this run reads a source and answers no question; see its submission")
+    if run.state != "succeeded":
+        raise NotReady(f"this result is {run.state}. {run.problem}")
+    return run
+
+
+@require_safe
+@page
+def result(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    run = _answered(request, run_id)
+    said = following.result_of(run)
+    reports = [json.loads(b"".join(following.read_blob(following.output(p, "report.json")))) for p in finding.parses_behind(run)]
+    context = {"run": run, "said": said, "bars": bars(said["findings"]), "reports": reports, "table": table(said)}
+    return render(request, "result.html", context)
+
+
+def bars(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A bar for each finding that has a share; the longest is as wide as the figure."""
+    shared = [item for item in findings if "share" in item]
+    longest = max((item["value"] for item in shared), default=1) or 1
+    return [
+        {"finding": item, "label": item.get("client", item["title"]), "width": round(WIDTH * item["value"] / longest, 1)}
+        for item in shared
+    ]
+
+
+def table(said: dict[str, Any]) -> dict[str, Any]:
+    """The result's table, with the name of the finding behind each row that has one."""
+    ranked = {item["client"]: item["name"] for item in said["findings"] if "client" in item}
+    rows = [{"cells": row, "finding": next((ranked[cell] for cell in row if str(cell) in ranked), "")} for row in said["table"]["rows"]]
+    return {"columns": said["table"]["columns"], "rows": rows}
+
+
+@require_safe
+@page
+def finding_lines(request: HttpRequest, run_id: uuid.UUID, name: str) -> HttpResponse:
+    run = _answered(request, run_id)
+    number = following.finding_of(run, name)
+    text = request.GET.get("from", "0")
+    start = min(int(text), max(0, number["value"] - 1)) if text.isdecimal() and len(text) < 16 else 0
+    lines = [
+        {"line": line, "text": marked(line.text, number["each_line_contains"])}
+        for line in following.lines_of(run, name, start, PAGE)
+    ]
+    context = {
+        "run": run, "number": number, "lines": lines, "first": start + 1, "last": start + len(lines),
+        "before": max(0, start - PAGE) if start else None,
+        "after": start + PAGE if start + PAGE < number["value"] else None,
+    }  # fmt: skip
+    return render(request, "finding.html", context)
+
+
+def marked(text: str, wanted: Sequence[str]) -> SafeString:
+    """The line with what was searched for marked; everything in it is escaped."""
+    if not wanted:
+        return SafeString(escape(text))
+    pattern = re.compile("(" + "|".join(re.escape(item) for item in wanted) + ")", re.IGNORECASE)
+    pieces = pattern.split(text)
+    html = "".join(f"<mark>{escape(piece)}</mark>" if n % 2 else escape(piece) for n, piece in enumerate(pieces))
+    return mark_safe(html)  # noqa: S308 -- every piece was escaped one line above
