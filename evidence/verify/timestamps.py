@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 from rfc3161_client import TimeStampResponse, VerifierBuilder, decode_timestamp_response
@@ -38,6 +38,8 @@ SHA256 = "2.16.840.1.101.3.4.2.1"
 SIGNED_DATA = (1, 1, 0)
 SIGNATURE_ALGORITHM = (*SIGNED_DATA, -1, 0, 4, 0)
 """ContentInfo, [0], SignedData; its last member signerInfos, the first of them, signatureAlgorithm, its identifier."""
+FOREIGN = (VerificationError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion, TypeError)
+"""What the libraries raise beside ValueError for a token or certificate that is none."""
 ALGORITHMS = {
     bytes.fromhex(oid)
     for oid in (
@@ -76,7 +78,7 @@ def check_timestamps(
                 continue
             history.see(later, at, findings)
             over = later
-        _check_token(stamp, over, at, trust, findings)
+        check_token(stamp, over, at, trust, findings)
 
 
 def _follows(later: Checkpoint, earlier: Checkpoint, stamp: Timestamp, at: str, findings: Findings) -> bool:
@@ -91,7 +93,8 @@ def _follows(later: Checkpoint, earlier: Checkpoint, stamp: Timestamp, at: str, 
     return True
 
 
-def _check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findings: Findings) -> None:
+def check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findings: Findings) -> None:
+    """One token over the note text of a checkpoint."""
     message = over.text.encode()
     try:
         with warnings.catch_warnings():
@@ -101,7 +104,7 @@ def _check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, find
             _check_frame(response, stamp.response, message)
             if trust.authorities:
                 _check_authority(response, message, stamp, trust.authorities)
-    except (*REFUSALS, VerificationError, x509.DuplicateExtension, x509.InvalidVersion) as error:
+    except (*REFUSALS, *FOREIGN) as error:
         wanted = f"a token over the checkpoint at size {over.size}"
         findings.wrong("timestamp", at, "the token does not hold", got=str(error), wanted=wanted)
         return
@@ -144,7 +147,7 @@ def _is_issued(certificate: x509.Certificate, issuers: Iterable[x509.Certificate
 def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 

@@ -1,0 +1,110 @@
+"""One pass over a raw file, against a slow obvious reference that has all of it in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence.digest import Digest
+from evidence.verify import scan as scanning
+from evidence.verify.scan import Claim, Watch, scan
+from evidence.verify.sources import Ranges
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def claim(*ranges: tuple[int, int, int], needles: tuple[bytes, ...] = (), many: bool | None = False) -> Claim:
+    made = Ranges()
+    for line, start, stop in ranges:
+        made.lines.append(line)
+        made.starts.append(start)
+        made.stops.append(stop)
+    return Claim("a", made, needles, many)
+
+
+def watched(data: bytes, a: Claim, size: int = 3) -> Claim:
+    watch = Watch([a])
+    for at in range(0, len(data), size):
+        watch.feed(data[at : at + size])
+    return watch.finish()[0]
+
+
+def is_line(data: bytes, line: int, start: int, stop: int, needle: bytes) -> bool:
+    """The rule in one place: where the line begins, which it is, where it ends, what it holds."""
+    begins = start == 0 or data[start - 1 : start] == b"\n"
+    ends = stop <= len(data) and (data[stop - 1 : stop] == b"\n" or stop == len(data))
+    one = b"\n" not in data[start : stop - 1]
+    return begins and ends and one and data[:start].count(b"\n") + 1 == line and needle in data[start:stop].lower()
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"B", b"\n", b"ab\n"]), max_size=30).map(b"".join),
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 40), st.integers(1, 12)), max_size=6),
+    st.integers(1, 9),
+)
+def test_it_agrees_with_a_reference_that_sees_everything(data, drawn, chunk) -> None:
+    ranges = sorted({(line, start, start + length) for line, start, length in drawn}, key=lambda r: (r[1], r[2], r[0]))
+    found = watched(data, claim(*ranges, needles=(b"b",)), chunk)
+    wanted = sum(is_line(data, *a_range, b"b") for a_range in ranges)
+    assert found.good == wanted
+    assert len(found.problems) == len(ranges) - wanted
+
+
+@given(st.lists(st.text("ab", max_size=5), max_size=20), st.booleans(), st.integers(1, 9))
+def test_every_line_of_a_file_is_found_to_be_one(lines, ended, chunk) -> None:
+    data = "\n".join(lines).encode() + (b"\n" if ended else b"")
+    ranges, start = [], 0
+    for number, line in enumerate(data.splitlines(keepends=True), 1):
+        ranges.append((number, start, start + len(line)))
+        start += len(line)
+    found = watched(data, claim(*ranges), chunk)
+    assert (found.good, found.problems) == (len(ranges), [])
+
+
+@pytest.mark.parametrize(
+    ("a_range", "message"),
+    [
+        ((1, 1, 4), "does not begin where a line begins"),
+        ((2, 0, 4), "is not the line it says"),
+        ((1, 0, 3), "does not end with a line"),
+        ((1, 0, 8), "holds more than one line"),
+        ((4, 12, 99), "runs over the file's end"),
+    ],
+)
+def test_a_range_that_is_no_line_is_told_apart(a_range, message) -> None:
+    found = watched(b"abc\ndef\nghi\njkl", claim(a_range))
+    assert found.good == 0
+    assert [message in text for text, _got, _wanted in found.problems] == [True]
+
+
+def test_the_words_of_a_line_are_compared_without_case() -> None:
+    data = b"a Mail.Example\nan example\n"
+    found = watched(data, claim((1, 0, 15), (2, 15, 26), needles=(b"mail.example",)))
+    assert found.good == 1
+    assert found.problems[0][2] == "mail.example"
+
+
+def test_a_quoted_record_may_run_over_lines_where_its_reader_allows_it() -> None:
+    data = b'"a\nb",1\n'
+    assert watched(data, claim((1, 0, 8), many=True)).good == 1
+    unknown = watched(data, claim((1, 0, 8), many=None))
+    assert unknown.problems == []
+    assert len(unknown.not_looked_at) == 1
+
+
+def test_a_range_too_long_to_hold_is_not_said_to_be_good(monkeypatch) -> None:
+    monkeypatch.setattr(scanning, "LONGEST_RANGE", 10)
+    found = watched(b"x" * 40 + b"\nab\n", claim((1, 0, 41), (2, 41, 44)))
+    assert (found.good, found.problems, found.not_looked_at) == (1, [], ["0 to 41"])
+
+
+def test_only_the_claims_on_the_blob_that_it_is_are_judged(tmp_path: Path) -> None:
+    path = tmp_path / "raw"
+    path.write_bytes(b"abc\n")
+    mine, other = str(Digest.of(b"abc\n")), str(Digest.of(b"other"))
+    found = scan(path, {mine: [claim((1, 0, 4))], other: [claim((9, 9, 10))]}, {other: 5})
+    assert (str(found.digest), found.size, [c.good for c in found.claims]) == (mine, 4, [1])
