@@ -8,7 +8,7 @@ from django.db import transaction
 from kombu.exceptions import KombuError
 
 _log = structlog.get_logger(__name__)
-_PATIENCE = 3.0
+_PATIENCE = 3  # seconds
 
 
 def nudge(task: str, *arguments: str) -> None:

@@ -58,7 +58,9 @@ def _seed(path: Path) -> bytes:
     try:
         mode, text = path.stat().st_mode & 0o777, path.read_text()
     except OSError as error:
-        raise SignatureError(f"the key {path} cannot be read ({error.strerror}); make it with manage.py make_keys") from error
+        raise SignatureError(
+            f"the key {path} cannot be read ({error.strerror}); make it with manage.py make_keys"
+        ) from error
     if mode & 0o077:
         raise SignatureError(f"the key {path} has mode {mode:04o}; nobody else may read it: chmod 600 it")
     return bytes.fromhex(text.strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -13,9 +14,11 @@ from archive.signing import LogSigners, dsse_keys, log_keys
 from archive.storage.store import BlobStore, StoreError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
-from evidence.keys import Signer
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
 from evidence.log.policy import policy_text
+
+if TYPE_CHECKING:
+    from evidence.keys import Signer
 
 
 @functools.cache
@@ -23,7 +26,9 @@ def store() -> BlobStore:
     """The store that `CUSTOS_STORE` names. Raises `StoreError`."""
     kind, _, place = str(settings.CUSTOS_STORE).partition(":")
     if kind != "file" or not place:
-        raise StoreError(f"CUSTOS_STORE={settings.CUSTOS_STORE!r}: write file:/a/folder (s3://… comes with a later version)")
+        raise StoreError(
+            f"CUSTOS_STORE={settings.CUSTOS_STORE!r}: write file:/a/folder (s3://… comes with a later version)"
+        )
     return FileStore(Path(place))
 
 

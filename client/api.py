@@ -44,7 +44,9 @@ class Server:
         try:
             answer = self._http.request(method, path, **more)
         except httpx.ConnectError as error:
-            raise ClientError(f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL") from error
+            raise ClientError(
+                f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL"
+            ) from error
         except httpx.HTTPError as error:
             raise ClientError(f"the connection to {self.url} broke: {error}; try again", status=-1) from error
         if answer.is_error:
@@ -56,7 +58,9 @@ class Server:
 
     def begin(self, length: int, metadata: dict[str, str]) -> str:
         """Path of a new upload."""
-        said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items() if value)
+        said = ",".join(
+            f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items() if value
+        )
         answer = self.request(
             "POST", "/api/v1/uploads", headers={**_TUS, "Upload-Length": str(length), "Upload-Metadata": said}
         )

@@ -87,12 +87,22 @@ def _upload(arguments: argparse.Namespace) -> int:
         "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name), "reading": reading,
         "digest": arguments.digest,
     }  # fmt: skip
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with _server() as server, Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         total = arguments.file.stat().st_size if arguments.file.is_file() else None
         task = bar.add_task(arguments.file.name, total=total)
         outcome = upload(server, arguments.file, metadata, lambda offset: bar.update(task, completed=offset))
-    _say(arguments, outcome.value(), f"sealed {outcome.digest}\nreceipt {outcome.receipt}\nsubmission {outcome.submission}")
+    _say(
+        arguments,
+        outcome.value(),
+        f"sealed {outcome.digest}\nreceipt {outcome.receipt}\nsubmission {outcome.submission}",
+    )
     return 0
 
 
@@ -128,7 +138,9 @@ def _local_token() -> str:
     command = [sys.executable, str(manage), "token", "--user", "admin", "--scope", "upload,read", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
-        raise ClientError(f"no token could be made for the local server; is it running? (make up) {ran.stderr[-300:].strip()}")
+        raise ClientError(
+            f"no token could be made for the local server; is it running? (make up) {ran.stderr[-300:].strip()}"
+        )
     token: str = json.loads(ran.stdout)["token"]
     return token
 
@@ -160,15 +172,28 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _story(done: Demonstration, url: str, folder: Path, policy: Path, whose: str) -> str:
-    lines = ["", "The founding case as a RECONSTRUCTION (synthetic data):", *(f"  {answer}" for answer in done.answers), ""]
+    lines = [
+        "",
+        "The founding case as a RECONSTRUCTION (synthetic data):",
+        *(f"  {answer}" for answer in done.answers),
+        "",
+    ]
     for name, share in done.shares.items():
         if name in ("client-1", "client-2"):
             lines.append(f"  {done.counts[name]:>5,}  {share} %  {name}")
-    lines += [f"  {done.counts.get('sightings', 0):>5,}  sightings of the third party, {done.counts.get('matched', 0)} matched", ""]
+    lines += [
+        f"  {done.counts.get('sightings', 0):>5,}  sightings, {done.counts.get('matched', 0)} matched",
+        "",
+    ]
     lines += [f"  look: {url}/results/{result}" for result in done.results.values()]
     checks = [f"  check: custos-verify {folder / key} --policy {policy}" for key in done.results]
     verdict = "every number was followed to its bytes" if not done.problems else "NOT VERIFIED"
-    lines += [*checks, "", f"Checked offline against {whose}: {verdict}.", *(f"  {problem}" for problem in done.problems)]
+    lines += [
+        *checks,
+        "",
+        f"Checked offline against {whose}: {verdict}.",
+        *(f"  {problem}" for problem in done.problems),
+    ]
     if not done.problems:
         lines.append("Not checked: time, because this installation asks no timestamp authority.")
     return "\n".join(lines)

@@ -56,7 +56,11 @@ def demonstrate(server: Server, folder: Path, policy: Path, say: Callable[[str],
         target = folder / key
         fetch(server, result, target)
         _verify(target, policy, done)
-    done.problems += [f"{key}: got {done.counts.get(key)}, wanted {value}" for key, value in WANTED.items() if done.counts.get(key) != value]
+    done.problems += [
+        f"{key}: got {done.counts.get(key)}, wanted {value}"
+        for key, value in WANTED.items()
+        if done.counts.get(key) != value
+    ]
     return done
 
 

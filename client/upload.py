@@ -50,7 +50,9 @@ def upload(
     ours = _send(server, location, path, size, progress)
     theirs = _wait_until_sealed(server, submission)
     if theirs != ours:
-        raise ClientError(f"the server sealed {theirs}, but {path} has {ours}: the file changed while it was sent; send it again")
+        raise ClientError(
+            f"the server sealed {theirs}, but {path} has {ours}: the file changed while it was sent; send it again"
+        )
     data = server.when_ready(f"/api/v1/submissions/{submission}/receipt", SEALED_WITHIN)
     return Outcome(submission, theirs, size, _keep(data, receipt or path.with_name(path.name + ".receipt.json")))
 
@@ -98,13 +100,17 @@ def _wait_until_sealed(server: Server, submission: str) -> str:
         if row["digest"]:
             return str(row["digest"])
         time.sleep(0.05)
-    raise ClientError(f"submission {submission} was not sealed in {SEALED_WITHIN:.0f} s; ask again with custos wait {submission}")
+    raise ClientError(
+        f"submission {submission} was not sealed in {SEALED_WITHIN:.0f} s; ask again with custos wait {submission}"
+    )
 
 
 def _keep(data: bytes, target: Path) -> Path:
     """The receipt beside the file; another name if one stands there already, the current folder if need be."""
     for number in range(1, 1000):
-        name = target if number == 1 else target.with_name(target.name.replace(".receipt.json", f"-{number}.receipt.json"))
+        name = (
+            target if number == 1 else target.with_name(target.name.replace(".receipt.json", f"-{number}.receipt.json"))
+        )
         try:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
@@ -130,5 +136,7 @@ def wait(server: Server, submission: str, patience: float) -> dict[str, Any]:
             return row
         if time.monotonic() > deadline:
             states = json.dumps({run["procedure"]: run["state"] for run in row["runs"]})
-            raise ClientError(f"submission {submission} is not done after {patience:.0f} s: {row['state']}, runs {states}")
+            raise ClientError(
+                f"submission {submission} is not done after {patience:.0f} s: {row['state']}, runs {states}"
+            )
         time.sleep(0.2)

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from config.embedded.sockets import socket_folder
+from config.sockets import socket_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATABASE = "custos"

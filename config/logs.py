@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+
 def _without_traces(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Nothing that could lead to a source is logged: neither an address nor a browser."""
     for name in ("ip", "user_agent"):

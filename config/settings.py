@@ -6,9 +6,7 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from config import env
-from config.logs import LOGGING as LOGGING
-from config.logs import configure_structlog
+from config import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CUSTOS_HOME = env.home()
@@ -129,4 +127,5 @@ CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 PROMETHEUS_EXPORT_MIGRATIONS = False
 
-configure_structlog()
+LOGGING = logs.LOGGING
+logs.configure_structlog()

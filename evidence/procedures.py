@@ -57,7 +57,9 @@ class Plan:
 
 
 def _parse(identifier: str) -> Run:
-    def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path) -> list[Output]:
+    def run(
+        paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path
+    ) -> list[Output]:
         descriptor = os.open(paths["source"], os.O_RDONLY)
         try:
             return _read(identifier, descriptor, digests["source"], parameters, folder)
@@ -67,9 +69,7 @@ def _parse(identifier: str) -> Run:
     return run
 
 
-def _read(
-    identifier: str, descriptor: int, digest: Digest, parameters: dict[str, Any], folder: Path
-) -> list[Output]:
+def _read(identifier: str, descriptor: int, digest: Digest, parameters: dict[str, Any], folder: Path) -> list[Output]:
     """Table, rejects and report of a source; refused if the bytes read are not those named."""
     source = LineSource(descriptor)
     reading = READERS[identifier](source, parameters)
@@ -97,9 +97,7 @@ def _read(
 
 PROCEDURES: dict[str, Procedure] = {
     **{name: Procedure(name, "parse", ("source",), _parse(name)) for name in READERS},
-    querier_concentration.ID: Procedure(
-        querier_concentration.ID, "analysis", ("table",), querier_concentration.run
-    ),
+    querier_concentration.ID: Procedure(querier_concentration.ID, "analysis", ("table",), querier_concentration.run),
     sighting_match.ID: Procedure(sighting_match.ID, "cross-check", ("lookups", "sightings"), sighting_match.run),
 }
 
@@ -113,7 +111,9 @@ def follow_ups(tables: Sequence[Table], names: Sequence[str]) -> list[Plan]:
     ]
     plans += [
         Plan(
-            sighting_match.ID, {"name": name, "tolerance_seconds": TOLERANCE}, (("lookups", ours), ("sightings", theirs))
+            sighting_match.ID,
+            {"name": name, "tolerance_seconds": TOLERANCE},
+            (("lookups", ours), ("sightings", theirs)),
         )
         for name in names
         for ours in lookups

@@ -25,7 +25,15 @@ _SEEN = [dt.datetime(2016, 8, 15, 9, 41, 7, 218_000, dt.UTC), dt.datetime(2016, 
 _OTHER_CLIENTS = [f"203.0.113.{host}" for host in (5, 9, 18, 31, 40, 58, 66, 90)]
 _HOURLY = (2, 1, 1, 1, 1, 2, 4, 7, 10, 11, 11, 10, 9, 10, 11, 11, 10, 8, 6, 5, 4, 4, 3, 2)
 _WORDS = ("news", "mail", "www", "cdn", "shop", "img", "login", "static", "api", "update", "ns1", "mx", "m", "video")
-_ZONES = ("example.com", "example.net", "example.org", "test.example", "bulletin.example", "bank.example", "clinic.example")
+_ZONES = (
+    "example.com",
+    "example.net",
+    "example.org",
+    "test.example",
+    "bulletin.example",
+    "bank.example",
+    "clinic.example",
+)
 _TYPES = ("A", "A", "A", "AAAA", "AAAA", "MX", "TXT", "PTR", "SRV", "NS")
 
 
@@ -42,7 +50,7 @@ def query_log(seed: int = 2016) -> Iterator[bytes]:
 def sightings_csv() -> bytes:
     """The third party's two sightings: 15 August 2016, from the Netherlands, seconds off our clock."""
     rows = [
-        f"{(seen + dt.timedelta(seconds=offset)).isoformat(timespec='seconds').replace('+00:00', 'Z')},{NAME},A,Netherlands,1,third party\n"
+        f"{seen + dt.timedelta(seconds=offset):%Y-%m-%dT%H:%M:%SZ},{NAME},A,Netherlands,1,third party\n"
         for seen, offset in zip(_SEEN, (3, -5), strict=True)
     ]
     return (LABEL + "time,name,type,place,count,observer\n" + "".join(rows)).encode()

@@ -23,7 +23,9 @@ class BearerToken(BaseAuthentication):
             return None
         token = access.authenticate_token(text.strip())
         if token is None:
-            raise AuthenticationFailed("the token is not known or was revoked; make one with manage.py token --user NAME")
+            raise AuthenticationFailed(
+                "the token is not known or was revoked; make one with manage.py token --user NAME"
+            )
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

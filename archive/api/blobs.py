@@ -64,6 +64,6 @@ class EventReceiptView(APIView):
     @extend_schema(parameters=[SIZE], responses=OpenApiTypes.OBJECT, operation_id="event_receipt")
     def get(self, request: Request, event_id: uuid.UUID) -> HttpResponse:
         event = finding.event(principal(request), event_id)
-        mine = Submission.objects.filter(event=event, user_id=request.user.pk).first()
+        mine = Submission.objects.filter(event=event, user=principal(request).user).first()
         data = issue_receipt(event=event, size=receipt_size(request), disclosures=mine.disclosures if mine else [])
         return bodies.exact(data, "application/json", f"{event.pk}.receipt.json")

@@ -57,12 +57,12 @@ def _bytes(wanted: Tile) -> bytes:
 def keys(request: HttpRequest) -> JsonResponse:
     """`custos/keys@1`: what the archive claims its keys are; a hint, not trust."""
     now_valid = [{**key, "from": None, "to": None, "status": "active"} for key in keys_in_force()]
-    return JsonResponse({
-        "format": "custos/keys@1",
-        "origin": wiring.origin(),
-        "policy": wiring.policy(),
-        "dsse": now_valid,
-        "timestamp_authorities": [],
-    })
-
-
+    return JsonResponse(
+        {
+            "format": "custos/keys@1",
+            "origin": wiring.origin(),
+            "policy": wiring.policy(),
+            "dsse": now_valid,
+            "timestamp_authorities": [],
+        }
+    )

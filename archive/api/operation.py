@@ -50,7 +50,7 @@ class Rows(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         for name, model in (("submissions", Submission), ("runs", Run)):
             gauge = GaugeMetricFamily(f"custos_{name}", f"{name} by state", labels=["state"])
-            for state, count in model.objects.order_by().values_list("state").annotate(Count("pk")):  # type: ignore[attr-defined] # both are models
+            for state, count in model.objects.order_by().values_list("state").annotate(Count("pk")):
                 gauge.add_metric([state], count)
             yield gauge
         yield GaugeMetricFamily("custos_ledger_size", "leaves of the ledger", value=Leaf.objects.count())

@@ -144,10 +144,12 @@ class LinesView(APIView):
         run = _ended(finding.run(principal(request), run_id))
         offset, limit = (_count(request, key, default) for key, default in (("offset", 0), ("limit", 50)))
         lines = following.lines_of(run, name, offset, min(limit, MOST_LINES))
-        return Response([
-            {"blob": line.blob, "line": line.line, "start": line.start, "stop": line.stop, "text": line.text}
-            for line in lines
-        ])
+        return Response(
+            [
+                {"blob": line.blob, "line": line.line, "start": line.start, "stop": line.stop, "text": line.text}
+                for line in lines
+            ]
+        )
 
 
 def _count(request: Request, key: str, default: int) -> int:

@@ -49,16 +49,17 @@ class _TusView(APIView):
         return answer
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={**HEADERS, "Tus-Version": VERSION, "Tus-Extension": "creation"})
         wanted = request.headers.get("Tus-Resumable")
-        if request.method != "OPTIONS" and wanted != VERSION:
+        if wanted != VERSION:
             return problem(
-                412, "Another protocol version", f"send Tus-Resumable: {VERSION}, got {wanted!r}", {"Tus-Version": VERSION}
+                412,
+                "Another protocol version",
+                f"send Tus-Resumable: {VERSION}, got {wanted!r}",
+                {"Tus-Version": VERSION},
             )
         return super().dispatch(request, *args, **kwargs)
-
-    @extend_schema(exclude=True)
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        return HttpResponse(status=204, headers={"Tus-Version": VERSION, "Tus-Extension": "creation"})
 
 
 class UploadsView(_TusView):
@@ -87,7 +88,9 @@ class UploadView(_TusView):
     @extend_schema(request=None, responses={204: None}, operation_id="append_upload")
     def patch(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
         if request.content_type != OFFSET_STREAM:
-            return problem(415, "Another content type", f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}")
+            return problem(
+                415, "Another content type", f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}"
+            )
         offset = _number(request, "Upload-Offset")
         reached = intake.append_bytes(
             principal=principal(request), submission_id=submission_id, offset=offset, chunks=_body(request)
@@ -136,5 +139,5 @@ def _reading(said: dict[str, str]) -> dict[str, Any]:
     except ValueError as error:
         raise BadInput(f"reading: not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise BadInput("reading: a JSON object is wanted, as {\"columns\": {\"time\": \"seen\"}}")
+        raise BadInput('reading: a JSON object is wanted, as {"columns": {"time": "seen"}}')
     return value

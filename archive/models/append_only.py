@@ -6,8 +6,12 @@ superusers as well; `manage.py grant_application_role` besides leaves the applic
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pgtrigger
-from django.db import models
+
+if TYPE_CHECKING:
+    from django.db import models
 
 _REFUSE = "RAISE EXCEPTION 'rows of % are never changed: % is refused', TG_TABLE_NAME, TG_OP;"
 APPEND_ONLY: tuple[pgtrigger.Trigger, ...] = (

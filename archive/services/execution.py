@@ -43,7 +43,8 @@ def execute_run(run_id: uuid.UUID) -> None:
         runs.fail_run(run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended without an answer")
         return
     try:
-        outputs = _outputs(run)
+        with runs.kept_lease(run):
+            outputs = _outputs(run)
     except (EvidenceError, StoreError) as error:
         _log.warning("run_failed", run=str(run.pk), procedure=run.procedure, error=str(error))
         runs.fail_run(run=run, problem=str(error))

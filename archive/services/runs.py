@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -17,9 +19,10 @@ from evidence.digest import Digest
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-LEASE = dt.timedelta(minutes=15)
+LEASE = dt.timedelta(seconds=30)
+RENEW_EVERY = 10.0
 ATTEMPTS = 3
 _QUIET = dt.timedelta(seconds=5)
 
@@ -61,6 +64,26 @@ def take_run(run_id: uuid.UUID) -> Run | None:
         state=Run.State.RUNNING, lease=now + LEASE, attempts=F("attempts") + 1, started=now
     )
     return Run.objects.select_related("case").get(pk=run_id) if mine == 1 else None
+
+
+@contextmanager
+def kept_lease(run: Run) -> Iterator[None]:
+    """Renew the lease for as long as the work lasts; when the process is killed, the run is free again soon."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=_renew, args=(run.pk, run.attempts, ended), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+
+
+def _renew(run_id: uuid.UUID, attempt: int, ended: threading.Event) -> None:
+    while not ended.wait(RENEW_EVERY):
+        mine = Run.objects.filter(pk=run_id, attempts=attempt, state=Run.State.RUNNING)
+        mine.update(lease=timezone.now() + LEASE)
+    connection.close()
 
 
 def fail_run(*, run: Run, problem: str) -> None:

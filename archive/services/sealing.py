@@ -55,7 +55,7 @@ def _seal(submission: Submission) -> None:
 
 
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
-    blob, made = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
+    blob = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
     known = blob.submissions.filter(case=submission.case).exists()
     objects = [EventObject(digest, size, "source")]
     ingestion = record_event(

@@ -56,7 +56,9 @@ def _size_that_was_signed() -> int:
     last = latest_checkpoint()
     size = last.size if last else 0
     if Leaf.objects.count() != size:
-        raise LogError(f"the ledger holds {Leaf.objects.count()} leaves, its last checkpoint says {size}: nothing is signed")
+        raise LogError(
+            f"the ledger holds {Leaf.objects.count()} leaves, its last checkpoint says {size}: nothing is signed"
+        )
     if last and subtree_root(0, size) != bytes(last.root):
         raise LogError(f"the leaves do not have the root of the checkpoint of size {size}: nothing is signed")
     return size
@@ -67,7 +69,9 @@ def _add_tile_roots(old: int, new: int) -> None:
     level, width = 1, WIDTH
     while new // width > old // width:
         rows = [
-            TileRoot(level=level, index=index, hash=tree_root(level_hashes(level - 1, index * WIDTH, (index + 1) * WIDTH)))
+            TileRoot(
+                level=level, index=index, hash=tree_root(level_hashes(level - 1, index * WIDTH, (index + 1) * WIDTH))
+            )
             for index in range(old // width, new // width)
         ]
         TileRoot.objects.bulk_create(rows)

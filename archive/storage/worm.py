@@ -9,13 +9,13 @@ import contextlib
 import os
 import secrets
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.storage.store import PIECE, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from evidence.digest import Digest
 

@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.api.results import result_value
-from archive.services import access, demonstration as demonstrations, finding, runs
+from archive.services import access, finding, runs
+from archive.services import demonstration as demonstrations
 from archive.web.doors import page, person
 
 if TYPE_CHECKING:

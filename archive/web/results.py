@@ -41,7 +41,10 @@ def _answered(request: HttpRequest, run_id: uuid.UUID) -> Run:
 def result(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     run = _answered(request, run_id)
     said = following.result_of(run)
-    reports = [json.loads(b"".join(following.read_blob(following.output(p, "report.json")))) for p in finding.parses_behind(run)]
+    reports = [
+        json.loads(b"".join(following.read_blob(following.output(p, "report.json"))))
+        for p in finding.parses_behind(run)
+    ]
     context = {"run": run, "said": said, "bars": bars(said["findings"]), "reports": reports, "table": table(said)}
     return render(request, "result.html", context)
 
@@ -51,7 +54,11 @@ def bars(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     shared = [item for item in findings if "share" in item]
     longest = max((item["value"] for item in shared), default=1) or 1
     return [
-        {"finding": item, "label": item.get("client", item["title"]), "width": round(WIDTH * item["value"] / longest, 1)}
+        {
+            "finding": item,
+            "label": item.get("client", item["title"]),
+            "width": round(WIDTH * item["value"] / longest, 1),
+        }
         for item in shared
     ]
 
@@ -59,7 +66,10 @@ def bars(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(said: dict[str, Any]) -> dict[str, Any]:
     """The result's table, with the name of the finding behind each row that has one."""
     ranked = {item["client"]: item["name"] for item in said["findings"] if "client" in item}
-    rows = [{"cells": row, "finding": next((ranked[cell] for cell in row if str(cell) in ranked), "")} for row in said["table"]["rows"]]
+    rows = [
+        {"cells": row, "finding": next((ranked[cell] for cell in row if str(cell) in ranked), "")}
+        for row in said["table"]["rows"]
+    ]
     return {"columns": said["table"]["columns"], "rows": rows}
 
 

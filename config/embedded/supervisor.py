@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _READY_WITHIN = 90.0
 _STOP_WITHIN = 4.0
+_RESTARTS = 5
 ADMINISTRATOR = "admin"
 
 
@@ -70,20 +71,20 @@ def _run(installation: Installation, stack: ExitStack) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lock(installation, stack)
     _refuse_busy_port(installation.port)
-    environment = _database(home, stack) | {"PYTHONUNBUFFERED": "1"}
+    server, environment = _database(home, stack)
+    environment |= {"PYTHONUNBUFFERED": "1"}
     environment |= {"CUSTOS_HOME": str(home), "CUSTOS_PORT": str(installation.port)}
     _manage(home, environment, "make_keys")
-    children = [
-        processes.start(name, command, env.ROOT, environment, home / "logs" / f"{name}.log")
-        for name, command in _programs(installation).items()
-    ]
-    stack.callback(processes.stop, children, _STOP_WITHIN)
+    children = [_start(installation, name, environment) for name in _programs(installation)]
+    stack.callback(lambda: processes.stop([c for c in children if c.name != "database"], _STOP_WITHIN))
+    if server is not None:
+        children.append(processes.Child("database", server.process, home / "postgres.log"))
     _wait_until_ready(installation, children)
     link = _manage(home, environment, "sign_in_link", "--user", ADMINISTRATOR, "--administrator").strip()
     print(f"READY {installation.url}", flush=True)
     print(f"Sign in once as {ADMINISTRATOR}: {link}", flush=True)
     print("Stop with Ctrl-C.", flush=True)
-    _watch(children)
+    _watch(installation, environment, children)
 
 
 def _lock(installation: Installation, stack: ExitStack) -> None:
@@ -112,9 +113,9 @@ def _refuse_busy_port(port: int) -> None:
             raise StartError(f"port {port} is taken by another program; set CUSTOS_PORT to a free one") from error
 
 
-def _database(home: Path, stack: ExitStack) -> dict[str, str]:
+def _database(home: Path, stack: ExitStack) -> tuple[postgres.EmbeddedPostgres | None, dict[str, str]]:
     """Schema and grants on the given database, or on the embedded one; the environment that all parts share."""
-    given = env.text("DATABASE_URL", "")
+    given, server = env.text("DATABASE_URL", ""), None
     if given:
         owner, application = env.text("CUSTOS_OWNER_DATABASE_URL", given), given
     else:
@@ -130,7 +131,7 @@ def _database(home: Path, stack: ExitStack) -> dict[str, str]:
         _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "grant_application_role", role)
     if env.text("CELERY_BROKER_URL", "pgmq://").startswith("pgmq"):
         databases.install_broker(application)
-    return {"DATABASE_URL": application}
+    return server, {"DATABASE_URL": application}
 
 
 def _manage(home: Path, environment: dict[str, str], *arguments: str) -> str:
@@ -179,7 +180,22 @@ def _refuse_ended(children: list[processes.Child]) -> None:
             raise StartError(f"the {child.name} process ended; the end of {child.log}:\n{processes.tail(child.log)}")
 
 
-def _watch(children: list[processes.Child]) -> None:
+def _watch(installation: Installation, environment: dict[str, str], children: list[processes.Child]) -> None:
+    """Start again what ended, with growing patience; give up when it does not stay."""
+    restarts = 0
     while True:
-        _refuse_ended(children)
         time.sleep(0.5)
+        for place, child in enumerate(children):
+            if not child.ended:
+                continue
+            if child.name == "database" or restarts == _RESTARTS:
+                _refuse_ended(children)
+            restarts += 1
+            print(f"the {child.name} process ended and is started again; see {child.log}", flush=True)
+            time.sleep(restarts - 1)
+            children[place] = _start(installation, child.name, environment)
+
+
+def _start(installation: Installation, name: str, environment: dict[str, str]) -> processes.Child:
+    log = installation.home / "logs" / f"{name}.log"
+    return processes.start(name, _programs(installation)[name], env.ROOT, environment, log)

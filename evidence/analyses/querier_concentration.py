@@ -45,9 +45,7 @@ def spans(table: Any, name: str, keep: Any = None) -> Any:
     return asked.select("line", "start", "stop").order_by("start").to_pyarrow().to_batches(max_chunksize=50_000)
 
 
-def run(
-    paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path
-) -> list[Output]:
+def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path) -> list[Output]:
     """Raises `AnalysisError` for parameters that cannot be used."""
     name = name_parameter(parameters, {"name"})
     blob = metadata(paths["table"])["custos.source"]
@@ -65,7 +63,7 @@ def run(
             rest = spans(table, name, lambda asked: asked["client"].notin(ranked))
             others = total - sum(client["lookups"] for client in clients[:RANKS])
             writer.finding(
-                "others", f"Lookups by the other {len(clients) - RANKS} clients", blob, rest, unit="lookups",
+                "others", f"Lookups by clients after the first {RANKS}", blob, rest, unit="lookups",
                 contains=[name], facts={"share": share(others, total)},
             )  # fmt: skip
     return writer.close(
@@ -78,13 +76,11 @@ def name_parameter(parameters: dict[str, Any], known: set[str]) -> str:
     """The name asked for. Raises `AnalysisError`."""
     name = parameters.get("name")
     if not isinstance(name, str) or not name or name != name.lower() or set(parameters) - known:
-        raise AnalysisError(f"parameters {parameters}: wanted are {sorted(known)}, the name in lower case, no final dot")
+        raise AnalysisError(f"parameters {parameters}: wanted are {sorted(known)}; the name in lower case")
     return name
 
 
-def _ranked(
-    writer: ResultWriter, table: Any, name: str, blob: str, clients: list[dict[str, Any]], total: int
-) -> None:
+def _ranked(writer: ResultWriter, table: Any, name: str, blob: str, clients: list[dict[str, Any]], total: int) -> None:
     before = 0
     for rank, client in enumerate(clients[:RANKS], 1):
         address = client["client"]

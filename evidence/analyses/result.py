@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RESULT_FORMAT = "custos/result@1"
 ALWAYS = (
-    "A lookup is not a communication: it shows that somebody's software asked for an address, not that anything was sent.",
+    "A lookup is not a communication: somebody's software asked for an address; nothing need have been sent.",
     "The querying address is a resolver, not a person.",
     "The records show what one vantage point kept; lookups that it did not see or keep are not in them.",
 )

@@ -47,9 +47,7 @@ def matches(lookups: Any, sightings: Any, counts: Any, tolerance: int) -> tuple[
     return matched, used
 
 
-def run(
-    paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path
-) -> list[Output]:
+def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path) -> list[Output]:
     """Raises `AnalysisError` for parameters that cannot be used."""
     name, tolerance = _parameters(parameters)
     writer = ResultWriter(ID, parameters, list(digests.items()), folder)
@@ -58,7 +56,7 @@ def run(
         lookups, sightings = (_of_name(opened[role], name) for role in ("lookups", "sightings"))
     times = [_times(table) for table in (lookups, sightings)]
     counts = sightings["count"].to_numpy()
-    matched, used = matches(*times, counts, tolerance * 1_000_000)
+    matched, used = matches(times[0], times[1], counts, tolerance * 1_000_000)
     number = {}
     for key, title, role, mask in (
         ("sightings", f"Sightings of {name} by the third party", "sightings", np.ones(len(sightings), dtype=bool)),
@@ -95,9 +93,9 @@ def _answer(name: str, tolerance: int, number: dict[str, int]) -> str:
     if not number["sightings"]:
         return f"The third party's file has no sighting of {name}."
     return (
-        f"Of {number['sightings']:,} sightings of {name}, {number['matched']:,} have a lookup within {tolerance} seconds "
-        f"in our records and {number['unmatched']:,} have none; {number['unsighted-lookups']:,} lookups of ours were "
-        "not seen by the third party, which by itself says nothing."
+        f"Of {number['sightings']:,} sightings of {name}, {number['matched']:,} have a lookup within {tolerance} "
+        f"seconds in our records and {number['unmatched']:,} have none; {number['unsighted-lookups']:,} lookups of "
+        "ours were not seen by the third party, which by itself says nothing."
     )
 
 

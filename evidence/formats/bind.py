@@ -1,6 +1,6 @@
 """BIND 9 query logs (category `queries`), as `rndc querylog` and `print-time`, `-category`, `-severity` write them.
 
-    04-May-2016 00:00:12.345 queries: info: client @0x7f 192.0.2.1#53124 (a.example): view v: query: a.example IN A + (198.51.100.53)
+    04-May-2016 00:00:12.345 queries: info: client @0x7f 192.0.2.1#53124 (a.example): view v: query: a.example IN A +
 
 `PATTERN` is the law: a line is a row if it matches. Lines of the usual layouts are checked as columns instead, which
 accepts the same lines (a property test holds the two together); all others go to the pattern one by one.
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 NOTES = ("The log states no time zone: its times are taken as UTC.",)
 PATTERN = re.compile(
-    rb"(?P<day>\d\d)-(?P<month>[A-Z][a-z]{2})-(?P<year>\d{4}) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\.(?P<ms>\d{3}) "
+    rb"(?P<day>\d\d)-(?P<month>[A-Z][a-z]{2})-(?P<year>\d{4}) "
+    rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\.(?P<ms>\d{3}) "
     rb"(?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+)#(?P<port>\d{1,5}) \([!-~]+\): "
     rb"(?:view (?P<view>[!-~]+): )?query: (?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
     rb"(?P<flags>[+-][!-~]*)(?: \([0-9A-Fa-f:.]+\))?(?: \[ECS [!-~]+\])?\r?\n?"
@@ -44,7 +45,7 @@ _MONTH_ORDER = np.argsort(_MONTH_WORDS)
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DIGITS = [0, 1, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 21, 22, 23]
 _MARKS = {2: 45, 6: 45, 11: 32, 14: 58, 17: 58, 20: 46}
-# Layouts by the words before `client` (none, severity, category, both), an object's address, a view, a server's address.
+# Layouts by the words before `client`, an object's address, a view, a server's address.
 LAYOUTS = [
     (words, at, view, server)
     for words in ((), (b"queries:", b"info:"), (b"queries:",), (b"info:",))
@@ -82,12 +83,12 @@ def _all_rejected(chunk: Chunk) -> Batch:
 def _slow_line(
     chunk: Chunk, start: int, stop: int, line: int, rows: list[dict[str, Any]], rejects: list[Reject]
 ) -> None:
-    span = {"line": line, "start": chunk.start + start, "stop": chunk.start + stop}
+    first, last = chunk.start + start, chunk.start + stop
     found = read_line(chunk.data[start:stop])
     if isinstance(found, dict):
-        rows.append(span | found)
+        rows.append({"line": line, "start": first, "stop": last, **found})
     else:
-        rejects.append(Reject(*span.values(), *found))
+        rejects.append(Reject(line, first, last, *found))
 
 
 def read_line(text: bytes) -> dict[str, Any] | tuple[str, str]:
@@ -115,11 +116,10 @@ def read_line(text: bytes) -> dict[str, Any] | tuple[str, str]:
 
 
 def _time(found: re.Match[bytes]) -> dt.datetime | None:
-    parts = [int(found[name]) for name in ("day", "hour", "minute", "second")]
+    day, hour, minute, second, milli = (int(found[name]) for name in ("day", "hour", "minute", "second", "ms"))
     try:
-        return dt.datetime(
-            int(found["year"]), MONTHS[found["month"]], *parts, microsecond=1000 * int(found["ms"]), tzinfo=dt.UTC
-        )
+        month = MONTHS[found["month"]]
+        return dt.datetime(int(found["year"]), month, day, hour, minute, second, milli * 1000, dt.UTC)
     except (KeyError, ValueError):
         return None
 
@@ -278,8 +278,7 @@ def _times(buffer: gather.Bytes, starts: Any) -> tuple[Any, Any]:
         good &= window[:, place] == mark
     digits = window[:, _DIGITS].astype(np.int32) - 48
     good &= ((digits >= 0) & (digits <= 9)).all(axis=1)
-    tens = digits[:, 0::2][:, :1], digits
-    day = tens[0][:, 0] * 10 + digits[:, 1]
+    day = digits[:, 0] * 10 + digits[:, 1]
     year = digits[:, 2] * 1000 + digits[:, 3] * 100 + digits[:, 4] * 10 + digits[:, 5]
     hour, minute = digits[:, 6] * 10 + digits[:, 7], digits[:, 8] * 10 + digits[:, 9]
     second = digits[:, 10] * 10 + digits[:, 11]

@@ -107,10 +107,8 @@ class DelimitedReader:
 
     def _refusal(self, record: bytes) -> tuple[str, str] | None:
         """Why a record is no row, or None; the header is taken on the way."""
-        if not record.strip(b" \t\r\n"):
-            return SKIP, "blank"
-        if record.startswith(b"#"):
-            return SKIP, "comment"
+        if record.startswith(b"#") or not record.strip(b" \t\r\n"):
+            return SKIP, "comment" if record.startswith(b"#") else "blank"
         if b"\0" in record:
             return REJECT, "binary"
         try:

@@ -26,9 +26,7 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
         return pa.array([], pa.string())
     offsets = np.empty(2 * count, dtype=np.int32)
     offsets[0::2], offsets[1::2] = starts, stops
-    whole = pa.Array.from_buffers(
-        pa.binary(), 2 * count - 1, [None, pa.py_buffer(offsets), pa.py_buffer(buffer)]
-    )
+    whole = pa.Array.from_buffers(pa.binary(), 2 * count - 1, [None, pa.py_buffer(offsets), pa.py_buffer(buffer)])
     return whole.take(pa.array(np.arange(0, 2 * count - 1, 2, dtype=np.int64))).view(pa.string())
 
 

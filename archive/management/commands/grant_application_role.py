@@ -25,8 +25,10 @@ class Command(BaseCommand):
         role = sql.Identifier(options["role"])
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role))
-            cursor.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(role))
+            cursor.execute(
+                sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(role)
+            )
             cursor.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(role))
             for model in filter(is_append_only, apps.get_models()):
-                table = sql.Identifier(model._meta.db_table)
+                table = sql.Identifier(model._meta.db_table)  # noqa: SLF001 -- Django's public-by-custom API
                 cursor.execute(sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(table, role))

@@ -1,0 +1,83 @@
+"""tus 1.0: what is asked, what is answered, and every wrong turn in words."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+
+from archive.models import Submission
+from archive.services import sealing
+
+pytestmark = pytest.mark.django_db
+TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+
+
+def metadata(**values: str) -> str:
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items())
+
+
+def begin(client, length: int = 6, **about: str):
+    said = metadata(**{"case": "case-a", "filename": "a.log", **about})
+    return client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH=str(length), HTTP_UPLOAD_METADATA=said)
+
+
+def append(client, path: str, offset: int | str, data: bytes, **more):
+    kind = more.pop("content_type", "application/offset+octet-stream")
+    return client.patch(path, data, content_type=kind, **TUS, HTTP_UPLOAD_OFFSET=str(offset), **more)
+
+
+def test_an_upload_in_two_parts_arrives_whole(ann) -> None:
+    location = begin(ann)["Location"]
+    assert append(ann, location, 0, b"abc")["Upload-Offset"] == "3"
+    asked = ann.head(location, **TUS)
+    assert (asked["Upload-Offset"], asked["Upload-Length"], asked["Cache-Control"]) == ("3", "6", "no-store")
+    assert append(ann, location, 3, b"def").status_code == 204
+    submission = location.rsplit("/", 1)[1]
+    sealing.seal_submission(submission)
+    row = ann.get(f"/api/v1/submissions/{submission}").json()
+    assert (row["state"], row["digest"]) == ("sealed", f"sha256:{hashlib.sha256(b'abcdef').hexdigest()}")
+
+
+def test_what_the_server_can_is_told_without_a_token(client) -> None:
+    answer = client.options("/api/v1/uploads")
+    assert (answer.status_code, answer["Tus-Version"], answer["Tus-Extension"]) == (204, "1.0.0", "creation")
+
+
+def problem(answer, status: int, *words: str) -> None:
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    said = answer.json()
+    assert said["status"] == status
+    assert all(word in said["detail"] for word in words), said["detail"]
+
+
+def test_an_offset_that_does_not_fit_is_refused_with_the_right_one(ann) -> None:
+    location = begin(ann)["Location"]
+    append(ann, location, 0, b"abc")
+    problem(append(ann, location, 2, b"x"), 409, "continues at byte 3")
+    problem(append(ann, location, "two", b"x"), 400, "Upload-Offset")
+
+
+def test_wrong_turns_are_problems_in_words(ann, client, caller) -> None:
+    location = begin(ann)["Location"]
+    problem(ann.post("/api/v1/uploads", HTTP_UPLOAD_LENGTH="3"), 412, "Tus-Resumable")
+    problem(append(ann, location, 0, b"x", content_type="text/plain"), 415, "offset+octet-stream")
+    problem(append(ann, location, 0, b"x" * 7), 400, "more than the 6 bytes")
+    problem(begin(ann, case="No Slug"), 400, "lower-case letters")
+    problem(begin(ann, digest="abc"), 400, "digest")
+    problem(begin(ann, reading="[1]"), 400, "JSON object")
+    problem(ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="x"), 400, "Upload-Length")
+    bad = ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA="case ???")
+    problem(bad, 400, "base64")
+    problem(client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3"), 401, "")
+    problem(begin(caller("rita", "read")), 403, "scope upload")
+    problem(append(caller("bob", "upload"), location, 0, b"x"), 404, "no such upload")
+    assert Submission.objects.count() == 1
+
+
+def test_an_empty_file_is_taken_at_once(ann) -> None:
+    answer = begin(ann, 0)
+    assert (answer.status_code, answer["Upload-Offset"]) == (201, "0")
+    assert Submission.objects.get().state == "received"

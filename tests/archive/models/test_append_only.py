@@ -1,0 +1,67 @@
+"""PostgreSQL itself refuses to change custody and ledger rows, whoever asks."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from psycopg import sql
+
+from archive.models import Blob, Checkpoint, Leaf, TileRoot
+from archive.models.append_only import is_append_only
+from archive.services import access, intake, sealing
+
+pytestmark = pytest.mark.django_db
+TABLES = sorted(model._meta.db_table for model in apps.get_models() if is_append_only(model))
+
+
+def fill() -> None:
+    """At least one row everywhere, so that row triggers have something to refuse."""
+    who = access.principal_of(access.ensure_user(user_name="ann"))
+    row = intake.begin_submission(principal=who, case_slug="a", length=1)
+    intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
+    sealing.seal_submission(row.pk)
+    TileRoot.objects.create(level=1, index=0, hash=bytes(32))
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else PostgreSQL refuses TRUNCATE for another reason
+    assert Blob.objects.exists() and Leaf.objects.exists() and Checkpoint.objects.exists()
+
+
+def refused(statement: sql.Composed) -> str:
+    with pytest.raises(DatabaseError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    return str(caught.value)
+
+
+def test_all_of_custody_and_ledger_is_append_only() -> None:
+    assert TABLES == [
+        "archive_blob", "archive_checkpoint", "archive_custodyevent", "archive_custodyobject", "archive_leaf",
+        "archive_tileroot",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_owner_and_superuser_is_refused(table: str) -> None:
+    fill()
+    name = sql.Identifier(table)
+    column = sql.Identifier({"archive_blob": "size", "archive_leaf": "hash", "archive_tileroot": "hash",
+                             "archive_checkpoint": "note", "archive_custodyevent": "text", "archive_custodyobject": "role"}[table])  # fmt: skip
+    assert "never changed: UPDATE" in refused(sql.SQL("UPDATE {} SET {c} = {c}").format(name, c=column))
+    assert "never changed: DELETE" in refused(sql.SQL("DELETE FROM {}").format(name))
+    assert "never changed: TRUNCATE" in refused(sql.SQL("TRUNCATE {} CASCADE").format(name))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_applications_role_has_not_even_the_right(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE test_application")
+        call_command("grant_application_role", "test_application")
+        cursor.execute("SET ROLE test_application")
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
+        for statement in ("UPDATE {} SET ctid = ctid", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}",
+                          "ALTER TABLE {} DISABLE TRIGGER ALL"):  # fmt: skip
+            said = refused(sql.SQL(statement).format(sql.Identifier(table)))
+            assert "permission denied" in said or "must be owner" in said or "system column" in said
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP OWNED BY test_application; DROP ROLE test_application")

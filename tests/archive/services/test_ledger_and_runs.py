@@ -1,0 +1,175 @@
+"""The ledger continues itself, and derivations are made once, attested, and told in words when they fail."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from archive import wiring
+from archive.models import Checkpoint, CustodyEvent, Leaf, Run
+from archive.services import access, bundles, custody, execution, following, runs, sequencing
+from archive.services.receipts import issue_receipt
+from archive.services.refusals import BadInput, NotReady
+from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
+from evidence.errors import LogError
+from evidence.log.checkpoint import parse_checkpoint
+from evidence.log.hashing import leaf_hash
+from evidence.log.note import parse_note
+from evidence.log.proof import consistency_proof, verify_consistency, verify_inclusion
+from evidence.log.tlogproof import parse_tlog_proof
+from evidence.opening import commitment, parse_receipt
+
+LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
+
+pytestmark = pytest.mark.django_db
+
+
+def record(case, count: int) -> list[CustodyEvent]:
+    return [custody.record_event(case=case, type="access", objects=[], detail={"n": n}).event for n in range(count)]
+
+
+@pytest.fixture
+def case(ann):
+    return access.ensure_case(principal=ann, slug="a")
+
+
+def test_every_checkpoint_continues_the_one_before_and_every_leaf_is_provable(case) -> None:
+    sizes = [0]
+    for count in (1, 1, 68, 185, 1, 1, 43, 300):
+        record(case, count)
+        assert sequencing.sequence_pending() == count
+        sizes.append(sizes[-1] + count)
+    rows = list(Checkpoint.objects.all())
+    assert [row.size for row in rows] == sizes[1:]
+    for old in rows:
+        for new in rows[rows.index(old) :]:
+            hashes = consistency_proof(old.size, new.size, sequencing.subtree_root)
+            verify_consistency(old.size, new.size, bytes(old.root), bytes(new.root), hashes)
+    for index in (0, 1, 255, 256, 299, 599):
+        event = Leaf.objects.get(index=index).event
+        receipt = parse_receipt(issue_receipt(event=event))
+        proof = parse_tlog_proof(receipt.proof)
+        head = parse_checkpoint(parse_note(proof.checkpoint).text)
+        leaf = leaf_hash(commitment(receipt.salt, receipt.event_text.encode()))
+        verify_inclusion(leaf, index, 600, proof.hashes, head.root)
+    with pytest.raises(BadInput):
+        issue_receipt(event=event, size=599)
+    assert (
+        parse_tlog_proof(parse_receipt(issue_receipt(event=Leaf.objects.get(index=0).event, size=1)).proof).hashes == ()
+    )
+
+
+def test_nothing_is_signed_over_leaves_that_are_not_those_of_the_last_checkpoint(case) -> None:
+    record(case, 3)
+    sequencing.sequence_pending()
+    Checkpoint.objects.create(size=4, root=bytes(32), note="restored from elsewhere")
+    record(case, 1)
+    with pytest.raises(LogError, match="nothing is signed"):
+        sequencing.sequence_pending()
+    assert Checkpoint.objects.count() == 2
+
+
+def test_a_pending_event_has_no_receipt_yet(case) -> None:
+    with pytest.raises(NotReady):
+        issue_receipt(event=record(case, 1)[0])
+
+
+def test_a_log_is_read_analysed_and_attested_by_itself(hand_in) -> None:
+    row = hand_in(LINE * 3 + b"other\n", names=["A.Example."])
+    assert row.read_as == "parse.bind@1"
+    parse, result = Run.objects.order_by("created")
+    assert (parse.state, result.state, result.parameters) == ("succeeded", "succeeded", {"name": "a.example"})
+    assert [item["value"] for item in following.result_of(result)["findings"]] == [3, 3]
+    envelope = parse_envelope(b"".join(following.read_blob(result.statement)))
+    keys = {s_key["keyid"]: s_key for s_key in json.loads(result.event.text)["detail"]["keys"]}
+    signers = [PublicKey(signer.algorithm, signer.public) for signer in wiring.dsse_signers()]
+    assert {key.keyid for key in signers} == set(keys)
+    verify_envelope(envelope, {key.keyid: key for key in signers})
+    lines = following.lines_of(result, "client-1", 1, 5)
+    assert [(line.line, line.start, line.stop) for line in lines] == [
+        (2, len(LINE), 2 * len(LINE)),
+        (3, 2 * len(LINE), 3 * len(LINE)),
+    ]
+    assert lines[0].text == LINE.decode().rstrip()
+
+
+def test_the_same_thing_is_not_computed_twice_in_two_cases(hand_in, monkeypatch) -> None:
+    hand_in(LINE, names=["a.example"])
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    computed: list[str] = []
+    stored = execution.store_file
+    monkeypatch.setattr(execution, "store_file", lambda path: computed.append(path.name) or stored(path))
+    hand_in(LINE, who=bob, case="case-b", names=["a.example"])
+    assert set(computed) == {"attestation.json"}
+    ours, theirs = Run.objects.filter(procedure="querier_concentration@1").order_by("created")
+    assert following.output(ours, "result.json") == following.output(theirs, "result.json")
+    assert ours.event_id != theirs.event_id
+
+
+def test_a_run_that_cannot_work_fails_in_words_and_leaves_nothing_half_visible(hand_in) -> None:
+    row = hand_in(b"a,b,c\n1,2,3\n", reading={"columns": {"time": "x", "client": "b", "name": "c"}})
+    run = Run.objects.get()
+    assert run.state == "failed"
+    assert "the header has no column ['x']" in run.problem
+    assert not run.outputs.exists()
+    assert row.state == "sealed"
+
+
+def test_an_abandoned_run_is_taken_again_and_one_in_work_is_not(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    from archive.services import sealing
+
+    sealing.seal_submission(row.pk)
+    run = Run.objects.get()
+    assert runs.take_run(run.pk) is not None
+    assert runs.take_run(run.pk) is None
+    Run.objects.filter(pk=run.pk).update(lease=timezone.now() - dt.timedelta(seconds=1))
+    execution.execute_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.attempts) == ("succeeded", 2)
+    execution.execute_run(run.pk)
+    assert CustodyEvent.objects.filter(type="creation").count() == 1
+
+
+def test_a_run_that_ends_its_worker_each_time_is_given_up_in_words(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    from archive.services import sealing
+
+    sealing.seal_submission(row.pk)
+    past = timezone.now() - dt.timedelta(seconds=1)
+    Run.objects.update(attempts=runs.ATTEMPTS, state="running", lease=past)
+    execution.execute_run(Run.objects.get().pk)
+    assert "given up after 3 attempts" in Run.objects.get().problem
+
+
+def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_commit_callbacks, monkeypatch) -> None:
+    sent: list[tuple] = []
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append((task, *arguments)))
+    row = hand_in(LINE, work=False)
+    type(row).objects.update(received=timezone.now() - dt.timedelta(minutes=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert runs.nudge_what_waits() == 1
+    assert sent == [("workers.seal.seal", str(row.pk))]
+
+
+def test_a_bundle_holds_what_a_stranger_needs_at_one_checkpoint(hand_in) -> None:
+    hand_in(LINE * 2, names=["a.example"])
+    result = Run.objects.get(procedure="querier_concentration@1")
+    names = [item.name for item in bundles.items(result, raw=True)]
+    assert names == [
+        "checkpoint", "client-1.sources.ndjson", "lookups.sources.ndjson", "querier_concentration.result.json",
+        "querier_concentration.result.attestation.json", "querier_concentration.result.receipt.json",
+        "parse-1.attestation.json", "parse-1.receipt.json", "source-1.receipt.json", "source-1.raw",
+    ]  # fmt: skip
+
+
+def test_queries_do_not_grow_with_the_ledger(case, django_assert_max_num_queries) -> None:
+    record(case, 600)
+    sequencing.sequence_pending()
+    with django_assert_max_num_queries(20):
+        issue_receipt(event=Leaf.objects.get(index=5).event)
+    assert connection.vendor == "postgresql"

@@ -1,0 +1,177 @@
+"""Bytes on their way in: what fits, what does not, and that nothing accepted is lost."""
+
+from __future__ import annotations
+
+import json
+import resource
+
+import pytest
+
+from archive.models import Blob, CustodyEvent, Submission
+from archive.services import access, finding, intake, sealing
+from archive.services.receipts import issue_receipt
+from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotVisible, WrongOffset
+from evidence.digest import Digest
+from evidence.log.note import parse_note
+from evidence.log.policy import parse_policy, problems
+from evidence.log.tlogproof import parse_tlog_proof
+from evidence.opening import open_disclosure, parse_event, parse_receipt
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\x01\xff" * 99, b"\x1f\x8b\x08cut", "log".encode("utf-16"), b"a\r\nb\r\n"])
+def test_bytes_that_no_reader_understands_are_sealed_and_receipted(hand_in, data: bytes) -> None:
+    row = hand_in(data)
+    assert (row.state, row.blob_id, row.read_as) == ("sealed", str(Digest.of(data)), "none")
+    assert row.read_reason
+    receipt = parse_receipt(issue_receipt(event=row.event, disclosures=row.disclosures))
+    proof = parse_tlog_proof(receipt.proof)
+    assert problems(parse_policy(receipt.policy), parse_note(proof.checkpoint)) == []
+    assert parse_event(receipt.event_text).objects[0].size == len(data)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a\x00b\n.log", "/abs", "ü" * 300, "\u202egpj.log"])
+def test_a_files_name_is_only_text_and_stands_behind_a_seal(hand_in, home, name: str) -> None:
+    row = hand_in(b"x", file_name=name, note="from a friend")
+    event = row.event.text
+    assert "passwd" not in event and "friend" not in event and name not in event
+    opened = dict(open_disclosure(item) for item in row.disclosures)
+    assert opened["file_name"] == row.file_name
+    assert {path.name for path in home.iterdir()} <= {"keys", "store", "staging"}
+    assert list((home / "staging").iterdir()) == []
+
+
+def test_the_same_bytes_are_kept_once_with_the_custody_of_both(hand_in, ann) -> None:
+    first, second = hand_in(b"twice"), hand_in(b"twice")
+    assert Blob.objects.count() == 1
+    assert first.event_id != second.event_id
+    events = finding.events_of(ann, first.blob_id)
+    assert [event.type for event in events].count("ingestion") == 2
+    said = [json.loads(event.text)["detail"]["duplicate"] for event in events if event.type == "ingestion"]
+    assert said == [False, True]
+
+
+def test_another_case_does_not_learn_that_the_bytes_are_known(hand_in) -> None:
+    hand_in(b"secret")
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    row = hand_in(b"secret", who=bob, case="case-b")
+    assert json.loads(row.event.text)["detail"]["duplicate"] is False
+    assert {event.case.slug for event in finding.events_of(bob, row.blob_id)} == {"case-b"}
+
+
+def test_a_wrong_declared_digest_is_refused_with_both(hand_in) -> None:
+    row = hand_in(b"abc", declared_digest=str(Digest.of(b"abd")))
+    assert row.state == "refused"
+    assert str(Digest.of(b"abc")) in row.problem
+    assert str(Digest.of(b"abd")) in row.problem
+    assert not CustodyEvent.objects.exists()
+    assert hand_in(b"abc", declared_digest=Digest.of(b"abc").hex).state == "sealed"
+
+
+def test_an_upload_goes_on_where_it_stands_and_nowhere_else(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_slug="a", length=6)
+    assert intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"ab", b"c"]) == 3
+    for offset in (0, 2, 4, 6):
+        with pytest.raises(WrongOffset, match="continues at byte 3"):
+            intake.append_bytes(principal=ann, submission_id=row.pk, offset=offset, chunks=[b"x"])
+    assert intake.append_bytes(principal=ann, submission_id=row.pk, offset=3, chunks=[b"def"]) == 6
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.blob_id == str(Digest.of(b"abcdef"))
+    with pytest.raises(WrongOffset):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=6, chunks=[])
+
+
+def test_what_arrived_before_a_cut_is_kept(ann) -> None:
+    def cut():
+        yield b"abc"
+        raise ConnectionResetError
+
+    row = intake.begin_submission(principal=ann, case_slug="a", length=6)
+    with pytest.raises(ConnectionResetError):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=cut())
+    row.refresh_from_db()
+    assert (row.offset, row.state) == (3, "receiving")
+
+
+def test_bytes_that_were_not_acknowledged_are_written_over(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    intake.staged_file(row.pk).write_bytes(b"left by a killed process")
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abc"])
+    assert intake.staged_file(row.pk).read_bytes() == b"abc"
+
+
+def test_more_than_was_announced_is_refused(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    with pytest.raises(BadInput, match="more than the 3 bytes"):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abcd"])
+    row.refresh_from_db()
+    assert row.offset == 0
+
+
+def test_two_at_once_are_kept_apart(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+
+    def another():
+        with pytest.raises(Busy):
+            intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"x"])
+        yield b"abc"
+
+    assert intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=another()) == 3
+
+
+def test_a_full_disk_keeps_what_arrived_and_says_how_much(ann) -> None:
+    """The operating system refuses to let the file grow, as a full disk would."""
+    row = intake.begin_submission(principal=ann, case_slug="a", length=200_000)
+    import signal
+
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def body():
+        yield b"a" * 50_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+        yield b"b" * 50_000
+
+    try:
+        with pytest.raises(NoSpace, match="60000 bytes of 200000 are kept"):
+            intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=body())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    row.refresh_from_db()
+    assert (row.offset, row.state) == (60_000, "receiving")
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=60_000, chunks=[b"c" * 140_000])
+    row.refresh_from_db()
+    assert row.state == "received"
+
+
+@pytest.mark.parametrize("about", [
+    {"case_slug": "Not a slug"}, {"case_slug": ""}, {"length": -1}, {"declared_digest": "md5:x"},
+    {"names": ["two words"]}, {"reading": {"colour": "red"}},
+])  # fmt: skip
+def test_what_cannot_be_used_is_refused_before_a_byte_is_sent(ann, about: dict) -> None:
+    with pytest.raises(BadInput):
+        intake.begin_submission(**{"principal": ann, "case_slug": "a", "length": 3, **about})
+    assert not Submission.objects.exists()
+
+
+def test_nobody_writes_into_anothers_upload_or_case(ann) -> None:
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    with pytest.raises(NotVisible):
+        intake.append_bytes(principal=bob, submission_id=row.pk, offset=0, chunks=[b"x"])
+    with pytest.raises(NotAllowed):
+        intake.begin_submission(principal=bob, case_slug="a", length=3)
+    _, token = access.create_token(user_name="ann", scopes=["read"])
+    with pytest.raises(NotAllowed, match="scope upload"):
+        intake.begin_submission(principal=access.principal_of(ann.user, token), case_slug="a", length=3)
+
+
+def test_sealing_may_be_repeated(hand_in) -> None:
+    row = hand_in(b"abc")
+    count = CustodyEvent.objects.count()
+    for _ in range(2):
+        sealing.seal_submission(row.pk)
+    assert CustodyEvent.objects.count() == count

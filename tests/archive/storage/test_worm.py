@@ -1,0 +1,65 @@
+"""The file store: written once, read-only, the same bytes for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archive.storage.store import StoreError
+from archive.storage.worm import FileStore
+from evidence.digest import Digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def put(store: FileStore, folder: Path, data: bytes) -> str:
+    source = folder / "staged"
+    source.write_bytes(data)
+    locator = store.put(source, Digest.of(data))
+    source.unlink()
+    return locator
+
+
+def test_bytes_lie_under_their_digest_read_only(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    locator = put(store, tmp_path, b"abc")
+    path = tmp_path / "store" / locator
+    assert path.name == Digest.of(b"abc").hex
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"abc", 0o444)
+    assert [item for item in path.parent.iterdir() if item != path] == []
+
+
+def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    path = tmp_path / "store" / put(store, tmp_path, b"abc")
+    before = path.stat().st_ino
+    assert tmp_path / "store" / put(store, tmp_path, b"abc") == path
+    assert path.stat().st_ino == before
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 5), (2, 4), (5, 5)])
+def test_ranges_are_read(tmp_path: Path, start: int, stop: int) -> None:
+    store = FileStore(tmp_path / "store")
+    assert b"".join(store.open_range(put(store, tmp_path, b"abcde"), start, stop)) == b"abcde"[start:stop]
+
+
+def test_a_missing_or_shortened_file_is_said_and_not_served(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    locator = put(store, tmp_path, b"abcde")
+    path = tmp_path / "store" / locator
+    path.chmod(0o644)
+    path.write_bytes(b"abc")
+    with pytest.raises(StoreError, match="shorter than it was"):
+        list(store.open_range(locator, 0, 5))
+    path.unlink()
+    with pytest.raises(StoreError, match="the store has no"):
+        store.open_range(locator, 0, 5)
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        FileStore(tmp_path / "file" / "below").probe()
+    FileStore(tmp_path / "store").probe()

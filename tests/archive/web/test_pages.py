@@ -1,0 +1,110 @@
+"""The pages for those who are in, and for those who are not."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from archive.models import Run
+from archive.services import access, execution, intake, sealing
+from archive.web.results import marked
+
+pytestmark = pytest.mark.django_db
+LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
+
+
+def signed_in(name: str, **rights: bool) -> Client:
+    client = Client()
+    path = access.create_sign_in_link(user=access.ensure_user(user_name=name, **rights))
+    assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 302
+    return client
+
+
+@pytest.fixture
+def row(db):
+    who = access.principal_of(access.ensure_user(user_name="ann"))
+    data = LINE + b"<script>\x00\n"
+    row = intake.begin_submission(
+        principal=who, case_slug="case-a", length=len(data), names=["a.example"], file_name="<b>x</b>"
+    )
+    intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
+    sealing.seal_submission(row.pk)
+    while run := Run.objects.filter(state="pending").first():
+        execution.execute_run(run.pk)
+    row.refresh_from_db()
+    return row
+
+
+def pages(row) -> list[str]:
+    result = Run.objects.get(procedure="querier_concentration@1").pk
+    return [
+        "/cases/case-a", f"/submissions/{row.pk}", f"/results/{result}", f"/results/{result}/findings/client-1",
+        f"/blobs/{row.blob_id}",
+    ]  # fmt: skip
+
+
+def test_members_and_auditors_see_a_cases_pages_and_others_get_404(row) -> None:
+    ann, eve, bob = signed_in("ann"), signed_in("eve", auditor=True), signed_in("bob")
+    for page in pages(row):
+        assert [who.get(page).status_code for who in (ann, eve, bob, Client())] == [200, 200, 404, 302], page
+        assert "that you may see" in bob.get(page).content.decode()
+
+
+def test_a_link_lets_in_once(db) -> None:
+    path = access.create_sign_in_link(user=access.ensure_user(user_name="ann"))
+    first, second = Client(), Client()
+    assert b"Sign in as ann" in first.get(path).content
+    assert first.post(path).status_code == 302
+    again = second.post(path)
+    assert again.status_code == 404
+    assert b"manage.py sign_in_link" in again.content
+    assert second.get("/sign-in/unknown").status_code == 404
+    assert second.get("/").url.startswith("/sign-in/")
+
+
+def test_a_number_leads_to_its_lines(row) -> None:
+    result = Run.objects.get(procedure="querier_concentration@1").pk
+    text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
+    assert f"line 1, bytes 0–{len(LINE)}" in text
+    assert "<mark>192.0.2.17</mark>" in text
+
+
+def test_what_stands_in_a_file_or_its_name_is_never_markup(row) -> None:
+    ann = signed_in("ann")
+    assert "<b>x</b>" not in ann.get(f"/submissions/{row.pk}").content.decode()
+    assert marked("<script>a.example</script>", ["a.example"]) == "&lt;script&gt;<mark>a.example</mark>&lt;/script&gt;"
+    policy = ann.get("/")["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+
+
+def test_a_file_is_found_by_its_hash_or_plainly_not(row) -> None:
+    ann, bob = signed_in("ann"), signed_in("bob")
+    digest = row.blob_id.removeprefix("sha256:")
+    assert ann.get(f"/find?digest={digest.upper()}").url == f"/blobs/{row.blob_id}"
+    for who, text in ((bob, digest), (ann, "0" * 64), (ann, "nonsense")):
+        answer = who.get("/find", {"digest": text})
+        assert answer.status_code == 404
+    assert b"no file with the digest" in bob.get(f"/find?digest={digest}").content
+
+
+def test_the_empty_front_page_files_the_founding_case(db, monkeypatch) -> None:
+    monkeypatch.setattr("evidence.reconstruction.ORDINARY_LINES", 50)
+    ann = signed_in("ann")
+    assert b"as a reconstruction" in ann.get("/").content
+    answer = ann.post("/demonstration")
+    assert answer.url == "/cases/founding-case-reconstruction"
+    text = ann.get(answer.url).content.decode()
+    assert "synthetic" in text and "reconstruction-queries.log" in text
+    assert b"as a reconstruction" not in ann.get("/").content
+
+
+def test_a_member_lets_others_in_and_watches_names(row) -> None:
+    ann, bob = signed_in("ann"), signed_in("bob")
+    assert ann.post("/cases/case-a/members", {"user": "bob"}).status_code == 302
+    assert bob.get("/cases/case-a").status_code == 200
+    assert ann.post("/cases/case-a/members", {"user": "nobody"}).status_code == 400
+    assert bob.post("/cases/case-a/names", {"name": "B.example."}).status_code == 302
+    assert b"b.example" in ann.get("/cases/case-a").content
+    eve = signed_in("eve", auditor=True)
+    assert eve.post("/cases/case-a/names", {"name": "c.example"}).status_code == 403

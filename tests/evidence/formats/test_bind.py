@@ -1,0 +1,162 @@
+"""BIND query logs: the columns and the pattern accept the same lines, and no byte is lost."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from evidence.formats import bind
+from evidence.formats.batch import Batch, Conservation
+from evidence.formats.lines import CHUNK, Chunk, LineSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = (
+    b"04-May-2016 00:00:12.345 queries: info: client @0x7f11 192.0.2.17#53124 (Mail.Example.net): "
+    b"query: Mail.Example.net. IN A +E(0)K (198.51.100.53)\n"
+)
+VARIANTS = [
+    LINE,
+    LINE.replace(b"@0x7f11 ", b""),
+    LINE.replace(b"queries: info: ", b""),
+    LINE.replace(b"queries: ", b""),
+    LINE.replace(b"info: ", b""),
+    LINE.replace(b" (198.51.100.53)", b""),
+    LINE.replace(b"query: ", b"view in-side: query: "),
+    LINE.replace(b"\n", b"\r\n"),
+    LINE.replace(b"192.0.2.17", b"2001:DB8::5"),
+    LINE.replace(b" A ", b" TYPE65280 "),
+    LINE.replace(b" IN ", b" CLASS32 "),
+    LINE.replace(b"Mail.Example.net.", rb"a\.b\032c\;d"),
+    LINE.replace(b"(198.51.100.53)", b"(198.51.100.53) [ECS 192.0.2.0/24/0]"),
+]
+BROKEN = [
+    LINE.replace(b"04-May", b"31-Apr"),
+    LINE.replace(b"04-May", b"04-Mai"),
+    LINE.replace(b"00:00:12", b"24:00:12"),
+    LINE.replace(b"#53124", b"#99999"),
+    LINE.replace(b"#53124", b"#"),
+    LINE.replace(b"query: ", b"query failed "),
+    LINE.replace(b"client", b"Client"),
+    LINE.replace(b"192.0.2.17", b"192.0.2.x"),
+    LINE.replace(b" IN ", b" in "),
+    LINE.replace(b"Example", "Exämple".encode()),
+    LINE.replace(b"Example", b"Exa\x00mple"),
+    LINE.replace(b" A ", b"  A "),
+    LINE.decode().encode("utf-16"),
+    b"\n",
+    b"# a comment\n",
+    b"\x00\xff\xfe\x01junk\n",
+    b"\x1f\x8b\x08\x00 cut off\n",
+]
+
+
+def chunk(data: bytes) -> Chunk:
+    return Chunk(data, 0, 1, len(data))
+
+
+def _split(data: bytes) -> list[bytes]:
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def slow(data: bytes) -> tuple[list[dict], list[tuple]]:
+    """Line by line, by the pattern alone."""
+    rows, rejects, at = [], [], 0
+    for number, line in enumerate(_split(data), 1):
+        found = bind.read_line(line)
+        span = {"line": number, "start": at, "stop": at + len(line)}
+        if isinstance(found, dict):
+            rows.append(span | found)
+        else:
+            rejects.append((*span.values(), *found))
+        at += len(line)
+    return rows, rejects
+
+
+def both(batch: Batch) -> tuple[list[dict], list[tuple]]:
+    return batch.rows.to_pylist(), [tuple(row.values()) for row in batch.rejects.to_pylist()]
+
+
+@pytest.mark.parametrize("line", VARIANTS)
+def test_every_usual_layout_is_read(line: bytes) -> None:
+    rows, rejects = both(bind.read_chunk(chunk(line * 3)))
+    assert rejects == []
+    assert [row["stop"] - row["start"] for row in rows] == [len(line)] * 3
+    assert rows == slow(line * 3)[0]
+
+
+def test_values_are_normalised() -> None:
+    row = bind.read_chunk(chunk(LINE)).rows.to_pylist()[0]
+    assert (row["client"], row["port"], row["name"], row["type"]) == ("192.0.2.17", 53124, "mail.example.net", "A")
+    assert row["time"].isoformat() == "2016-05-04T00:00:12.345000+00:00"
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_broken_line_is_a_reject_with_a_reason_and_harms_no_other(line: bytes) -> None:
+    data = LINE + line + (b"" if line.endswith(b"\n") else b"\n") + LINE
+    rows, rejects = both(bind.read_chunk(chunk(data)))
+    assert (rows, rejects) == slow(data) if b"\n" not in line[:-1] else len(rows) == 2
+    assert rows[0]["line"] == 1
+    assert rows[-1]["stop"] == len(data)
+    assert all(reason for *_, reason in rejects)
+    assert rejects
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(VARIANTS + BROKEN), min_size=1, max_size=12), st.data())
+@example([LINE], None)
+def test_columns_and_pattern_agree_on_changed_lines(lines: list[bytes], data) -> None:
+    text = bytearray(b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines))
+    if data is not None and text:
+        for _ in range(data.draw(st.integers(0, 6))):
+            place = data.draw(st.integers(0, len(text) - 1))
+            text[place] = data.draw(st.sampled_from(b"\n\r #:()0129ANZa.-\x00\x7f\xff") | st.integers(0, 255))
+    source = bytes(text)
+    batch = bind.read_chunk(chunk(source))
+    expected = slow(source)
+    assert both(batch) == expected
+    Conservation().add(batch)
+
+
+def read_file(path: Path) -> tuple[list[Batch], LineSource]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        source = LineSource(descriptor)
+        return [bind.read_chunk(part) for part in source.chunks()], source
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("tail", [b"", LINE, LINE[:-1]])
+def test_a_line_of_ten_million_characters_is_one_reject_in_constant_memory(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "long.log"
+    path.write_bytes(LINE + b"x" * 10_000_000 + b"\n" + tail)
+    batches, _ = read_file(path)
+    counted = Conservation()
+    for batch in batches:
+        counted.add(batch)
+    assert counted.bytes == path.stat().st_size
+    assert counted.reasons == {"too-long": 1}
+    assert counted.rows == 1 + bool(tail)
+
+
+def test_lines_are_whole_across_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "two-chunks.log"
+    path.write_bytes(LINE * (CHUNK // len(LINE) + 100))
+    batches, _ = read_file(path)
+    assert len(batches) == 2
+    assert sum(len(batch.rows) for batch in batches) == CHUNK // len(LINE) + 100
+    last = batches[-1].rows.to_pylist()[-1]
+    assert (last["line"], last["stop"]) == (CHUNK // len(LINE) + 100, path.stat().st_size)
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    assert read_file(path)[0] == []

@@ -1,0 +1,89 @@
+"""CSV with a header, and telling formats apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence.errors import ReadingError
+from evidence.formats.batch import Conservation
+from evidence.formats.delimited import DelimitedReader, parse_time
+from evidence.formats.lines import Chunk
+from evidence.formats.recognise import recognise
+
+COLUMNS = {"time": "when", "client": "who", "name": "what"}
+
+
+def read(data: bytes, pieces: int = 1):
+    step = max(1, len(data) // pieces)
+    chunks = [
+        Chunk(data[at : at + step], at, 1 + data.count(b"\n", 0, at), len(data[at : at + step]))
+        for at in range(0, len(data), step)
+    ]
+    counted, rows, rejects = Conservation(), [], []
+    for batch in DelimitedReader("lookups", COLUMNS).read(chunks):
+        counted.add(batch)
+        rows += batch.rows.to_pylist()
+        rejects += [(row["line"], row["kind"], row["reason"]) for row in batch.rejects.to_pylist()]
+    assert counted.bytes == len(data)
+    return rows, rejects
+
+
+DATA = (
+    b'# made by hand\r\nwhen,who,what\r\n2016-08-15T12:00:00Z,192.0.2.1,"Mail.example.net."\r\n\r\n'
+    b'1471262400,192.0.2.2,"a ""quoted"", name"\r\nyesterday,192.0.2.3,x\n2016-08-15,192.0.2.4\n'
+    b'2016-08-15T12:00:00+02:00,192.0.2.5,"over\ntwo lines"\n2016-08-15T12:00:00Z,,x\n2016,\xff,x'
+)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 40])
+def test_records_are_rows_or_rejects_wherever_the_chunks_are_cut(pieces: int) -> None:
+    rows, rejects = read(DATA, pieces)
+    assert [row["name"] for row in rows] == ["mail.example.net", 'a "quoted", name', "over\ntwo lines"]
+    assert [row["line"] for row in rows] == [3, 5, 8]
+    assert [reason for _, _, reason in rejects] == [
+        "comment", "header", "blank", "bad-time", "wrong-field-count", "no-client", "bad-encoding"
+    ]  # fmt: skip
+    for row in rows:
+        assert DATA[row["start"] : row["stop"]].endswith(b"\n")
+
+
+def test_times_are_never_guessed() -> None:
+    assert parse_time("2016-08-15T12:00:00+02:00").isoformat() == "2016-08-15T10:00:00+00:00"
+    assert parse_time("1471262400.5").isoformat() == "2016-08-15T12:00:00.500000+00:00"
+    assert [parse_time(text) for text in ("", "15/08/2016", "noon", "99999999999999999")] == [None] * 4
+
+
+@pytest.mark.parametrize("columns", [{}, {"time": "a"}, {"time": "a", "client": "b", "name": "c", "colour": "d"}])
+def test_a_mapping_that_cannot_be_used_is_refused_in_words(columns: dict) -> None:
+    with pytest.raises(ReadingError, match="map each to a header's name"):
+        DelimitedReader("lookups", columns)
+
+
+def test_a_header_without_the_named_column_is_refused_in_words() -> None:
+    with pytest.raises(ReadingError, match="the header has no column"):
+        read(b"a,b,c\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "procedure", "word"),
+    [
+        (b"", None, "empty"),
+        (b"\x1f\x8b\x08\x00cut", None, "gzip"),
+        ("a log".encode("utf-16"), None, "UTF-16"),
+        (b"\x00\x01\x02", None, "binary"),
+        (b"Dear editor,\nhere is a letter.\n", None, "no known log format"),
+        (b"PK\x03\x04", None, "zip"),
+        (b"time,client,name\n2016-08-15T12:00:00Z,192.0.2.1,a\n", "parse.delimited@1", "lookups"),
+        (b"# x\ntime,name,count\n", "parse.delimited@1", "sightings"),
+        (b"name,colour\n", None, "no known"),
+    ],
+)
+def test_a_file_is_recognised_or_the_reason_said(head: bytes, procedure: str | None, word: str) -> None:
+    found = recognise(head)
+    assert found.procedure == procedure
+    assert word in found.reason
+
+
+def test_what_the_uploader_says_goes_first() -> None:
+    found = recognise(b"a,b,c\n", {"columns": {"time": "a", "client": "b", "name": "c"}})
+    assert found.parameters == {"kind": "lookups", "columns": {"time": "a", "client": "b", "name": "c"}}
