@@ -15,8 +15,8 @@ def _without_traces(_logger: object, _method: str, event: dict[str, Any]) -> dic
 
 
 _SHARED: list[Any] = [
-    _without_traces,
     structlog.contextvars.merge_contextvars,
+    _without_traces,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

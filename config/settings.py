@@ -81,8 +81,7 @@ CUSTOS_CONNINFO = env.conninfo(CUSTOS_HOME)
 DATABASES = {"default": env.database(CUSTOS_CONNINFO)}
 
 STATIC_URL = "/static/"
-STATIC_ROOT = CUSTOS_HOME / "static"
-STATICFILES_DIRS = [BASE_DIR / "archive" / "web" / "static"]
+STATIC_ROOT = BASE_DIR / "archive" / "web" / "static"
 WHITENOISE_USE_FINDERS = True  # pages are few and small; no build step between a change and its being served
 
 SECURE_CSP = {

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
@@ -19,6 +19,9 @@ from archive.services import access
 from evidence.log.hashing import leaf_hash, tree_root
 from evidence.log.tile import parse_bundle
 from evidence.verify.cli import main as verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 
@@ -82,8 +85,9 @@ def test_bytes_are_exact_in_whole_and_in_ranges(filled, ann) -> None:
 def test_a_result_is_served_as_the_bytes_that_were_attested(filled, ann) -> None:
     result = Run.objects.get(procedure="querier_concentration@1")
     answer = ann.get(f"/api/v1/results/{result.pk}")
-    assert f'"sha256:{hashlib.sha256(answer.getvalue()).hexdigest()}"' == answer["ETag"]
-    finding = {item["name"]: item for item in json.loads(answer.getvalue())["findings"]}["client-1"]
+    data = answer.getvalue()
+    assert f'"sha256:{hashlib.sha256(data).hexdigest()}"' == answer["ETag"]
+    finding = {item["name"]: item for item in json.loads(data)["findings"]}["client-1"]
     sources = ann.get(f"/api/v1/results/{result.pk}/findings/client-1/sources")
     assert sources["Content-Type"] == "application/x-ndjson"
     assert f"sha256:{hashlib.sha256(sources.getvalue()).hexdigest()}" == finding["sources"]["digest"]

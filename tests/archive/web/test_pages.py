@@ -66,7 +66,7 @@ def test_a_link_lets_in_once(db) -> None:
 def test_a_number_leads_to_its_lines(row) -> None:
     result = Run.objects.get(procedure="querier_concentration@1").pk
     text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
-    assert f"line 1, bytes 0–{len(LINE)}" in text
+    assert f"line 1, bytes 0\u2013{len(LINE)}" in text
     assert "<mark>192.0.2.17</mark>" in text
 
 
@@ -85,7 +85,7 @@ def test_a_file_is_found_by_its_hash_or_plainly_not(row) -> None:
     for who, text in ((bob, digest), (ann, "0" * 64), (ann, "nonsense")):
         answer = who.get("/find", {"digest": text})
         assert answer.status_code == 404
-    assert b"no file with the digest" in bob.get(f"/find?digest={digest}").content
+    assert b"No file with the digest" in bob.get(f"/find?digest={digest}").content
 
 
 def test_the_empty_front_page_files_the_founding_case(db, monkeypatch) -> None:

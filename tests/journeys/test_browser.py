@@ -1,0 +1,114 @@
+"""The pages in Debian's Chromium on the running service with its real worker."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.journeys.service import Service
+
+pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(300)]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+LINE = b"04-May-2016 00:00:12.%03d queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\r\n"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def enter(browser, service: Service):
+    """A page of somebody who has just signed in by a link; what the browser complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def make(user: str, *flags: str, width: int = 1280) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(service.link(user, *flags))
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Cases")).to_be_visible()
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_a_reporter_uploads_watches_and_follows_a_number_to_its_lines(enter, service: Service, tmp_path: Path) -> None:
+    data = b"".join(LINE % n for n in range(120)) + b"something else\r\n"
+    path = tmp_path / "queries.log"
+    path.write_bytes(data)
+    page = enter("rita")
+    page.get_by_role("link", name="Upload", exact=True).click()
+    page.set_input_files("input[type=file]", path)
+    page.get_by_label("Case").fill("ritas-case")
+    page.get_by_label("Domain name to watch").fill("a.example")
+    page.get_by_label("Note").fill("handed over in a café")
+    page.locator("#upload button").click()
+    page.wait_for_url("**/submissions/*")
+    for step in ("received", "sealed", "in the ledger", "recognised", "read and analysed"):
+        expect(page.locator(".steps .reached", has_text=step).first).to_be_visible(timeout=30_000)
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    expect(page.get_by_text(digest)).to_be_visible()
+    page.get_by_role("link", name="see the result").click()
+    expect(page.get_by_text("192.0.2.17 made 120 of 120 lookups")).to_be_visible()
+    page.locator(".numbers a").nth(1).click()
+    shown = page.locator(".lines li")
+    expect(shown).to_have_count(50)
+    page.get_by_role("link", name="more lines").click()
+    assert shown.nth(0).locator("code").inner_text() == (LINE % 50).decode().strip()
+    start = 50 * len(LINE % 0)
+    expect(shown.nth(0).locator(".quiet")).to_contain_text(f"line 51, bytes {start:,}")
+    assert shown.nth(0).locator("mark").all_inner_texts()[0] == "192.0.2.17"
+
+    auditor = enter("otto", "--auditor")
+    auditor.get_by_role("link", name="Find by hash").click()
+    auditor.get_by_label("SHA-256").fill(digest)
+    auditor.get_by_role("button", name="Find").click()
+    expect(auditor.get_by_role("cell", name="ingestion")).to_be_visible()
+    with auditor.expect_download() as got:
+        auditor.get_by_role("link", name="receipt").first.click()
+    receipt = tmp_path / "got.receipt.json"
+    got.value.save_as(receipt)
+    check = service.run(
+        "custos-verify", str(path), str(receipt), "--policy", str(service.home / "policy.txt"), check=False
+    )
+    assert check.returncode == 3, check.stdout
+
+    outsider = enter("olga")
+    outsider.goto(page.url)
+    expect(outsider.get_by_role("heading", name="Not found")).to_be_visible()
+
+
+def test_the_empty_front_page_files_the_reconstruction(enter) -> None:
+    page = enter("dana")
+    page.get_by_role("button", name="File the founding case").click()
+    refused_or_case = page.get_by_role("heading").first
+    expect(refused_or_case).to_be_visible()
+    assert "reconstruction" in page.content()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_is_wider_than_the_screen(enter, service: Service, width: int) -> None:
+    page = enter("rita", width=width)
+    for address in ("/", "/upload", "/find", "/cases/ritas-case"):
+        page.goto(service.url + address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
