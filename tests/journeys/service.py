@@ -49,8 +49,10 @@ class Service:
         return self
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            self.lines.append(line)
+        if process.stdout:
+            with process.stdout as said:
+                for line in said:
+                    self.lines.append(line)
 
     def wait_for(self, text: str, patience: float = 120) -> str:
         deadline = time.monotonic() + patience

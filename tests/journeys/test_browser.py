@@ -59,7 +59,7 @@ def test_a_reporter_uploads_watches_and_follows_a_number_to_its_lines(enter, ser
     page = enter("rita")
     page.get_by_role("link", name="Upload", exact=True).click()
     page.set_input_files("input[type=file]", path)
-    page.get_by_label("Case").fill("ritas-case")
+    page.get_by_label("Case", exact=True).fill("ritas-case")
     page.get_by_label("Domain name to watch").fill("a.example")
     page.get_by_label("Note").fill("handed over in a café")
     page.locator("#upload button").click()
