@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from client.api import ClientError, Server
-from client.demonstration import CASE, Demonstration, demonstrate
+from client.demonstration import Demonstration, demonstrate
 from client.fetch import fetch
 from client.upload import upload, wait
 
@@ -164,7 +164,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         policy, whose = _policy(arguments, server, folder)
         done = demonstrate(server, folder, policy, lambda text: print(text, file=sys.stderr))
         value = {
-            "case": CASE, "submissions": done.submissions, "results": done.results, "counts": done.counts,
+            "case": done.case, "submissions": done.submissions, "results": done.results, "counts": done.counts,
             "shares": done.shares, "verified": not done.problems, "problems": done.problems, "folder": str(folder),
         }  # fmt: skip
         _say(arguments, value, _story(done, server.url, folder, policy, whose))

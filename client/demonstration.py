@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CASE = "founding-case-reconstruction"
 PATIENCE = 600.0
+HTTP_FORBIDDEN = 403
 WANTED = {"lookups": 3570, "client-1": 2820, "client-2": 714, "sightings": 2, "matched": 2, "unmatched": 0}
 TIME_CODES = {"timestamp-absent", "timestamp-authority"}
 
@@ -27,6 +28,7 @@ TIME_CODES = {"timestamp-absent", "timestamp-authority"}
 class Demonstration:
     """What the demonstration found; `verified` only if every number was followed to its bytes."""
 
+    case: str
     submissions: dict[str, str] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -39,7 +41,7 @@ class Demonstration:
 def demonstrate(server: Server, folder: Path, policy: Path, say: Callable[[str], None]) -> Demonstration:
     """Everything from the files to the check. Raises `ClientError` if the server or a step fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    done = Demonstration()
+    done = Demonstration(case=_case(server))
     for key, name, data in (
         ("log", "reconstruction-queries.log", b"".join(reconstruction.query_log())),
         ("sightings", "reconstruction-sightings.csv", reconstruction.sightings_csv()),
@@ -47,7 +49,11 @@ def demonstrate(server: Server, folder: Path, policy: Path, say: Callable[[str],
         path = folder / name
         path.write_bytes(data)
         say(f"uploading {name} ({len(data):,} bytes, synthetic)")
-        about = {"case": CASE, "note": "reconstruction of the founding case; synthetic", "names": reconstruction.NAME}
+        about = {
+            "case": done.case,
+            "note": "reconstruction of the founding case; synthetic",
+            "names": reconstruction.NAME,
+        }
         done.submissions[key] = upload(server, path, about, lambda _: None, folder / f"{name}.receipt.json").submission
     for submission in (*done.submissions.values(), *done.submissions.values()):
         wait(server, submission, PATIENCE)
@@ -62,6 +68,20 @@ def demonstrate(server: Server, folder: Path, policy: Path, say: Callable[[str],
         if done.counts.get(key) != value
     ]
     return done
+
+
+def _case(server: Server) -> str:
+    """The case's name, or if somebody else took it the first free one after it. Raises `ClientError`."""
+    for number in range(1, 100):
+        slug = CASE if number == 1 else f"{CASE}-{number}"
+        try:
+            server.request("POST", "/api/v1/cases", json={"slug": slug})
+        except ClientError as error:
+            if error.status != HTTP_FORBIDDEN or "scope" in str(error):
+                raise
+        else:
+            return slug
+    raise ClientError(f"all names from {CASE} on are taken; ask an administrator")
 
 
 def _results(server: Server, done: Demonstration) -> None:

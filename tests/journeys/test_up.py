@@ -63,6 +63,7 @@ def test_a_taken_port_is_said(own: Service, tmp_path: Path) -> None:
         taken.listen()
         other = Service(tmp_path / "home", taken.getsockname()[1]).start(wait=False)
         assert "CUSTOS_PORT" in other.wait_for("is taken by another program")
+        assert other.process.wait(30) == 1
 
 
 def pids(service: Service, *words: str) -> list[int]:
