@@ -27,6 +27,7 @@ def _transport_options(broker: str) -> dict[str, Any]:
 
 
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
+app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
     imports=("workers.seal", "workers.derive", "workers.sequence", "workers.sweep"),
     broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),

@@ -87,6 +87,9 @@ def _recognise(submission: Submission) -> None:
     found = recognise(head, submission.reading)
     procedure = found.procedure or "none"
     with transaction.atomic():
+        unread = Submission.objects.filter(pk=submission.pk, read_as="")
+        if unread.update(read_as=procedure, read_reason=found.reason) != 1:
+            return  # somebody else recognised it a moment ago
         record_event(
             case=submission.case, type="format identification",
             objects=[EventObject(Digest.parse(blob.digest), blob.size, "source")],
@@ -98,8 +101,6 @@ def _recognise(submission: Submission) -> None:
                 case=submission.case, procedure=found.procedure, parameters=found.parameters,
                 inputs=[("source", Digest.parse(blob.digest))],
             )  # fmt: skip
-        submission.read_as, submission.read_reason = procedure, found.reason
-        submission.save(update_fields=["read_as", "read_reason"])
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

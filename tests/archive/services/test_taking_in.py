@@ -169,6 +169,16 @@ def test_nobody_writes_into_anothers_upload_or_case(ann) -> None:
         intake.begin_submission(principal=access.principal_of(ann.user, token), case_slug="a", length=3)
 
 
+def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
+    row = hand_in(b"abc", work=False)
+    seen_by_both = Submission.objects.get(pk=row.pk)
+    sealing.seal_submission(row.pk)
+    seen_by_both.refresh_from_db()
+    seen_by_both.read_as = ""
+    sealing._recognise(seen_by_both)
+    assert CustodyEvent.objects.filter(type="format identification").count() == 1
+
+
 def test_sealing_may_be_repeated(hand_in) -> None:
     row = hand_in(b"abc")
     count = CustodyEvent.objects.count()
