@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -113,30 +114,45 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _write(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> None:
+    """Write the stream; what is counted is synced. The disk syncs one stretch while the next one arrives."""
     at = submission.offset
     os.lseek(descriptor, at, os.SEEK_SET)
-    try:
-        for chunk in chunks:
-            if at + len(chunk) > submission.length:
-                raise BadInput(f"more than the {submission.length} bytes that were announced; nothing beyond is kept")
-            view = memoryview(chunk)
-            while view:
-                written = os.write(descriptor, view)
-                at, view = at + written, view[written:]
-            if at - submission.offset >= SYNC_EVERY:
-                _sync(descriptor, submission, at)
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise NoSpace(
-                f"no space is left for this upload; {at} bytes of {submission.length} are kept. Free some, then resume"
-            ) from error
-        raise
-    finally:
-        _sync(descriptor, submission, at)
+    syncing: Future[None] | None = None
+    with ThreadPoolExecutor(1) as disk:
+        begun = at
+        try:
+            for chunk in chunks:
+                if at + len(chunk) > submission.length:
+                    raise BadInput(
+                        f"more than the {submission.length} bytes that were announced; nothing beyond is kept"
+                    )
+                at += _write_all(descriptor, chunk)
+                if at - begun >= SYNC_EVERY:
+                    if syncing is not None:
+                        syncing.result()
+                        _count(submission, begun)
+                    syncing, begun = disk.submit(os.fsync, descriptor), at
+        except OSError as error:
+            at = os.lseek(descriptor, 0, os.SEEK_CUR)
+            if error.errno in _NO_SPACE:
+                raise NoSpace(
+                    f"no space is left for this upload; {at} bytes of {submission.length} are kept. "
+                    "Free some, then resume"
+                ) from error
+            raise
+        finally:
+            os.fsync(descriptor)
+            _count(submission, at)
 
 
-def _sync(descriptor: int, submission: Submission, at: int) -> None:
-    os.fsync(descriptor)
+def _write_all(descriptor: int, chunk: bytes) -> int:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(chunk)
+
+
+def _count(submission: Submission, at: int) -> None:
     Submission.objects.filter(pk=submission.pk).update(offset=at)
     submission.offset = at
 
