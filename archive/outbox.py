@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import psycopg
 import structlog
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import KombuError
 
 _log = structlog.get_logger(__name__)
+_AWAY = (KombuError, OSError, psycopg.Error)  # the broker may itself be a database
 _PATIENCE = 3  # seconds
 
 
@@ -19,7 +21,7 @@ def nudge(task: str, *arguments: str) -> None:
 def _send(task: str, arguments: tuple[str, ...]) -> None:
     try:
         current_app.send_task(task, args=list(arguments), retry=False)
-    except (KombuError, OSError) as error:
+    except _AWAY as error:
         _log.warning("nudge_failed", task=task, error=str(error))
 
 
@@ -28,6 +30,6 @@ def broker_answers() -> bool:
     try:
         with current_app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=_PATIENCE)
-    except (KombuError, OSError):
+    except _AWAY:
         return False
     return True

@@ -73,13 +73,16 @@ class Watch:
     def finish(self) -> list[Claim]:
         """Judge what could not be judged before the file's end; the claims with their outcomes."""
         size = self._base + len(self._window)
+        while self._next is not None:
+            if self._next.stop <= size:  # it was held up by one before it that runs over the end
+                self._check(self._next)
+            else:
+                _problem(self._next, "runs over the file's end", f"stop {self._next.stop}", f"at most {size}")
+            self._next = next(self._queue, None)
         for found in self._must_be_end:
             if found.stop != size:
                 found.claim.good -= 1
                 _problem(found, "does not end with a line", f"stop {found.stop}", "a line end or the file's end")
-        while self._next is not None:
-            _problem(self._next, "runs over the file's end", f"stop {self._next.stop}", f"at most {size}")
-            self._next = next(self._queue, None)
         return self.claims
 
     def _drop(self, end: int) -> None:

@@ -54,6 +54,12 @@ def test_it_agrees_with_a_reference_that_sees_everything(data, drawn, chunk) -> 
     assert len(found.problems) == len(ranges) - wanted
 
 
+def test_a_range_over_the_end_does_not_harm_one_behind_it() -> None:
+    found = watched(b"aa\n\nab\naaaB", claim((1, 0, 12), (4, 7, 11), needles=(b"b",)))
+    assert found.good == 1
+    assert [problem.split(":")[0] for problem, *_ in found.problems] == ["bytes 0 to 12 (line 1)"]
+
+
 @given(st.lists(st.text("ab", max_size=5), max_size=20), st.booleans(), st.integers(1, 9))
 def test_every_line_of_a_file_is_found_to_be_one(lines, ended, chunk) -> None:
     data = "\n".join(lines).encode() + (b"\n" if ended else b"")
