@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from archive.models import Blob
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _IMMUTABLE = "private, max-age=31536000, immutable"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
@@ -43,7 +44,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         return None
     answer = exception_handler(error, context)
     headers = {key: value for key, value in (answer.items() if answer else ()) if key in ("WWW-Authenticate", "Allow")}
-    return problem(error.status_code, str(error.default_detail).rstrip("."), _words(error.detail), headers)
+    return problem(error.status_code, HTTPStatus(error.status_code).phrase, _words(error.detail), headers)
 
 
 def _words(detail: Any) -> str:

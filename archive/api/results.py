@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from archive.api import bodies
 from archive.api.authentication import principal
+from archive.api.queries import Pages, query_value
 from archive.api.submissions import SIZE, receipt_size, run_value
 from archive.services import bundles, finding, following
 from archive.services.receipts import issue_receipt
@@ -54,12 +54,12 @@ class ResultsView(APIView):
     def get(self, request: Request) -> Response:
         who = principal(request)
         rows = finding.results(who)
-        if request.query_params.get("case"):
-            rows = rows.filter(case__slug=request.query_params["case"])
-        if request.query_params.get("submission"):
-            row = finding.submissions(who).filter(pk=_identifier(request.query_params["submission"])).first()
+        if query_value(request, "case"):
+            rows = rows.filter(case__slug=query_value(request, "case"))
+        if query_value(request, "submission"):
+            row = finding.submissions(who).filter(pk=_identifier(query_value(request, "submission"))).first()
             rows = rows.filter(pk__in=finding.runs_of(row).values("pk")) if row and row.blob_id else rows.none()
-        pages = LimitOffsetPagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([result_value(run) for run in page])
 
@@ -153,7 +153,7 @@ class LinesView(APIView):
 
 
 def _count(request: Request, key: str, default: int) -> int:
-    text = request.query_params.get(key, str(default))
+    text = query_value(request, key) or str(default)
     if not text.isdecimal() or len(text) > 15:
         raise BadInput(f"{key}={text[:40]!r}: write a number")
     return int(text)
@@ -168,7 +168,7 @@ class BundleView(APIView):
     )  # fmt: skip
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
-        items = bundles.items(run, raw=request.query_params.get("raw", "") in ("1", "true"))
+        items = bundles.items(run, raw=query_value(request, "raw") in ("1", "true"))
         return StreamingHttpResponse(
             bundles.zip_stream(items), content_type="application/zip",
             headers={"Content-Disposition": bodies.disposition(f"custos-{run.pk}.zip")},

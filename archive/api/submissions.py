@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from archive.api import bodies
 from archive.api.authentication import principal
+from archive.api.queries import Pages, query_value
 from archive.services import finding
 from archive.services.custody import rfc3339
 from archive.services.receipts import issue_receipt
@@ -52,7 +52,7 @@ def run_value(run: Run) -> dict[str, Any]:
 
 def receipt_size(request: Request) -> int | None:
     """The checkpoint size that is asked for, if one is. Raises `BadInput`."""
-    text = request.query_params.get("size", "")
+    text = query_value(request, "size")
     if text and (not text.isdecimal() or len(text) > 18):
         raise BadInput(f"size={text[:40]!r}: write the size of a checkpoint")
     return int(text) if text else None
@@ -72,9 +72,9 @@ class SubmissionsView(APIView):
     def get(self, request: Request) -> Response:
         rows = finding.submissions(principal(request))
         for name, column in (("case", "case__slug"), ("state", "state"), ("digest", "blob_id")):
-            if request.query_params.get(name):
-                rows = rows.filter(**{column: request.query_params[name]})
-        pages = LimitOffsetPagination()
+            if query_value(request, name):
+                rows = rows.filter(**{column: query_value(request, name)})
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([submission_value(row, runs=False) for row in page])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
@@ -17,6 +16,8 @@ from archive.api.problems import problem
 from archive.services import intake
 from archive.services.refusals import BadInput
 from archive.storage.store import PIECE
+from evidence.errors import FormatError
+from evidence.strictjson import parse_object
 
 if TYPE_CHECKING:
     import uuid
@@ -57,7 +58,7 @@ class _TusView(APIView):
                 412,
                 "Another protocol version",
                 f"send Tus-Resumable: {VERSION}, got {wanted!r}",
-                {"Tus-Version": VERSION},
+                {**HEADERS, "Tus-Version": VERSION},
             )
         return super().dispatch(request, *args, **kwargs)
 
@@ -92,6 +93,8 @@ class UploadView(_TusView):
                 415, "Another content type", f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}"
             )
         offset = _number(request, "Upload-Offset")
+        if not request.headers.get("Content-Length"):
+            return problem(411, "Length required", "send Content-Length: how many bytes this request brings")
         reached = intake.append_bytes(
             principal=principal(request), submission_id=submission_id, offset=offset, chunks=_body(request)
         )
@@ -135,9 +138,6 @@ def _reading(said: dict[str, str]) -> dict[str, Any]:
     if not said.get("reading"):
         return {}
     try:
-        value = json.loads(said["reading"])
-    except ValueError as error:
-        raise BadInput(f"reading: not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadInput('reading: a JSON object is wanted, as {"columns": {"time": "seen"}}')
-    return value
+        return parse_object(said["reading"], "reading")
+    except FormatError as error:
+        raise BadInput(f'{error}; write an object, as {{"columns": {{"time": "seen"}}}}') from error

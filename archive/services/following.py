@@ -34,7 +34,7 @@ def read_blob(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[b
 
 def output(run: Run, name: str) -> Blob:
     """Raises `NotVisible`."""
-    found = run.outputs.select_related("blob").filter(name=name).first()
+    found = None if "\0" in name else run.outputs.select_related("blob").filter(name=name).first()
     if found is None:
         raise NotVisible(f"the run {run.pk} has no output {name!r}")
     return found.blob

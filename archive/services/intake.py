@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SYNC_EVERY = 64 << 20
 LARGEST = 1 << 53
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LONGEST_NAME = 200
 _READING = {"procedure", "columns", "kind"}
 
 
@@ -52,8 +53,8 @@ def begin_submission(
         raise BadInput(f"a length of {length} bytes; write the file's size in bytes")
     if declared_digest:
         declared_digest = _digest(declared_digest)
-    if reading and (set(reading) - _READING or not all(isinstance(v, str | dict) for v in reading.values())):
-        raise BadInput(f"reading: only {sorted(_READING)} are understood")
+    if reading:
+        _check_reading(reading)
     wanted = [access.normal_name(name) for name in names]
     with transaction.atomic():
         case = access.ensure_case(principal=principal, slug=case_slug)
@@ -169,6 +170,16 @@ def _finish(submission: Submission) -> None:
         submission.received = timezone.now()
         submission.save(update_fields=["state", "received"])
         outbox.nudge("workers.seal.seal", str(submission.pk))
+
+
+def _check_reading(reading: dict[str, Any]) -> None:
+    """`procedure` and `kind` are texts, `columns` a map of texts; nothing else, and nothing PostgreSQL cannot hold."""
+    columns = reading.get("columns", {})
+    if set(reading) - _READING or not isinstance(columns, dict):
+        raise BadInput(f"reading: only {sorted(_READING)} are understood, columns as a map of names")
+    texts = [value for key, value in reading.items() if key != "columns"] + [*columns, *columns.values()]
+    if not all(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST_NAME for text in texts):
+        raise BadInput(f"reading: names are printable texts of at most {_LONGEST_NAME} characters")
 
 
 def _digest(text: str) -> str:

@@ -66,7 +66,7 @@ class FileStore:
     def _path(self, locator: str) -> Path:
         path = self._root / locator
         if not path.is_file():
-            raise StoreError(f"the store has no {locator}; compare {self._root} with a replica or a backup")
+            raise StoreError(f"the store has no {locator}; compare it with a replica or a backup")
         return path
 
     def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:

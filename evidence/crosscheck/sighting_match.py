@@ -1,6 +1,7 @@
 """Which of a third party's sightings of a name have a lookup in our records at that time, and which have none.
 
-A sighting of n lookups is matched by the n nearest lookups within the tolerance that no earlier sighting has taken.
+No lookup serves two sightings. Sightings of one lookup each are matched as many as can be: none goes without because
+another took its only lookup. Among the lookups left to it by its neighbours a sighting has the nearest.
 """
 
 from __future__ import annotations
@@ -35,15 +36,25 @@ LIMITS = (
 
 
 def matches(lookups: Any, sightings: Any, counts: Any, tolerance: int) -> tuple[Any, Any]:
-    """Which sightings are matched, and which lookups by them; times in microseconds, ascending."""
+    """Which sightings are matched, and which lookups by them; times in microseconds, ascending.
+
+    Forwards, each sighting takes the earliest lookups that it may, which leaves the most to those after it. Backwards,
+    each is given the nearest between what its neighbours have. A sighting of n lookups needs n.
+    """
     used, matched = np.zeros(len(lookups), dtype=bool), np.zeros(len(sightings), dtype=bool)
+    taken: list[tuple[int, int, int]] = []
+    free = 0
     for n, (time, count) in enumerate(zip(sightings.tolist(), counts.tolist(), strict=True)):
-        low, high = np.searchsorted(lookups, [time - tolerance, time + tolerance + 1])
-        free = np.flatnonzero(~used[low:high]) + low
-        if len(free) < count:
-            continue
-        nearest = free[np.argsort(np.abs(lookups[free] - time), kind="stable")[:count]]
-        used[nearest], matched[n] = True, True
+        low, high = (int(place) for place in np.searchsorted(lookups, [time - tolerance, time + tolerance + 1]))
+        first = max(low, free)
+        if high - first >= count:
+            taken.append((n, first, high))
+            matched[n], free = True, first + count
+    limit = len(lookups)
+    for n, first, high in reversed(taken):
+        candidates = np.arange(first, min(high, limit))
+        nearest = candidates[np.argsort(np.abs(lookups[candidates] - sightings[n]), kind="stable")[: counts[n]]]
+        used[nearest], limit = True, int(nearest.min())
     return matched, used
 
 

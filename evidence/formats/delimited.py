@@ -1,23 +1,22 @@
 """CSV with a header (RFC 4180) and a column mapping: lookups, or a third party's sightings.
 
 Records end at newlines outside quotes. Lines that begin with `#` and blank ones are skipped by rule; records with
-another number of fields than the header are rejects, before anything is parsed.
+another number of fields than the header are rejects. A quote that no other closes within `LONGEST_LINE` costs its own
+line only: reading starts anew behind it, so one stray quote neither swallows a file nor fills the memory.
 """
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
-import io
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from evidence.errors import ReadingError
 from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.formats.lines import LONGEST_LINE
 from evidence.table.schema import LOOKUPS, SIGHTINGS
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class DelimitedReader:
             raise ReadingError(f"columns for {kind}: missing {missing}, unknown {unknown}; map each to a header's name")
         self._kind, self._columns = kind, dict(columns)
         self._header: list[str] | None = None
+        self._places: dict[str, int] = {}
         self._rest, self._rest_start, self._rest_line = b"", 0, 1
 
     @property
@@ -76,39 +76,42 @@ class DelimitedReader:
     def read(self, chunks: Iterable[Chunk]) -> Iterator[Batch]:
         for chunk in chunks:
             if chunk.too_long:
-                if self._rest:
-                    yield self._batch(self._rest, self._rest_start, self._rest_line)
-                    self._rest = b""
+                yield from self._take(b"", last=True)
                 reject = Reject(chunk.line, chunk.start, chunk.start + chunk.size, REJECT, "too-long")
                 yield Batch(self.schema.empty_table(), rejects_table([reject]), chunk.size)
-                continue
-            start = self._rest_start if self._rest else chunk.start
-            line = self._rest_line if self._rest else chunk.line
-            data, self._rest = self._rest + chunk.data, b""
-            whole = _whole_records(data)
-            self._rest, self._rest_start = data[whole:], start + whole
-            self._rest_line = line + data.count(b"\n", 0, whole)
-            if whole:
-                yield self._batch(data[:whole], start, line)
-        if self._rest:
-            yield self._batch(self._rest, self._rest_start, self._rest_line)
-
-    def _batch(self, data: bytes, start: int, line: int) -> Batch:
-        rejects: list[Reject] = []
-        good: list[tuple[int, int, int]] = []
-        for at, stop, number in _records(data, line):
-            reason = self._refusal(data[at:stop])
-            if reason:
-                rejects.append(Reject(number, start + at, start + stop, *reason))
+                self._rest_start, self._rest_line = chunk.start + chunk.size, chunk.line + 1
             else:
-                good.append((at, stop, number))
-        rows = self._rows(data, start, good, rejects) if good else self.schema.empty_table()
-        return Batch(rows, rejects_table(rejects), len(data))
+                yield from self._take(chunk.data, last=False)
+        yield from self._take(b"", last=True)
 
-    def _refusal(self, record: bytes) -> tuple[str, str] | None:
-        """Why a record is no row, or None; the header is taken on the way."""
+    def _take(self, more: bytes, *, last: bool) -> Iterator[Batch]:
+        """The records that are whole by now; what is left waits for the next chunk."""
+        data, start, line = self._rest + more, self._rest_start, self._rest_line
+        rows: list[dict[str, Any]] = []
+        rejects: list[Reject] = []
+        stop = 0
+        for at, stop, is_open in _records(data, last=last):
+            self._sort(data[at:stop], {"line": line, "start": start + at, "stop": start + stop}, is_open, rows, rejects)
+            line += data.count(b"\n", at, stop)
+        self._rest, self._rest_start, self._rest_line = data[stop:], start + stop, line
+        if stop:
+            yield Batch(pa.Table.from_pylist(rows, schema=self.schema), rejects_table(rejects), stop)
+
+    def _sort(
+        self, record: bytes, span: dict[str, int], is_open: bool, rows: list[dict[str, Any]], rejects: list[Reject]
+    ) -> None:
+        found = self._values(record, is_open=is_open)
+        if isinstance(found, tuple):
+            rejects.append(Reject(*span.values(), *found))
+        else:
+            rows.append(span | found)
+
+    def _values(self, record: bytes, *, is_open: bool) -> dict[str, Any] | tuple[str, str]:
+        """A row's values, or why there is none (kind and reason); the header is taken on the way."""
         if record.startswith(b"#") or not record.strip(b" \t\r\n"):
             return SKIP, "comment" if record.startswith(b"#") else "blank"
+        if is_open:
+            return REJECT, "too-long" if len(record) > LONGEST_LINE else "open-quote"
         if b"\0" in record:
             return REJECT, "binary"
         try:
@@ -118,36 +121,19 @@ class DelimitedReader:
         except csv.Error:
             return REJECT, "bad-quotes"
         if self._header is None:
-            self._header = [name.strip().removeprefix("\ufeff") for name in fields]
-            absent = [name for name in self._columns.values() if name not in self._header]
-            if absent:
-                raise ReadingError(f"the header has no column {absent}; it has {self._header}")
-            return SKIP, "header"
-        return None if len(fields) == len(self._header) else (REJECT, "wrong-field-count")
+            return self._take_header(fields)
+        if len(fields) != len(self._header):
+            return REJECT, "wrong-field-count"
+        row = convert(self._kind, {target: fields[place] for target, place in self._places.items()})
+        return (REJECT, row) if isinstance(row, str) else row
 
-    def _rows(self, data: bytes, start: int, good: list[tuple[int, int, int]], rejects: list[Reject]) -> pa.Table:
-        header = self._header or []
-        text = b"".join(data[at:stop].rstrip(b"\r\n") + b"\n" for at, stop, _ in good)
-        table = pacsv.read_csv(
-            io.BytesIO(text),
-            read_options=pacsv.ReadOptions(column_names=[str(n) for n in range(len(header))], use_threads=False),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=pacsv.ConvertOptions(
-                column_types={str(n): pa.string() for n in range(len(header))}, strings_can_be_null=False
-            ),
-        )
-        if len(table) != len(good):
-            raise ReadingError(f"{len(good)} records were read as {len(table)} rows, from byte {start} on")
-        places = {target: str(header.index(column)) for target, column in self._columns.items()}
-        values = {target: table[place].to_pylist() for target, place in places.items()}
-        rows = []
-        for n, (at, stop, line) in enumerate(good):
-            row = convert(self._kind, {target: column[n] for target, column in values.items()})
-            if isinstance(row, str):
-                rejects.append(Reject(line, start + at, start + stop, REJECT, row))
-            else:
-                rows.append({"line": line, "start": start + at, "stop": start + stop, **row})
-        return pa.Table.from_pylist(rows, schema=self.schema)
+    def _take_header(self, fields: list[str]) -> tuple[str, str]:
+        self._header = [name.strip().removeprefix("\ufeff") for name in fields]
+        absent = [name for name in self._columns.values() if name not in self._header]
+        if absent:
+            raise ReadingError(f"the header has no column {absent}; it has {self._header}")
+        self._places = {target: self._header.index(column) for target, column in self._columns.items()}
+        return SKIP, "header"
 
 
 def convert(kind: str, values: Mapping[str, str]) -> dict[str, Any] | str:
@@ -163,44 +149,70 @@ def convert(kind: str, values: Mapping[str, str]) -> dict[str, Any] | str:
     row |= {column: values.get(column) or None for column in texts}
     if kind == "sightings":
         count = values.get("count") or "1"
-        if not count.isdecimal() or not 1 <= int(count) < 1 << 62:
+        if not _is_number(count, 18) or int(count) < 1:
             return "bad-count"
         return row | {"count": int(count)}
     port = values.get("port") or ""
-    if port and not (port.isdecimal() and int(port) <= 65535):
+    if port and not (_is_number(port, 5) and int(port) <= 65535):
         return "bad-port"
     client = values["client"].strip().lower()
     return row | {"client": client, "port": int(port) if port else None} if client else "no-client"
 
 
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= digits
+
+
 def parse_time(text: str) -> dt.datetime | None:
     """ISO 8601, in UTC where no zone is given, or seconds since 1970; never a guess."""
     try:
-        if text.replace(".", "", 1).isdecimal() and len(text) >= 9 and "-" not in text:
-            return dt.datetime.fromtimestamp(float(text), dt.UTC)
+        if _is_number(text.replace(".", "", 1), 30) and len(text) >= 9:
+            return _since_1970(text)
         time = dt.datetime.fromisoformat(text.strip())
+        return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
-def _ends(data: bytes) -> Any:
-    """Positions after the newlines that stand outside quotes (an even number of quotes before them)."""
-    buffer = np.frombuffer(data, dtype=np.uint8)
+def _since_1970(text: str) -> dt.datetime:
+    """Exact to the microsecond, which a float is not; further digits are cut off."""
+    seconds, _, fraction = text.partition(".")
+    whole = dt.timedelta(seconds=int(seconds or "0"), microseconds=int(fraction[:6].ljust(6, "0")))
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + whole
+
+
+def _ends(data: bytes, at: int) -> list[int]:
+    """Positions after the newlines from `at` on that stand outside quotes (an even number of quotes before them)."""
+    buffer = np.frombuffer(data, dtype=np.uint8)[at:]
     newlines = np.flatnonzero(buffer == 10)
     quotes = np.flatnonzero(buffer == 34)
-    return newlines[np.searchsorted(quotes, newlines) % 2 == 0] + 1
-
-
-def _whole_records(data: bytes) -> int:
-    ends = _ends(data)
-    return int(ends[-1]) if len(ends) else 0
-
-
-def _records(data: bytes, line: int) -> Iterator[tuple[int, int, int]]:
-    ends = _ends(data).tolist()
-    if not ends or ends[-1] != len(data):
+    ends: list[int] = (newlines[np.searchsorted(quotes, newlines) % 2 == 0] + 1 + at).tolist()
+    if data.count(b'"', at) % 2 == 0 and not data.endswith(b"\n"):
         ends.append(len(data))
-    for at, stop in pairwise([0, *ends]):
-        yield at, stop, line
-        line += data.count(b"\n", at, stop)
+    return ends
+
+
+def _records(data: bytes, *, last: bool) -> Iterator[tuple[int, int, bool]]:
+    """Each record's range, and whether it is a line given up because its end is not near.
+
+    Quotes are counted anew behind such a line and behind a comment that holds an odd number of them. Neither can come
+    twice for the same bytes, so the work stays in proportion to the data.
+    """
+    at = 0
+    while at < len(data):
+        for stop in _ends(data, at):
+            if stop - at > LONGEST_LINE or (stop == len(data) and not last and not data.endswith(b"\n")):
+                break
+            if data.startswith(b"#", at) and data.find(b"\n", at, stop - 1) >= 0:
+                break
+            yield at, stop, False
+            at = stop
+        if at == len(data):
+            return
+        newline = data.find(b"\n", at) + 1
+        is_comment = data.startswith(b"#", at) and newline > 0
+        if not is_comment and not last and (not newline or len(data) - at <= LONGEST_LINE):
+            return
+        stop = newline or len(data)
+        yield at, stop, not is_comment
+        at = stop

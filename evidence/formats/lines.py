@@ -45,7 +45,10 @@ class LineSource:
         return self._hash.hexdigest()
 
     def _read(self) -> bytes:
+        """A full chunk unless the file ends: a short read of the system must not move the cuts."""
         data = os.pread(self._descriptor, CHUNK, self._position)
+        while len(data) < CHUNK and (more := os.pread(self._descriptor, CHUNK - len(data), self._position + len(data))):
+            data += more
         self._hash.update(data)
         self._position += len(data)
         return data
