@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evidence.formats.lines import Chunk
 
 SCHEMAS = {"lookups": LOOKUPS, "sightings": SIGHTINGS}
+LOOK_AHEAD = 1 << 12
 NEEDED = {"lookups": ("time", "client", "name"), "sightings": ("time", "name")}
 SYNONYMS = {
     "time": ("time", "timestamp", "ts", "datetime", "date", "seen_at", "first_seen", "time_first"),
@@ -91,35 +92,25 @@ class DelimitedReader:
         rejects: list[Reject] = []
         stop = 0
         for at, stop, is_open in _records(data, last=last):
-            self._sort(data[at:stop], {"line": line, "start": start + at, "stop": start + stop}, is_open, rows, rejects)
+            span = {"line": line, "start": start + at, "stop": start + stop}
+            found = _given_up(stop - at) if is_open else self._values(data[at:stop])
+            if isinstance(found, tuple):
+                kind, reason = found
+                rejects.append(Reject(**span, kind=kind, reason=reason))
+            else:
+                rows.append(span | found)
             line += data.count(b"\n", at, stop)
         self._rest, self._rest_start, self._rest_line = data[stop:], start + stop, line
         if stop:
             yield Batch(pa.Table.from_pylist(rows, schema=self.schema), rejects_table(rejects), stop)
 
-    def _sort(
-        self, record: bytes, span: dict[str, int], is_open: bool, rows: list[dict[str, Any]], rejects: list[Reject]
-    ) -> None:
-        found = self._values(record, is_open=is_open)
-        if isinstance(found, tuple):
-            rejects.append(Reject(*span.values(), *found))
-        else:
-            rows.append(span | found)
-
-    def _values(self, record: bytes, *, is_open: bool) -> dict[str, Any] | tuple[str, str]:
+    def _values(self, record: bytes) -> dict[str, Any] | tuple[str, str]:
         """A row's values, or why there is none (kind and reason); the header is taken on the way."""
         if record.startswith(b"#") or not record.strip(b" \t\r\n"):
             return SKIP, "comment" if record.startswith(b"#") else "blank"
-        if is_open:
-            return REJECT, "too-long" if len(record) > LONGEST_LINE else "open-quote"
-        if b"\0" in record:
-            return REJECT, "binary"
-        try:
-            fields = next(csv.reader([record.decode().rstrip("\r\n")], strict=True))
-        except UnicodeDecodeError:
-            return REJECT, "bad-encoding"
-        except csv.Error:
-            return REJECT, "bad-quotes"
+        fields = _fields(record)
+        if isinstance(fields, str):
+            return REJECT, fields
         if self._header is None:
             return self._take_header(fields)
         if len(fields) != len(self._header):
@@ -134,6 +125,22 @@ class DelimitedReader:
             raise ReadingError(f"the header has no column {absent}; it has {self._header}")
         self._places = {target: self._header.index(column) for target, column in self._columns.items()}
         return SKIP, "header"
+
+
+def _given_up(size: int) -> tuple[str, str]:
+    return REJECT, "too-long" if size > LONGEST_LINE else "open-quote"
+
+
+def _fields(record: bytes) -> list[str] | str:
+    """A record's fields, or the reason why they cannot be told apart."""
+    if b"\0" in record:
+        return "binary"
+    try:
+        return next(csv.reader([record.decode().rstrip("\r\n")], strict=True))
+    except UnicodeDecodeError:
+        return "bad-encoding"
+    except csv.Error:
+        return "bad-quotes"
 
 
 def convert(kind: str, values: Mapping[str, str]) -> dict[str, Any] | str:
@@ -181,38 +188,42 @@ def _since_1970(text: str) -> dt.datetime:
     return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + whole
 
 
-def _ends(data: bytes, at: int) -> list[int]:
-    """Positions after the newlines from `at` on that stand outside quotes (an even number of quotes before them)."""
-    buffer = np.frombuffer(data, dtype=np.uint8)[at:]
+def _ends(data: bytes, at: int, stop: int) -> list[int]:
+    """Positions after the newlines of `data[at:stop]` that stand outside quotes (an even number of quotes before)."""
+    buffer = np.frombuffer(data, dtype=np.uint8)[at:stop]
     newlines = np.flatnonzero(buffer == 10)
     quotes = np.flatnonzero(buffer == 34)
     ends: list[int] = (newlines[np.searchsorted(quotes, newlines) % 2 == 0] + 1 + at).tolist()
-    if data.count(b'"', at) % 2 == 0 and not data.endswith(b"\n"):
-        ends.append(len(data))
     return ends
 
 
 def _records(data: bytes, *, last: bool) -> Iterator[tuple[int, int, bool]]:
     """Each record's range, and whether it is a line given up because its end is not near.
 
-    Quotes are counted anew behind such a line and behind a comment that holds an odd number of them. Neither can come
-    twice for the same bytes, so the work stays in proportion to the data.
+    Quotes are counted anew behind such a line and behind a comment that holds an odd number of them. It looks a little
+    ahead and further only if that shows no end, so that counting anew stays cheap however often it happens.
     """
-    at = 0
+    at, width = 0, LOOK_AHEAD
     while at < len(data):
-        for stop in _ends(data, at):
-            if stop - at > LONGEST_LINE or (stop == len(data) and not last and not data.endswith(b"\n")):
-                break
+        begin = at
+        ends = _ends(data, at, at + width)
+        if last and at + width >= len(data) and not data.endswith(b"\n") and data.count(b'"', at) % 2 == 0:
+            ends.append(len(data))
+        for stop in ends:
             if data.startswith(b"#", at) and data.find(b"\n", at, stop - 1) >= 0:
                 break
             yield at, stop, False
             at = stop
-        if at == len(data):
-            return
         newline = data.find(b"\n", at) + 1
-        is_comment = data.startswith(b"#", at) and newline > 0
-        if not is_comment and not last and (not newline or len(data) - at <= LONGEST_LINE):
+        if at > begin:
+            width = LOOK_AHEAD
+        elif data.startswith(b"#", at) and newline:
+            yield at, newline, False
+            at, width = newline, LOOK_AHEAD
+        elif width < LONGEST_LINE and at + width < len(data):
+            width *= 2
+        elif not last and (not newline or len(data) - at <= LONGEST_LINE):
             return
-        stop = newline or len(data)
-        yield at, stop, not is_comment
-        at = stop
+        else:
+            yield at, newline or len(data), True
+            at, width = newline or len(data), LOOK_AHEAD

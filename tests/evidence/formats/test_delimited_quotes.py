@@ -50,6 +50,11 @@ def test_a_quote_in_a_comment_opens_nothing() -> None:
     assert [reason for _, reason in rejects] == ["comment", "header", "comment"]
 
 
+def test_many_comments_with_a_quote_take_time_in_proportion() -> None:
+    rows, rejects, _ = read(HEADER + (b'# "\n' + ROW) * 20_000, 8 << 20)
+    assert (len(rows), len(rejects)) == (20_000, 20_001)
+
+
 def test_a_record_beyond_the_longest_is_too_long() -> None:
     rows, rejects, _ = read(HEADER + b"x" * (LONGEST_LINE + 1) + b"\n" + ROW, 4 << 20)
     assert len(rows) == 1
