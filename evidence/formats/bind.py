@@ -131,11 +131,10 @@ def _columns(buffer: gather.Bytes, chunk: Chunk, starts: Any, stops: Any) -> tup
     values = body[low]
     cr = (values == 13) & (buffer[low + 1] == 10)
     low, values = low[~cr], values[~cr]
-    line_of = np.searchsorted(stops, low, side="right")
     first = np.searchsorted(low, starts)
     tokens = np.searchsorted(low, stops) - first  # each line's separators, its newline included
     odd = np.zeros(len(starts), dtype=bool)
-    odd[line_of[(values != 32) & (values != 10)]] = True
+    odd[np.searchsorted(stops, low[(values != 32) & (values != 10)], side="right")] = True
     odd[np.searchsorted(stops, np.flatnonzero(body >= 127), side="right")] = True
     if chunk.size and body[-1] != 10:
         odd[-1] = True  # the file's last line without a newline has one separator less
@@ -180,7 +179,7 @@ class _Context:
     def __init__(self, buffer: gather.Bytes, separators: Any) -> None:
         self.buffer = buffer
         self.separators = separators
-        self.lower = gather.LOWER[buffer]
+        self.lower = gather.lower(buffer)
         self.hashes = np.flatnonzero(buffer == 35)
 
     def token(self, starts: Any, first: Any, number: int) -> tuple[Any, Any]:

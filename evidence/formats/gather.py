@@ -10,8 +10,7 @@ import pyarrow as pa
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-LOWER = np.arange(256, dtype=np.uint8)
-LOWER[65:91] += 32
+SHORT = 16
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
@@ -44,8 +43,21 @@ def words(buffer: Bytes, starts: Ints) -> Any:
     return windows[starts]
 
 
+def lower(buffer: Bytes) -> Any:
+    """A to Z as a to z, all other bytes as they are; `uint8` wraps, so that one comparison finds the capitals."""
+    return buffer | (((buffer - np.uint8(65)) < 26).view(np.uint8) << np.uint8(5))
+
+
 def only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
     """Where a token of at most `width` bytes holds allowed bytes only; longer ones are left to the slow path."""
+    good = _only(allowed, buffer, starts, stops, min(width, SHORT))
+    long = np.flatnonzero(stops - starts > SHORT) if width > SHORT else []
+    if len(long):  # few are: a wide window for all would cost most of the time
+        good[long] = _only(allowed, buffer, starts[long], stops[long], width)
+    return good
+
+
+def _only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
     sizes = stops - starts
     window = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
     return (sizes <= width) & (allowed[window] | (np.arange(width) >= sizes[:, None])).all(axis=1)
