@@ -51,8 +51,8 @@ def lower(buffer: Bytes) -> Any:
 def only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
     """Where a token of at most `width` bytes holds allowed bytes only; longer ones are left to the slow path."""
     good = _only(allowed, buffer, starts, stops, min(width, SHORT))
-    long = np.flatnonzero(stops - starts > SHORT) if width > SHORT else []
-    if len(long):  # few are: a wide window for all would cost most of the time
+    long = np.flatnonzero(stops - starts > SHORT)
+    if width > SHORT and len(long):  # few are: a wide window for all would cost most of the time
         good[long] = _only(allowed, buffer, starts[long], stops[long], width)
     return good
 
