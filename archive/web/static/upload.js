@@ -37,7 +37,7 @@ document.addEventListener("DOMContentLoaded", () => {
         try {
           say(`Not uploaded: ${JSON.parse(answer).detail}`);
         } catch {
-          say(`Not uploaded: ${error.message}. Try again: what arrived is kept.`);
+          say(`Not uploaded: ${error.message}. Upload the file again.`);
         }
       },
     });
