@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PATIENCE = httpx.Timeout(30.0, read=300.0, write=300.0)
+ATTEMPTS = 9
+UNREACHED, BROKEN = -2, -1
+PASSING = (UNREACHED, BROKEN, 502, 503, 504)  # what a restart of the server looks like from here
 
 
 class ClientError(Exception):
-    """What went wrong, where, and what to do; `status` is the HTTP status if the server said no."""
+    """What went wrong, where, and what to do; `status` is the HTTP status, or `UNREACHED` or `BROKEN`."""
 
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)
@@ -25,13 +28,20 @@ class ClientError(Exception):
 
 
 class Server:
-    """One server and a token."""
+    """One server and a token. Raises `ClientError` if either cannot be one."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
+        if not token.isascii() or not token.isprintable():
+            raise ClientError("CUSTOS_TOKEN holds characters that no token has; copy it again")
         headers = {"Authorization": f"Bearer {token}"}
-        # Only the address that was named is spoken to: no proxy and no .netrc of the environment.
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_PATIENCE, trust_env=False)
+        try:
+            # Only the address that was named is spoken to: no proxy and no .netrc of the environment.
+            self._http = httpx.Client(
+                base_url=self.url, headers=headers, timeout=_PATIENCE, trust_env=False, transport=transport
+            )
+        except httpx.InvalidURL as error:
+            raise ClientError(f"CUSTOS_URL={url} is no address ({error}); write http://HOST:PORT") from error
 
     def __enter__(self) -> Self:
         return self
@@ -43,18 +53,38 @@ class Server:
         """The answer if it is good. Raises `ClientError`."""
         try:
             answer = self._http.request(method, path, **more)
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise ClientError(
-                f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL"
+                f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL", UNREACHED
             ) from error
-        except httpx.HTTPError as error:
-            raise ClientError(f"the connection to {self.url} broke: {error}; try again", status=-1) from error
+        except httpx.UnsupportedProtocol as error:
+            raise ClientError(f"CUSTOS_URL={self.url} is no address; write http://HOST:PORT") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ClientError(f"the connection to {self.url} broke: {error}; try again", BROKEN) from error
         if answer.is_error:
             raise ClientError(f"{self.url}{path} said {answer.status_code}: {_detail(answer)}", answer.status_code)
         return answer
 
     def json(self, path: str) -> Any:
-        return self.request("GET", path).json()
+        answer = self.request("GET", path)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise self._stranger(path) from error
+
+    def steady(self, path: str) -> Any:
+        """As `json`, but a restart of the server is waited for."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self.json(path)
+            except ClientError as error:
+                if error.status not in PASSING:
+                    raise
+                pause(attempt)
+        return self.json(path)
+
+    def _stranger(self, path: str) -> ClientError:
+        return ClientError(f"what answers at {self.url}{path} is not Custos; set CUSTOS_URL to where it is")
 
     def begin(self, length: int, metadata: dict[str, str]) -> str:
         """Path of a new upload."""
@@ -64,6 +94,8 @@ class Server:
         answer = self.request(
             "POST", "/api/v1/uploads", headers={**_TUS, "Upload-Length": str(length), "Upload-Metadata": said}
         )
+        if "Location" not in answer.headers:
+            raise self._stranger("/api/v1/uploads")
         return answer.headers["Location"]
 
     def offset(self, path: str) -> int:
@@ -84,7 +116,7 @@ class Server:
             try:
                 return self.request("GET", path).content
             except ClientError as error:
-                if error.status != 409 or time.monotonic() > deadline:
+                if error.status not in (409, *PASSING) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
@@ -102,6 +134,11 @@ class Server:
         except httpx.HTTPError as error:
             raise ClientError(f"the connection to {self.url} broke: {error}; try again") from error
         partial.replace(target)
+
+
+def pause(attempt: int) -> None:
+    """Longer each time, at most ten seconds: all attempts together outlast a restart of the server."""
+    time.sleep(min(10.0, 0.2 * 2**attempt))
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -32,8 +33,12 @@ def main(argv: list[str] | None = None) -> int:
     except ClientError as error:
         print(f"custos: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        where = f"{error.filename} " if error.filename else ""
+        print(f"custos: {where}cannot be used ({error.strerror}); name another place or free this one", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("custos: stopped; an upload can be begun again at any time", file=sys.stderr)
+        print("custos: stopped; what has arrived is kept, and custos upload --resume goes on", file=sys.stderr)
         return 1
     return answer
 
@@ -48,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
     one.add_argument("--columns", default="", help="for CSV: time=…,client=…,name=… (ours=the header's)")
     one.add_argument("--digest", default="", help="sha256:… that the file must have; otherwise it is refused")
+    one.add_argument("--resume", default="", metavar="SUBMISSION", help="go on with an upload that was begun before")
     one.set_defaults(run=_upload)
     two = commands.add_parser("wait", help="wait until all that follows from a submission has ended")
     two.add_argument("submission")
@@ -66,12 +72,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _url() -> str:
+    return os.environ.get("CUSTOS_URL") or f"http://127.0.0.1:{os.environ.get('CUSTOS_PORT', '8000')}"
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False
+
+
 def _server(token: str = "") -> Server:
-    url = os.environ.get("CUSTOS_URL") or f"http://127.0.0.1:{os.environ.get('CUSTOS_PORT', '8000')}"
     token = token or os.environ.get("CUSTOS_TOKEN", "")
     if not token:
         raise ClientError("CUSTOS_TOKEN is not set; make a token with manage.py token --user NAME --scope upload,read")
-    return Server(url, token)
+    return Server(_url(), token)
 
 
 def _say(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
@@ -97,7 +113,13 @@ def _upload(arguments: argparse.Namespace) -> int:
     with _server() as server, Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         total = arguments.file.stat().st_size if arguments.file.is_file() else None
         task = bar.add_task(arguments.file.name, total=total)
-        outcome = upload(server, arguments.file, metadata, lambda offset: bar.update(task, completed=offset))
+        outcome = upload(
+            server,
+            arguments.file,
+            metadata,
+            lambda offset: bar.update(task, completed=offset),
+            resume=arguments.resume,
+        )
     _say(
         arguments,
         outcome.value(),
@@ -129,11 +151,11 @@ def _home() -> Path:
 
 
 def _local_token() -> str:
-    """A token for the administrator of the installation beside this program, made without questions."""
+    """A token for the administrator of the installation beside this program; none for a server elsewhere."""
     if os.environ.get("CUSTOS_TOKEN"):
         return os.environ["CUSTOS_TOKEN"]
     manage = _ROOT / "manage.py"
-    if not manage.exists() or not (_home() / "keys").exists():
+    if not _is_local(_url()) or not manage.exists() or not (_home() / "keys").exists():
         return ""
     command = [sys.executable, str(manage), "token", "--user", "admin", "--scope", "upload,read", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -150,7 +172,7 @@ def _policy(arguments: argparse.Namespace, server: Server, folder: Path) -> tupl
     if arguments.policy:
         return arguments.policy, "the policy that you named"
     local = _home() / "policy.txt"
-    if local.exists():
+    if _is_local(server.url) and local.exists():
         return local, f"this machine's own {local}"
     path = folder / "policy.txt"
     path.write_text(server.json("/.well-known/custos-keys.json")["policy"])

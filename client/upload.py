@@ -8,16 +8,18 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from client.api import ClientError, Server
+from client.api import ATTEMPTS, PASSING, ClientError, Server, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PIECE = 1 << 20
-ATTEMPTS = 8
 SEALED_WITHIN = 600.0
+SEALED_PER_SECOND = 20 << 20  # a slow disk reads as much, so a large file is given longer
+WRONG_OFFSET, BUSY = 409, 423
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +38,79 @@ class Outcome:
 
 
 def upload(
-    server: Server, path: Path, metadata: dict[str, str], progress: Callable[[int], None], receipt: Path | None = None
+    server: Server,
+    path: Path,
+    metadata: dict[str, str],
+    progress: Callable[[int], None],
+    receipt: Path | None = None,
+    *,
+    resume: str = "",
 ) -> Outcome:
-    """Send the file, wait until it is sealed, compare the digests, keep the receipt. Raises `ClientError`."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise ClientError(f"{path} cannot be read ({error.strerror}); check the name") from error
-    location = server.begin(size, {"filename": path.name, **metadata})
+    """Send the file, wait until it is sealed, compare the digests, keep the receipt. Raises `ClientError`.
+
+    `resume` is a submission that was begun before: the file is sent from where it stands.
+    """
+    size = _size(path)
+    location = _resumed(server, resume, size) if resume else server.begin(size, {"filename": path.name, **metadata})
     submission = location.rsplit("/", 1)[1]
-    ours = _send(server, location, path, size, progress)
-    theirs = _wait_until_sealed(server, submission)
+    try:
+        ours = _send(server, location, path, size, progress, known=not resume)
+    except ClientError as error:
+        raise ClientError(f"{error} (to go on with what has arrived: --resume {submission})", error.status) from error
+    patience = SEALED_WITHIN + size / SEALED_PER_SECOND
+    theirs = _wait_until_sealed(server, submission, patience)
     if theirs != ours:
         raise ClientError(
             f"the server sealed {theirs}, but {path} has {ours}: the file changed while it was sent; send it again"
         )
-    data = server.when_ready(f"/api/v1/submissions/{submission}/receipt", SEALED_WITHIN)
+    data = server.when_ready(f"/api/v1/submissions/{submission}/receipt", patience)
     return Outcome(submission, theirs, size, _keep(data, receipt or path.with_name(path.name + ".receipt.json")))
 
 
-def _send(server: Server, location: str, path: Path, size: int, progress: Callable[[int], None]) -> str:
-    """All bytes from where the upload stands; the file's digest."""
-    state, attempt, offset = hashlib.sha256(), 0, 0
-    while offset < size:
+def _size(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise ClientError(f"{path} cannot be read ({error.strerror}); check the name") from error
+
+
+def _resumed(server: Server, submission: str, size: int) -> str:
+    row = server.json(f"/api/v1/submissions/{quote(submission, safe='')}")
+    if row["length"] != size:
+        raise ClientError(
+            f"submission {submission} is of a file of {row['length']} bytes, this one has {size}; name that file"
+        )
+    return f"/api/v1/uploads/{submission}"
+
+
+def _send(server: Server, location: str, path: Path, size: int, progress: Callable[[int], None], *, known: bool) -> str:
+    """All bytes from where the upload stands; the file's digest. A cut or a restart is waited for and resumed."""
+    state, offset, attempt = hashlib.sha256(), 0, 0
+    while True:
         try:
-            offset = server.append(location, offset, size - offset, _pieces(path, offset, state, progress))
+            if not known:
+                stands = server.offset(location)
+                attempt = attempt if stands <= offset else 0
+                offset, state, known = stands, _hash_up_to(path, stands), True
+            if offset == size:
+                return f"sha256:{state.hexdigest()}"
+            offset = server.append(location, offset, size - offset, _pieces(path, offset, size, state, progress))
         except ClientError as error:
-            attempt += 1
-            if attempt == ATTEMPTS or error.status not in (-1, 409, 423, 502, 503):
+            if attempt == ATTEMPTS or error.status not in (WRONG_OFFSET, BUSY, *PASSING):
                 raise
-            time.sleep(min(10.0, 0.2 * 2**attempt))
-            offset = server.offset(location)
-            state = _hash_up_to(path, offset)
-    return f"sha256:{state.hexdigest()}"
+            pause(attempt)
+            attempt, known = attempt + 1, False
 
 
-def _pieces(path: Path, offset: int, state: Any, progress: Callable[[int], None]) -> Iterator[bytes]:
+def _pieces(path: Path, offset: int, size: int, state: Any, progress: Callable[[int], None]) -> Iterator[bytes]:
+    """The file's bytes up to the size it had; a log that is still written to is taken as it stood."""
     with path.open("rb") as file:
         file.seek(offset)
-        while piece := file.read(PIECE):
+        while offset < size:
+            piece = file.read(min(PIECE, size - offset))
+            if not piece:
+                raise ClientError(f"{path} became shorter while it was sent: {offset} of {size} bytes; send it again")
             state.update(piece)
             offset += len(piece)
             progress(offset)
@@ -91,17 +125,17 @@ def _hash_up_to(path: Path, offset: int) -> Any:
     return state
 
 
-def _wait_until_sealed(server: Server, submission: str) -> str:
-    deadline = time.monotonic() + SEALED_WITHIN
+def _wait_until_sealed(server: Server, submission: str, patience: float) -> str:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        row = server.json(f"/api/v1/submissions/{submission}")
+        row = server.steady(f"/api/v1/submissions/{submission}")
         if row["state"] == "refused":
             raise ClientError(f"the server refused the file: {row['problem']}")
         if row["digest"]:
             return str(row["digest"])
         time.sleep(0.05)
     raise ClientError(
-        f"submission {submission} was not sealed in {SEALED_WITHIN:.0f} s; ask again with custos wait {submission}"
+        f"submission {submission} was not sealed in {patience:.0f} s; ask again with custos wait {submission}"
     )
 
 
@@ -114,6 +148,8 @@ def _keep(data: bytes, target: Path) -> Path:
         try:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
+            if name.is_file() and name.read_bytes() == data:
+                return name
             continue
         except OSError:
             return _keep(data, type(target)(target.name)) if target.parent != type(target)() else _refuse(target)
@@ -130,13 +166,14 @@ def _refuse(target: Path) -> Path:
 def wait(server: Server, submission: str, patience: float) -> dict[str, Any]:
     """The submission when nothing more happens to it by itself. Raises `ClientError`."""
     deadline = time.monotonic() + patience
-    while True:
-        row: dict[str, Any] = server.json(f"/api/v1/submissions/{submission}")
-        if row["done"]:
-            return row
+    path = f"/api/v1/submissions/{quote(submission, safe='')}"
+    row: dict[str, Any] = server.json(path)
+    while not row["done"]:
         if time.monotonic() > deadline:
             states = json.dumps({run["procedure"]: run["state"] for run in row["runs"]})
             raise ClientError(
                 f"submission {submission} is not done after {patience:.0f} s: {row['state']}, runs {states}"
             )
         time.sleep(0.2)
+        row = server.steady(path)
+    return row
