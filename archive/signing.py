@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 KEY_NAMES = ("log-ed25519", "log-ml-dsa-44", "dsse-ed25519", "dsse-ml-dsa-44")
 _PRIVATE = 0o600
+_SEED = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +35,36 @@ def make_keys(folder: Path, origin: str) -> list[str]:
 
 
 def _write_once(path: Path, value: str) -> bool:
+    """Under its name only when it is whole and on the disk; a name that is there already stays as it is."""
+    if path.exists():
+        return False
+    staged = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(value + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        os.link(staged, path)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(value + "\n")
-        file.flush()
-        os.fsync(descriptor)
+    finally:
+        staged.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
     return True
 
 
 def log_keys(folder: Path) -> LogSigners:
-    """Raises `SignatureError` if a key is missing or open to others."""
+    """Raises `SignatureError` if a key is missing, damaged or open to others."""
     return LogSigners(Ed25519Signer(_seed(folder / "log-ed25519")), MlDsa44Signer(_seed(folder / "log-ml-dsa-44")))
 
 
 def dsse_keys(folder: Path) -> tuple[Signer, Signer]:
-    """Raises `SignatureError` if a key is missing or open to others."""
+    """Raises `SignatureError` if a key is missing, damaged or open to others."""
     return Ed25519Signer(_seed(folder / "dsse-ed25519")), MlDsa44Signer(_seed(folder / "dsse-ml-dsa-44"))
 
 
@@ -63,4 +77,6 @@ def _seed(path: Path) -> bytes:
         ) from error
     if mode & 0o077:
         raise SignatureError(f"the key {path} has mode {mode:04o}; nobody else may read it: chmod 600 it")
+    if not _SEED.fullmatch(text.strip()):
+        raise SignatureError(f"the key {path} is damaged: it is not 64 hexadecimal digits; put its backup there")
     return bytes.fromhex(text.strip())

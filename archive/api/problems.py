@@ -20,6 +20,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     refusals.WrongOffset: (409, "The offset does not fit"),
     refusals.Busy: (423, "Busy"),
     refusals.NoSpace: (507, "No space left"),
+    refusals.NotKept: (503, "The disk failed"),
     refusals.NotReady: (409, "Not ready yet"),
     EvidenceError: (422, "The evidence does not allow it"),
     StoreError: (503, "The store does not answer"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,7 +41,10 @@ def execute_run(run_id: uuid.UUID) -> None:
     if run is None:
         return
     if run.attempts > runs.ATTEMPTS:
-        runs.fail_run(run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended without an answer")
+        last = f"; the last one said: {run.problem}" if run.problem else ""
+        runs.fail_run(
+            run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended without an answer{last}"
+        )
         return
     try:
         with runs.kept_lease(run):
@@ -49,6 +53,9 @@ def execute_run(run_id: uuid.UUID) -> None:
         _log.warning("run_failed", run=str(run.pk), procedure=run.procedure, error=str(error))
         runs.fail_run(run=run, problem=str(error))
         return
+    except OSError as error:
+        runs.note_problem(run=run, problem=f"{error.strerror or error} in {wiring.home()}; see to the disk")
+        raise
     _record(run, outputs)
     sequence_pending()
 
@@ -63,9 +70,17 @@ def _outputs(run: Run) -> list[tuple[str, Blob]]:
             item.role: stack.enter_context(wiring.store().local_path(item.blob.locator))
             for item in run.inputs.select_related("blob")
         }
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=wiring.staging(), prefix="run-")))
+        folder = Path(stack.enter_context(_folder(run)))
         made = PROCEDURES[run.procedure].run(inputs, dict(derivation_of(run).inputs), run.parameters, folder)
         return [(output.name, store_file(output.path)) for output in made]
+
+
+def _folder(run: Run) -> tempfile.TemporaryDirectory[str]:
+    """Where the run makes its files; what an earlier attempt left when it was killed goes first."""
+    prefix = f"run-{run.pk}-"
+    for left in wiring.staging().glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(dir=wiring.staging(), prefix=prefix)
 
 
 def derivation_of(run: Run) -> Derivation:
@@ -111,7 +126,7 @@ def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> Blob:
     payload = statement_bytes(
         derivation_of(run), invocation, [(name, Digest.parse(blob.digest)) for name, blob in outputs]
     )
-    with tempfile.TemporaryDirectory(dir=wiring.staging(), prefix="run-") as folder:
+    with _folder(run) as folder:
         path = Path(folder) / "attestation.json"
         path.write_bytes(sign_envelope(payload, wiring.dsse_signers()))
         return store_file(path)

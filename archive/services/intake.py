@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from django.utils import timezone
 from archive import outbox, wiring
 from archive.models import Submission
 from archive.services import access
-from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotVisible, WrongOffset
+from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from evidence.digest import Digest
 from evidence.errors import FormatError
 
@@ -89,10 +88,10 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     Raises `WrongOffset`, `Busy`, `NoSpace`, `BadInput` (more bytes than were announced).
     """
     submission = own_submission(principal, submission_id)
+    _check_offset(submission, offset)
     with _locked(staged_file(submission.pk)) as descriptor:
         submission.refresh_from_db()
-        if submission.state != Submission.State.RECEIVING or submission.offset != offset:
-            raise WrongOffset(f"the upload continues at byte {submission.offset}, not at {offset}; ask with HEAD where")
+        _check_offset(submission, offset)
         os.ftruncate(descriptor, offset)
         _write(descriptor, submission, chunks)
         if submission.offset == submission.length:
@@ -100,50 +99,63 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     return submission.offset
 
 
+def _check_offset(submission: Submission, offset: int) -> None:
+    if submission.state != Submission.State.RECEIVING or submission.offset != offset:
+        raise WrongOffset(f"the upload continues at byte {submission.offset}, not at {offset}; ask with HEAD where")
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
+    """The upload's file, for this request alone; an upload that ended meanwhile gets no second, empty one."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise Busy("another request is writing to this upload; wait until it ends") from error
-    try:
         yield descriptor
+    except BlockingIOError as error:
+        raise Busy("another request is writing to this upload; wait until it ends") from error
     finally:
         os.close(descriptor)
 
 
 def _write(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> None:
-    """Write the stream; what is counted is synced. The disk syncs one stretch while the next one arrives."""
+    """Write the stream; only what was synced is counted, and a cut keeps what came before it."""
+    os.lseek(descriptor, submission.offset, os.SEEK_SET)
     at = submission.offset
-    os.lseek(descriptor, at, os.SEEK_SET)
-    syncing: Future[None] | None = None
-    with ThreadPoolExecutor(1) as disk:
-        begun = at
-        try:
-            for chunk in chunks:
-                if at + len(chunk) > submission.length:
-                    raise BadInput(
-                        f"more than the {submission.length} bytes that were announced; nothing beyond is kept"
-                    )
-                at += _write_all(descriptor, chunk)
-                if at - begun >= SYNC_EVERY:
-                    if syncing is not None:
-                        syncing.result()
-                        _count(submission, begun)
-                    syncing, begun = disk.submit(os.fsync, descriptor), at
-        except OSError as error:
-            at = os.lseek(descriptor, 0, os.SEEK_CUR)
-            if error.errno in _NO_SPACE:
-                raise NoSpace(
-                    f"no space is left for this upload; {at} bytes of {submission.length} are kept. "
-                    "Free some, then resume"
-                ) from error
-            raise
-        finally:
-            os.fsync(descriptor)
-            _count(submission, at)
+    try:
+        for chunk in chunks:
+            _check_room(submission, at + len(chunk))
+            at += _write_all(descriptor, chunk)
+            if at - submission.offset >= SYNC_EVERY:
+                _count_synced(descriptor, submission, at)
+    except NotKept:
+        raise
+    except Exception as error:
+        _count_synced(descriptor, submission, os.lseek(descriptor, 0, os.SEEK_CUR))
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            raise NoSpace(
+                f"no space is left for this upload; {submission.offset} bytes of {submission.length} are kept. "
+                "Free some, then resume"
+            ) from error
+        raise
+    _count_synced(descriptor, submission, at)
+
+
+def _check_room(submission: Submission, end: int) -> None:
+    if end > submission.length:
+        raise BadInput(f"more than the {submission.length} bytes that were announced; nothing beyond is kept")
+
+
+def _count_synced(descriptor: int, submission: Submission, at: int) -> None:
+    """The kernel tells of a failed write once: after a failed sync nothing since the last good one is believed."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise NotKept(
+            f"the disk did not take the upload ({error.strerror}); {submission.offset} bytes of {submission.length} "
+            "are kept. See to the disk, then resume"
+        ) from error
+    Submission.objects.filter(pk=submission.pk).update(offset=at)
+    submission.offset = at
 
 
 def _write_all(descriptor: int, chunk: bytes) -> int:

@@ -31,5 +31,9 @@ class NoSpace(Refusal):
     """The disk is full; what arrived before is kept."""
 
 
+class NotKept(Refusal):
+    """The disk did not take some bytes; only what it took before is counted."""
+
+
 class NotReady(Refusal):
     """It will be there a moment later."""

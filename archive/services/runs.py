@@ -7,7 +7,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+import structlog
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator, Sequence
 
+    from django.db.models import QuerySet
+
 LEASE = dt.timedelta(seconds=30)
 RENEW_EVERY = 10.0
 ATTEMPTS = 3
 _QUIET = dt.timedelta(seconds=5)
+_LONGEST = 4000
+_log = structlog.get_logger(__name__)
 
 
 def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: Sequence[tuple[str, Digest]]) -> Run:
@@ -70,7 +75,7 @@ def take_run(run_id: uuid.UUID) -> Run | None:
 def kept_lease(run: Run) -> Iterator[None]:
     """Renew the lease for as long as the work lasts; when the process is killed, the run is free again soon."""
     ended = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(run.pk, run.attempts, ended), daemon=True)
+    keeper = threading.Thread(target=_renew, args=(run, ended), daemon=True)
     keeper.start()
     try:
         yield
@@ -79,17 +84,28 @@ def kept_lease(run: Run) -> Iterator[None]:
         keeper.join()
 
 
-def _renew(run_id: uuid.UUID, attempt: int, ended: threading.Event) -> None:
+def _renew(run: Run, ended: threading.Event) -> None:
     while not ended.wait(RENEW_EVERY):
-        mine = Run.objects.filter(pk=run_id, attempts=attempt, state=Run.State.RUNNING)
-        mine.update(lease=timezone.now() + LEASE)
+        try:
+            _mine(run).update(lease=timezone.now() + LEASE)
+        except DatabaseError as error:  # perhaps it restarts; the next beat asks again on a new connection
+            _log.warning("lease_not_renewed", run=str(run.pk), error=str(error))
+            connection.close()
     connection.close()
 
 
 def fail_run(*, run: Run, problem: str) -> None:
-    Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
-        state=Run.State.FAILED, problem=problem[:4000], finished=timezone.now(), lease=None
-    )
+    _mine(run).update(state=Run.State.FAILED, problem=problem[:_LONGEST], finished=timezone.now(), lease=None)
+
+
+def note_problem(*, run: Run, problem: str) -> None:
+    """What went wrong this time; the run is tried again when its lease has passed."""
+    _mine(run).update(problem=problem[:_LONGEST])
+
+
+def _mine(run: Run) -> QuerySet[Run]:
+    """The run's row for as long as this attempt is the one that holds it."""
+    return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.RUNNING)
 
 
 def nudge_what_waits() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from archive.models import Blob, Submission
 from archive.services import intake, runs
 from archive.services.custody import record_event
 from archive.services.sequencing import sequence_pending
-from archive.storage.store import PIECE
+from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
 from evidence.formats.recognise import recognise
 from evidence.opening import EventObject
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from django.db.models import QuerySet
+
 HEAD = 1 << 16
+_GONE = "the received bytes are gone from the staging folder; put them back from a backup, or upload the file again"
 
 
 def seal_submission(submission_id: uuid.UUID) -> None:
@@ -39,19 +43,40 @@ def seal_submission(submission_id: uuid.UUID) -> None:
 
 
 def _seal(submission: Submission) -> None:
+    """By one process at a time: the lock on the staged file ends with whoever holds it, however it ends."""
     staged = intake.staged_file(submission.pk)
+    try:
+        with staged.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _seal_staged(submission, staged)
+    except BlockingIOError:
+        return  # another process is at it
+    except FileNotFoundError as error:
+        if _received(submission).update(problem=_GONE):
+            raise StoreError(f"submission {submission.pk}: {_GONE}") from error
+        submission.refresh_from_db()  # another process was at it
+
+
+def _seal_staged(submission: Submission, staged: Path) -> None:
     digest, size = hash_stream(_pieces(staged))
     if submission.declared_digest and submission.declared_digest != str(digest):
-        _refuse(submission, f"the bytes that arrived have the digest {digest}, but {submission.declared_digest} was "
-                            "declared; compare the file with its origin and upload it again")  # fmt: skip
-        staged.unlink(missing_ok=True)
+        refused = _refuse(
+            submission, f"the bytes that arrived have the digest {digest}, but {submission.declared_digest} was "
+            "declared; compare the file with its origin and upload it again"
+        )  # fmt: skip
+        if refused:
+            staged.unlink(missing_ok=True)
         return
     locator = wiring.store().put(staged, digest)
     with transaction.atomic():
-        if Submission.objects.filter(pk=submission.pk, state=Submission.State.RECEIVED).update(state="sealed") != 1:
+        if _received(submission).update(state="sealed") != 1:
             submission.refresh_from_db()
             return
         _record(submission, digest, size, locator)
+
+
+def _received(submission: Submission) -> QuerySet[Submission]:
+    return Submission.objects.filter(pk=submission.pk, state=Submission.State.RECEIVED)
 
 
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
@@ -73,9 +98,11 @@ def _record(submission: Submission, digest: Digest, size: int, locator: str) -> 
     outbox.nudge("workers.sequence.sequence")
 
 
-def _refuse(submission: Submission, problem: str) -> None:
-    submission.state, submission.problem = Submission.State.REFUSED, problem
-    submission.save(update_fields=["state", "problem"])
+def _refuse(submission: Submission, problem: str) -> bool:
+    """Whether it was still to be refused: what is sealed stays sealed."""
+    refused = _received(submission).update(state=Submission.State.REFUSED, problem=problem) == 1
+    submission.refresh_from_db()
+    return refused
 
 
 def _recognise(submission: Submission) -> None:

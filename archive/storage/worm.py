@@ -41,26 +41,28 @@ class FileStore:
         return locator
 
     def _make_folders(self, folder: Path) -> None:
-        """Each new folder's name is durable before anything is put into it."""
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            _sync_folder(path.parent)
+        """Each folder's name is durable before anything is put into it, whichever process made it."""
+        if folder != self._root:
+            self._make_folders(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync_folder(folder.parent)
+        else:
+            _make_root(folder)
 
     @staticmethod
     def _stage(source: Path, folder: Path) -> Path:
-        """A second name of the source on the same volume, a synced copy of it on another."""
+        """A second name of the source on the same volume, a copy of it on another; synced, or gone again."""
         staged = folder / f".{secrets.token_hex(8)}"
         try:
-            os.link(source, staged)
-        except OSError:
-            shutil.copyfile(source, staged)
-        staged.chmod(_READ_ONLY)
-        descriptor = os.open(staged, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            try:
+                os.link(source, staged)
+            except OSError:
+                shutil.copyfile(source, staged)
+            staged.chmod(_READ_ONLY)
+            _sync(staged, os.O_RDONLY)
+        except OSError as error:
+            staged.unlink(missing_ok=True)
+            raise StoreError(f"the store cannot keep {source.name} in {folder}: {error.strerror}") from error
         return staged
 
     def _path(self, locator: str) -> Path:
@@ -97,8 +99,19 @@ def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:
         raise StoreError(f"{path.name} ends at byte {start}, before {stop}: the stored file is shorter than it was")
 
 
+def _make_root(root: Path) -> None:
+    missing = [path for path in (root, *root.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+
+
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

@@ -41,12 +41,16 @@ def test_all_of_custody_and_ledger_is_append_only() -> None:
     ]  # fmt: skip
 
 
+COLUMNS = {
+    "archive_blob": "size", "archive_checkpoint": "note", "archive_custodyevent": "text",
+    "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_the_owner_and_superuser_is_refused(table: str) -> None:
     fill()
-    name = sql.Identifier(table)
-    column = sql.Identifier({"archive_blob": "size", "archive_leaf": "hash", "archive_tileroot": "hash",
-                             "archive_checkpoint": "note", "archive_custodyevent": "text", "archive_custodyobject": "role"}[table])  # fmt: skip
+    name, column = sql.Identifier(table), sql.Identifier(COLUMNS[table])
     assert "never changed: UPDATE" in refused(sql.SQL("UPDATE {} SET {c} = {c}").format(name, c=column))
     assert "never changed: DELETE" in refused(sql.SQL("DELETE FROM {}").format(name))
     assert "never changed: TRUNCATE" in refused(sql.SQL("TRUNCATE {} CASCADE").format(name))
@@ -54,14 +58,15 @@ def test_the_owner_and_superuser_is_refused(table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_applications_role_has_not_even_the_right(table: str) -> None:
+    name, column = sql.Identifier(table), sql.Identifier(COLUMNS[table])
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE test_application")
         call_command("grant_application_role", "test_application")
         cursor.execute("SET ROLE test_application")
-        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
-        for statement in ("UPDATE {} SET ctid = ctid", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}",
-                          "ALTER TABLE {} DISABLE TRIGGER ALL"):  # fmt: skip
-            said = refused(sql.SQL(statement).format(sql.Identifier(table)))
-            assert "permission denied" in said or "must be owner" in said or "system column" in said
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(name))
+        for statement in ("UPDATE {} SET {c} = {c}", "DELETE FROM {}", "TRUNCATE {}"):
+            assert "permission denied" in refused(sql.SQL(statement).format(name, c=column)), statement
+        for statement in ("DROP TABLE {}", "ALTER TABLE {} DISABLE TRIGGER ALL"):
+            assert "must be owner" in refused(sql.SQL(statement).format(name)), statement
         cursor.execute("RESET ROLE")
         cursor.execute("DROP OWNED BY test_application; DROP ROLE test_application")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
+import os
 
 import pytest
 from django.db import connection
@@ -11,7 +13,7 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, Run
-from archive.services import access, bundles, custody, execution, following, runs, sequencing
+from archive.services import access, bundles, custody, execution, following, runs, sealing, sequencing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
@@ -144,6 +146,42 @@ def test_a_run_that_ends_its_worker_each_time_is_given_up_in_words(hand_in) -> N
     Run.objects.update(attempts=runs.ATTEMPTS, state="running", lease=past)
     execution.execute_run(Run.objects.get().pk)
     assert "given up after 3 attempts" in Run.objects.get().problem
+
+
+def planned(hand_in) -> Run:
+    sealing.seal_submission(hand_in(LINE, work=False).pk)
+    return Run.objects.get()
+
+
+def test_a_worker_whose_lease_passed_cannot_fail_the_run_of_the_next(hand_in) -> None:
+    first = runs.take_run(planned(hand_in).pk)
+    Run.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))
+    second = runs.take_run(first.pk)
+    runs.fail_run(run=first, problem="late")
+    assert Run.objects.get().state == "running"
+    runs.fail_run(run=second, problem="in time")
+    assert (Run.objects.get().state, Run.objects.get().problem) == ("failed", "in time")
+
+
+def test_a_full_disk_while_deriving_is_told_and_what_was_left_is_cleared(hand_in, home, monkeypatch) -> None:
+    run = planned(hand_in)
+    left = home / "staging" / f"run-{run.pk}-killed"
+    left.mkdir()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "store_file", full)
+        for _ in range(runs.ATTEMPTS):
+            with pytest.raises(OSError, match="No space left"):
+                execution.execute_run(run.pk)
+            Run.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))
+    assert not left.exists()
+    execution.execute_run(run.pk)
+    problem = Run.objects.get().problem
+    assert "given up after 3 attempts" in problem
+    assert "No space left on device" in problem
 
 
 def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_commit_callbacks, monkeypatch) -> None:

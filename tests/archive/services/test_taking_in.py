@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import resource
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from archive.models import Blob, CustodyEvent, Submission
 from archive.services import access, finding, intake, sealing
 from archive.services.receipts import issue_receipt
-from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotVisible, WrongOffset
+from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
+from archive.storage.store import StoreError
 from evidence.digest import Digest
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
@@ -177,6 +181,71 @@ def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
     seen_by_both.read_as = ""
     sealing._recognise(seen_by_both)
     assert CustodyEvent.objects.filter(type="format identification").count() == 1
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_bytes_that_the_disk_did_not_take_are_not_counted(ann, monkeypatch, failing: int, number: int) -> None:
+    """The kernel tells of a failed write once; a sync that succeeds afterwards says nothing of those bytes."""
+    calls, real = [0], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        calls[0] += 1
+        if calls[0] == failing:
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    row = intake.begin_submission(principal=ann, case_slug="a", length=2500)
+    monkeypatch.setattr(intake, "SYNC_EVERY", 1000)
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(NotKept, match=f"{1000 * (failing - 1)} bytes of 2500 are kept"):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abcde" * 100] * 5)
+    row.refresh_from_db()
+    assert (row.offset, row.state) == (1000 * (failing - 1), "receiving")
+    monkeypatch.undo()
+    rest = (b"abcde" * 500)[row.offset :]
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=row.offset, chunks=[rest])
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.blob_id == str(Digest.of(b"abcde" * 500))
+
+
+def test_a_late_append_leaves_nothing_behind(hand_in, ann) -> None:
+    row = hand_in(b"abc", declared_digest=str(Digest.of(b"abc")))
+    with pytest.raises(WrongOffset):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=3, chunks=[b""])
+    assert not intake.staged_file(row.pk).exists()
+
+
+def test_a_sealer_that_comes_late_cannot_refuse_what_is_sealed(hand_in) -> None:
+    row = hand_in(b"abc", declared_digest=str(Digest.of(b"abc")))
+    late = Submission.objects.get(pk=row.pk)
+    late.state = Submission.State.RECEIVED
+    intake.staged_file(row.pk).touch()
+    sealing._seal(late)
+    row.refresh_from_db()
+    assert (row.state, row.problem, row.blob_id) == ("sealed", "", str(Digest.of(b"abc")))
+
+
+def test_of_two_sealers_one_works_and_the_other_leaves(hand_in) -> None:
+    row = hand_in(b"abc", work=False)
+    with intake.staged_file(row.pk).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.state == "received"
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.state == "sealed"
+
+
+def test_received_bytes_that_are_gone_are_missed_aloud(hand_in) -> None:
+    row = hand_in(b"abc", work=False)
+    intake.staged_file(row.pk).unlink()
+    with pytest.raises(StoreError, match="gone from the staging folder"):
+        sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert (row.state, "upload the file again" in row.problem) == ("received", True)
 
 
 def test_sealing_may_be_repeated(hand_in) -> None:
