@@ -23,7 +23,8 @@ _IMMUTABLE = "private, max-age=31536000, immutable"
 
 def exact(data: bytes, content_type: str, name: str) -> HttpResponse:
     """Bytes as they are, to be saved under `name`."""
-    return HttpResponse(data, content_type=content_type, headers={"Content-Disposition": disposition(name)})
+    headers = {"Content-Disposition": disposition(name), "Cache-Control": "private, no-cache"}
+    return HttpResponse(data, content_type=content_type, headers=headers)
 
 
 def disposition(name: str) -> str:
@@ -38,7 +39,7 @@ def blob_body(request: Request, blob: Blob, content_type: str, name: str) -> Htt
     headers = {
         "ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": _IMMUTABLE, "Content-Disposition": disposition(name),
     }  # fmt: skip
-    if request.headers.get("If-None-Match") == etag:
+    if _names(request.headers.get("If-None-Match", ""), etag):
         return HttpResponse(status=304, headers={"ETag": etag})
     asked = request.headers.get("Range")
     span = _span(asked, blob.size) if asked and request.headers.get("If-Range", etag) == etag else (0, blob.size)
@@ -56,12 +57,20 @@ def blob_body(request: Request, blob: Blob, content_type: str, name: str) -> Htt
     return StreamingHttpResponse(body, status=206 if partial else 200, content_type=content_type, headers=headers)
 
 
+def _names(condition: str, etag: str) -> bool:
+    """Whether an If-None-Match lists the tag or all of them (RFC 9110 §13.1.2, weak comparison)."""
+    listed = {item.strip().removeprefix("W/") for item in condition.split(",")}
+    return bool(listed & {etag, "*"})
+
+
 def _span(asked: str, size: int) -> tuple[int, int] | None:
     """Start and stop of a single range; the whole for what is not understood; None for what cannot be met."""
     found = _RANGE.fullmatch(asked.strip())
     if not found or found.group(0) == "bytes=-":
         return 0, size
     first, last = found[1], found[2]
+    if first and last and int(last) < int(first):
+        return 0, size  # invalid, so ignored (RFC 9110 §14.1.1)
     if not first:
         length = int(last)
         return (max(0, size - length), size) if length and size else None

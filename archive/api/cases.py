@@ -22,6 +22,7 @@ class CaseInput(serializers.Serializer[Any]):
     slug = serializers.CharField(max_length=80)
     title = serializers.CharField(max_length=200, required=False, default="")
     names = serializers.ListField(child=serializers.CharField(), required=False, default=list)
+    reconstruction = serializers.BooleanField(required=False, default=False)
 
 
 class NamesInput(serializers.Serializer[Any]):
@@ -32,12 +33,14 @@ class CaseOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     title = serializers.CharField()
+    reconstruction = serializers.BooleanField()
     names = serializers.ListField(child=serializers.CharField())
 
 
 def case_value(case: Case) -> dict[str, Any]:
     names = list(case.names.order_by("name").values_list("name", flat=True))
-    return {"id": str(case.pk), "slug": case.slug, "title": case.title, "names": names}
+    return {"id": str(case.pk), "slug": case.slug, "title": case.title, "reconstruction": case.reconstruction,
+            "names": names}  # fmt: skip
 
 
 class CasesView(APIView):
@@ -50,7 +53,9 @@ class CasesView(APIView):
         said = CaseInput(data=request.data)
         said.is_valid(raise_exception=True)
         who, value = principal(request), said.validated_data
-        case = access.ensure_case(principal=who, slug=value["slug"], title=value["title"])
+        case = access.ensure_case(
+            principal=who, reference=value["slug"], title=value["title"], reconstruction=value["reconstruction"]
+        )
         access.watch_names(principal=who, case=case, names=value["names"])
         runs.plan_follow_ups(case=case)
         return Response(case_value(case), status=201)
@@ -58,16 +63,16 @@ class CasesView(APIView):
 
 class CaseView(APIView):
     @extend_schema(responses=CaseOutput, operation_id="case")
-    def get(self, request: Request, slug: str) -> Response:
-        return Response(case_value(access.visible_case(principal(request), slug)))
+    def get(self, request: Request, case: str) -> Response:
+        return Response(case_value(access.visible_case(principal(request), case)))
 
 
 class CaseNamesView(APIView):
     @extend_schema(request=NamesInput, responses=CaseOutput, operation_id="watch_names")
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, case: str) -> Response:
         said = NamesInput(data=request.data)
         said.is_valid(raise_exception=True)
-        case = access.visible_case(principal(request), slug)
-        access.watch_names(principal=principal(request), case=case, names=said.validated_data["names"])
-        runs.plan_follow_ups(case=case)
-        return Response(case_value(case))
+        found = access.visible_case(principal(request), case)
+        access.watch_names(principal=principal(request), case=found, names=said.validated_data["names"])
+        runs.plan_follow_ups(case=found)
+        return Response(case_value(found))

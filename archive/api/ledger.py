@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from archive import wiring
+from archive.api.bodies import disposition
 from archive.api.problems import problem
 from archive.models import Leaf
 from archive.services.execution import keys_in_force
@@ -51,6 +52,13 @@ def _bytes(wanted: Tile) -> bytes:
         return b"".join(level_hashes(wanted.level, start, stop))
     rows = Leaf.objects.filter(index__gte=start, index__lt=stop).order_by("index")
     return entry_bundle([bytes(value) for value in rows.values_list("event__commitment", flat=True)])
+
+
+@require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """The archive's own tlog-policy as a file; whoever trusts nothing compares it with one from elsewhere."""
+    headers = {"Content-Disposition": disposition("policy.txt"), "Cache-Control": "public, max-age=1"}
+    return HttpResponse(wiring.policy(), content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_safe

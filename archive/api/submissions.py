@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -33,13 +34,22 @@ def submission_value(row: Submission, *, runs: bool = True) -> dict[str, Any]:
         "id": str(row.pk), "case": row.case.slug, "state": row.state, "file_name": row.file_name, "note": row.note,
         "length": row.length, "offset": row.offset, "digest": row.blob_id, "size": row.blob.size if row.blob else None,
         "problem": row.problem, "read_as": row.read_as, "read_reason": row.read_reason,
-        "created": rfc3339(row.created), "receipt": f"{here}/receipt" if row.event_id else None,
+        "created": rfc3339(row.created), "duplicate": _is_duplicate(row),
+        "receipt": f"{here}/receipt" if row.event_id else None,
         "content": f"{here}/content" if row.blob_id else None,
     }  # fmt: skip
     if runs:
         value["runs"] = [run_value(run) for run in finding.runs_of(row)] if row.blob_id else []
         value["done"] = finding.is_done(row)
     return value
+
+
+def _is_duplicate(row: Submission) -> bool | None:
+    """Whether the case held these bytes already; None until they are sealed."""
+    if row.event is None:
+        return None
+    known: bool = json.loads(row.event.text)["detail"]["duplicate"]
+    return known
 
 
 def run_value(run: Run) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class UploadsView(_TusView):
     def post(self, request: Request) -> HttpResponse:
         said = _metadata(request.headers.get("Upload-Metadata", ""))
         submission = intake.begin_submission(
-            principal=principal(request), case_slug=said.get("case", ""), length=_length(request),
+            principal=principal(request), case_reference=said.get("case", ""), length=_length(request),
             file_name=said.get("filename", ""), note=said.get("note", ""), declared_digest=said.get("digest", ""),
             names=[name for name in said.get("names", "").split(",") if name.strip()], reading=_reading(said),
         )  # fmt: skip
@@ -128,6 +128,8 @@ def _metadata(text: str) -> dict[str, str]:
     for pair in filter(None, (item.strip() for item in text.split(","))):
         key, _, value = pair.partition(" ")
         try:
+            if key in said:
+                raise BadInput(f"Upload-Metadata names {key[:40]!r} twice; name it once")
             said[key] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
             raise BadInput(f"Upload-Metadata: the value of {key[:40]!r} is not base64 of UTF-8 text") from error

@@ -16,18 +16,24 @@ class User(AbstractUser):
 
 
 class Case(models.Model):
-    """A newsroom's investigation: the boundary of who may see what. Its id is opaque and stands in custody events."""
+    """A newsroom's investigation: the boundary of who may see what. Its id is opaque and stands in custody events.
+
+    Its name is unique only among the cases of its founder: a name that others use must tell nobody anything.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    slug = models.SlugField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80)
+    founder = models.ForeignKey(User, on_delete=models.PROTECT, related_name="founded")
     title = models.CharField(max_length=200, blank=True)
+    reconstruction = models.BooleanField(default=False)  # synthetic files: every page that shows them says so
     created = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(
         User, through="Membership", related_name="cases"
     )
 
     class Meta:
-        ordering = ("slug",)
+        ordering = ("slug", "created")
+        constraints = (models.UniqueConstraint(fields=("founder", "slug"), name="one_case_name_per_founder"),)
 
     def __str__(self) -> str:
         return self.slug

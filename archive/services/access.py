@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import re
 import secrets
+import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -49,32 +50,53 @@ def cases_visible_to(principal: Principal) -> QuerySet[Case]:
     return Case.objects.all() if principal.audits else Case.objects.filter(membership__user=principal.user)
 
 
-def visible_case(principal: Principal, slug: str) -> Case:
-    """Raises `NotVisible`."""
-    case = cases_visible_to(principal).filter(slug=slug).first()
+def visible_case(principal: Principal, reference: str) -> Case:
+    """The case of this name or id. Raises `NotVisible`, `BadInput` if several have the name."""
+    case = _one(cases_visible_to(principal), reference)
     if case is None:
-        raise NotVisible(f"there is no case {slug!r} that you may see; ask a member of it to add you")
+        raise NotVisible(f"there is no case {reference[:80]!r} that you may see; ask a member of it to add you")
     return case
 
 
-def ensure_case(*, principal: Principal, slug: str, title: str = "") -> Case:
-    """One's own case of this name, made if the name is free. Raises `BadInput`, `NotAllowed`."""
-    if not _SLUG.fullmatch(slug):
-        raise BadInput(f"the case {slug[:80]!r}: write lower-case letters, digits and hyphens, at most 80")
+def ensure_case(*, principal: Principal, reference: str, title: str = "", reconstruction: bool = False) -> Case:
+    """One's own case of this name or id, founded if one has none of the name. Raises `BadInput`, `NotAllowed`."""
     if "upload" not in principal.scopes:
         raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
+    case = _one(Case.objects.filter(membership__user=principal.user), reference)
+    if case is not None:
+        return case
+    if _uuid(reference):
+        raise NotAllowed(f"you are not a member of a case {reference}; ask a member of it to add you")
+    if not _SLUG.fullmatch(reference):
+        raise BadInput(f"the case {reference[:80]!r}: write lower-case letters, digits and hyphens, at most 80")
     with transaction.atomic():
-        case, made = Case.objects.get_or_create(slug=slug, defaults={"title": title[:200]})
-        if made:
-            Membership.objects.create(case=case, user=principal.user)
-    if not Membership.objects.filter(case=case, user=principal.user).exists():
-        raise NotAllowed(f"the case name {slug!r} cannot be used by you; choose another one, or ask to be added")
+        about = {"title": title[:200], "reconstruction": reconstruction}
+        case, _ = Case.objects.get_or_create(slug=reference, founder=principal.user, defaults=about)
+        Membership.objects.get_or_create(case=case, user=principal.user)
     return case
 
 
-def add_member(*, principal: Principal, slug: str, user_name: str) -> None:
+def _one(cases: QuerySet[Case], reference: str) -> Case | None:
+    """By id, or by a name that only one of them has."""
+    identifier = _uuid(reference)
+    found = list(cases.filter(pk=identifier) if identifier else cases.filter(slug=reference)[:2])
+    if len(found) > 1:
+        raise BadInput(
+            f"several cases that you may see are called {reference!r}; name one by its id (GET /api/v1/cases)"
+        )
+    return found[0] if found else None
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def add_member(*, principal: Principal, case: Case, user_name: str) -> None:
     """Let somebody else into one's own case. Raises `NotAllowed`, `BadInput`."""
-    case = ensure_case(principal=principal, slug=slug)
+    case = ensure_case(principal=principal, reference=str(case.pk))
     user = User.objects.filter(username=user_name).first()
     if user is None:
         raise BadInput(f"there is no user {user_name[:80]!r}; an administrator makes one with manage.py token")
@@ -91,7 +113,7 @@ def normal_name(name: str) -> str:
 
 def watch_names(*, principal: Principal, case: Case, names: list[str]) -> list[str]:
     """Add names to those that the case watches; all that it now watches."""
-    case = ensure_case(principal=principal, slug=case.slug)
+    case = ensure_case(principal=principal, reference=str(case.pk))
     for name in names:
         CaseName.objects.get_or_create(case=case, name=normal_name(name))
     return list(case.names.order_by("name").values_list("name", flat=True))

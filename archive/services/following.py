@@ -27,6 +27,15 @@ class Line:
     stop: int
     text: str
 
+    @property
+    def shown(self) -> int:
+        """How many of its bytes `text` shows."""
+        return min(self.stop - self.start, LONGEST_SHOWN)
+
+    @property
+    def cut(self) -> bool:
+        return self.shown < self.stop - self.start
+
 
 def read_blob(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     return wiring.store().open_range(blob.locator, start, blob.size if stop is None else stop)

@@ -39,7 +39,7 @@ _READING = {"procedure", "columns", "kind"}
 def begin_submission(
     *,
     principal: Principal,
-    case_slug: str,
+    case_reference: str,
     length: int,
     file_name: str = "",
     note: str = "",
@@ -56,7 +56,7 @@ def begin_submission(
         _check_reading(reading)
     wanted = [access.normal_name(name) for name in names]
     with transaction.atomic():
-        case = access.ensure_case(principal=principal, slug=case_slug)
+        case = access.ensure_case(principal=principal, reference=case_reference)
         access.watch_names(principal=principal, case=case, names=wanted)
         submission = Submission.objects.create(
             case=case, user=principal.user, length=length, declared_digest=declared_digest,

@@ -27,17 +27,17 @@ def front(request: HttpRequest) -> HttpResponse:
 @page
 def demonstration(request: HttpRequest) -> HttpResponse:
     case = demonstrations.file_reconstruction(principal=person(request))
-    return redirect("case", case.slug)
+    return redirect("case", case.pk)
 
 
 @require_safe
 @page
-def case(request: HttpRequest, slug: str) -> HttpResponse:
+def case(request: HttpRequest, reference: str) -> HttpResponse:
     who = person(request)
-    found = access.visible_case(who, slug)
+    found = access.visible_case(who, reference)
     results = [result_value(run) for run in finding.results(who).filter(case=found)]
     working = found.runs.filter(state__in=("pending", "running")).exists()
-    waiting = found.submissions.filter(state__in=("receiving", "received")).exists()
+    waiting = found.submissions.filter(state="received").exists()
     unread = found.submissions.filter(state="sealed", read_as="").exists()
     return render(
         request,
@@ -55,19 +55,19 @@ def case(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @page
-def watch(request: HttpRequest, slug: str) -> HttpResponse:
+def watch(request: HttpRequest, reference: str) -> HttpResponse:
     """Watch a name: what can be asked about it is then planned."""
     who = person(request)
-    found = access.visible_case(who, slug)
+    found = access.visible_case(who, reference)
     access.watch_names(principal=who, case=found, names=[request.POST.get("name", "")])
     runs.plan_follow_ups(case=found)
-    return redirect("case", slug)
+    return redirect("case", found.pk)
 
 
 @require_POST
 @page
-def members(request: HttpRequest, slug: str) -> HttpResponse:
+def members(request: HttpRequest, reference: str) -> HttpResponse:
     who = person(request)
-    access.visible_case(who, slug)
-    access.add_member(principal=who, slug=slug, user_name=request.POST.get("user", "").strip())
-    return redirect("case", slug)
+    found = access.visible_case(who, reference)
+    access.add_member(principal=who, case=found, user_name=request.POST.get("user", "").strip())
+    return redirect("case", found.pk)

@@ -43,6 +43,7 @@ def submission(request: HttpRequest, submission_id: uuid.UUID) -> HttpResponse:
 def steps(row: Submission, in_ledger: bool, *, done: bool) -> list[tuple[str, bool]]:  # noqa: FBT001 -- a state, not a switch
     """The way of a submission, and how far it has come."""
     return [
+        (f"receiving {100 * row.offset // row.length if row.length else 100} %", row.received is not None),
         ("received", row.received is not None),
         ("sealed", row.blob_id is not None),
         ("in the ledger", in_ledger),
@@ -69,7 +70,8 @@ def find(request: HttpRequest) -> HttpResponse:
 def blob(request: HttpRequest, digest: str) -> HttpResponse:
     who = person(request)
     found = finding.blob(who, digest)
-    events = [event_value(event, found.digest) for event in finding.events_of(who, found.digest)]
+    of_blob = list(finding.events_of(who, found.digest))
+    events = [{**event_value(event, found.digest), "case_id": event.case_id} for event in of_blob]
     context = {
         "blob": found,
         "events": events,
@@ -77,5 +79,6 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "runs": finding.runs(who).filter(inputs__blob=found).distinct(),
         "made_by": finding.runs(who).filter(outputs__blob=found).distinct(),
         "checkpoint": latest_checkpoint(),
+        "reconstruction": any(event.case and event.case.reconstruction for event in of_blob),
     }
     return render(request, "blob.html", context)

@@ -17,7 +17,7 @@ from archive.web.doors import page, person
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from django.http import HttpRequest, HttpResponse
 
@@ -64,13 +64,25 @@ def bars(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(said: dict[str, Any]) -> dict[str, Any]:
-    """The result's table, with the name of the finding behind each row that has one."""
-    ranked = {item["client"]: item["name"] for item in said["findings"] if "client" in item}
+    """The result's table; the count in a row that a finding stands behind leads to its lines."""
+    ranked = {item["client"]: item for item in said["findings"] if "client" in item}
     rows = [
-        {"cells": row, "finding": next((ranked[cell] for cell in row if str(cell) in ranked), "")}
+        {"cells": _cells(row, next((ranked[str(cell)] for cell in row if str(cell) in ranked), {}))}
         for row in said["table"]["rows"]
     ]
     return {"columns": said["table"]["columns"], "rows": rows}
+
+
+def _cells(row: Sequence[Any], finding: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Counts are numbers, grouped in thousands; the one that equals the finding's is its link."""
+    counts = [n for n, cell in enumerate(row) if type(cell) is int and cell == finding.get("value")]
+    return [
+        {
+            "text": f"{cell:,}" if type(cell) is int else cell, "is_number": type(cell) is int,
+            "finding": finding["name"] if counts[-1:] == [n] else "",
+        }
+        for n, cell in enumerate(row)
+    ]  # fmt: skip
 
 
 @require_safe
@@ -80,13 +92,11 @@ def finding_lines(request: HttpRequest, run_id: uuid.UUID, name: str) -> HttpRes
     number = following.finding_of(run, name)
     text = request.GET.get("from", "0")
     start = min(int(text), max(0, number["value"] - 1)) if text.isdecimal() and len(text) < 16 else 0
-    lines = [
-        {"line": line, "text": marked(line.text, number["each_line_contains"])}
-        for line in following.lines_of(run, name, start, PAGE)
-    ]
+    found = following.lines_of(run, name, start, PAGE)
+    lines = [{"line": line, "text": marked(line.text, number["each_line_contains"])} for line in found]
     context = {
-        "run": run, "number": number, "lines": lines, "first": start + 1, "last": start + len(lines),
-        "before": max(0, start - PAGE) if start else None,
+        "run": run, "number": number, "lines": lines, "files": sorted({line.blob for line in found}),
+        "first": start + 1, "last": start + len(lines), "before": max(0, start - PAGE) if start else None,
         "after": start + PAGE if start + PAGE < number["value"] else None,
     }  # fmt: skip
     return render(request, "finding.html", context)

@@ -5,6 +5,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const form = document.getElementById("upload");
   const bar = document.querySelector("#progress progress");
   const said = document.getElementById("said");
+  let begun = null; // what was not finished: the same file for the same case goes on where it stood
   const say = (text) => { said.textContent = text; };
 
   form.addEventListener("submit", (event) => {
@@ -18,6 +19,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     document.getElementById("progress").hidden = false;
     button.disabled = true;
+    const about = JSON.stringify(metadata);
+    if (begun && begun.file === file && begun.about === about) {
+      begun.upload.start();
+      return;
+    }
     const upload = new tus.Upload(file, {
       endpoint: form.dataset.endpoint,
       metadata,
@@ -37,10 +43,11 @@ document.addEventListener("DOMContentLoaded", () => {
         try {
           say(`Not uploaded: ${JSON.parse(answer).detail}`);
         } catch {
-          say(`Not uploaded: ${error.message}. Upload the file again.`);
+          say(`Not uploaded: ${error.message}. What arrived is kept; press Upload to go on.`);
         }
       },
     });
+    begun = { file, about, upload };
     upload.start();
   });
 });

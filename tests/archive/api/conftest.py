@@ -33,7 +33,7 @@ def filled(ann):
     who = access.principal_of(access.ensure_user(user_name="ann"))
     data = LINE * 3
     row = intake.begin_submission(
-        principal=who, case_slug="case-a", length=len(data), names=["a.example"], file_name='a"\r\n../ü.log'
+        principal=who, case_reference="case-a", length=len(data), names=["a.example"], file_name='a"\r\n../ü.log'
     )
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
     sealing.seal_submission(row.pk)

@@ -19,7 +19,7 @@ TABLES = sorted(model._meta.db_table for model in apps.get_models() if is_append
 def fill() -> None:
     """At least one row everywhere, so that row triggers have something to refuse."""
     who = access.principal_of(access.ensure_user(user_name="ann"))
-    row = intake.begin_submission(principal=who, case_slug="a", length=1)
+    row = intake.begin_submission(principal=who, case_reference="a", length=1)
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
     sealing.seal_submission(row.pk)
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))

@@ -21,7 +21,7 @@ def hand_in(ann):
 
     def submit(data: bytes, *, who=None, case: str = "case-a", work: bool = True, **about):
         who = who or ann
-        row = intake.begin_submission(principal=who, case_slug=case, length=len(data), **about)
+        row = intake.begin_submission(principal=who, case_reference=case, length=len(data), **about)
         if data:
             intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
         if work:

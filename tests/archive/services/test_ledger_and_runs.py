@@ -36,7 +36,7 @@ def record(case, count: int) -> list[CustodyEvent]:
 
 @pytest.fixture
 def case(ann):
-    return access.ensure_case(principal=ann, slug="a")
+    return access.ensure_case(principal=ann, reference="a")
 
 
 def test_every_checkpoint_continues_the_one_before_and_every_leaf_is_provable(case) -> None:

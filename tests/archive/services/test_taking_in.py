@@ -74,7 +74,7 @@ def test_a_wrong_declared_digest_is_refused_with_both(hand_in) -> None:
 
 
 def test_an_upload_goes_on_where_it_stands_and_nowhere_else(ann) -> None:
-    row = intake.begin_submission(principal=ann, case_slug="a", length=6)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=6)
     assert intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"ab", b"c"]) == 3
     for offset in (0, 2, 4, 6):
         with pytest.raises(WrongOffset, match="continues at byte 3"):
@@ -92,7 +92,7 @@ def test_what_arrived_before_a_cut_is_kept(ann) -> None:
         yield b"abc"
         raise ConnectionResetError
 
-    row = intake.begin_submission(principal=ann, case_slug="a", length=6)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=6)
     with pytest.raises(ConnectionResetError):
         intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=cut())
     row.refresh_from_db()
@@ -100,14 +100,14 @@ def test_what_arrived_before_a_cut_is_kept(ann) -> None:
 
 
 def test_bytes_that_were_not_acknowledged_are_written_over(ann) -> None:
-    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=3)
     intake.staged_file(row.pk).write_bytes(b"left by a killed process")
     intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abc"])
     assert intake.staged_file(row.pk).read_bytes() == b"abc"
 
 
 def test_more_than_was_announced_is_refused(ann) -> None:
-    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=3)
     with pytest.raises(BadInput, match="more than the 3 bytes"):
         intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abcd"])
     row.refresh_from_db()
@@ -115,7 +115,7 @@ def test_more_than_was_announced_is_refused(ann) -> None:
 
 
 def test_two_at_once_are_kept_apart(ann) -> None:
-    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=3)
 
     def another():
         with pytest.raises(Busy):
@@ -127,7 +127,7 @@ def test_two_at_once_are_kept_apart(ann) -> None:
 
 def test_a_full_disk_keeps_what_arrived_and_says_how_much(ann) -> None:
     """The operating system refuses to let the file grow, as a full disk would."""
-    row = intake.begin_submission(principal=ann, case_slug="a", length=200_000)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=200_000)
     import signal
 
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -152,25 +152,25 @@ def test_a_full_disk_keeps_what_arrived_and_says_how_much(ann) -> None:
 
 
 @pytest.mark.parametrize("about", [
-    {"case_slug": "Not a slug"}, {"case_slug": ""}, {"length": -1}, {"declared_digest": "md5:x"},
+    {"case_reference": "Not a slug"}, {"case_reference": ""}, {"length": -1}, {"declared_digest": "md5:x"},
     {"names": ["two words"]}, {"reading": {"colour": "red"}},
 ])  # fmt: skip
 def test_what_cannot_be_used_is_refused_before_a_byte_is_sent(ann, about: dict) -> None:
     with pytest.raises(BadInput):
-        intake.begin_submission(**{"principal": ann, "case_slug": "a", "length": 3, **about})
+        intake.begin_submission(**{"principal": ann, "case_reference": "a", "length": 3, **about})
     assert not Submission.objects.exists()
 
 
 def test_nobody_writes_into_anothers_upload_or_case(ann) -> None:
     bob = access.principal_of(access.ensure_user(user_name="bob"))
-    row = intake.begin_submission(principal=ann, case_slug="a", length=3)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=3)
     with pytest.raises(NotVisible):
         intake.append_bytes(principal=bob, submission_id=row.pk, offset=0, chunks=[b"x"])
     with pytest.raises(NotAllowed):
-        intake.begin_submission(principal=bob, case_slug="a", length=3)
+        intake.begin_submission(principal=bob, case_reference=str(row.case.pk), length=3)
     _, token = access.create_token(user_name="ann", scopes=["read"])
     with pytest.raises(NotAllowed, match="scope upload"):
-        intake.begin_submission(principal=access.principal_of(ann.user, token), case_slug="a", length=3)
+        intake.begin_submission(principal=access.principal_of(ann.user, token), case_reference="a", length=3)
 
 
 def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
@@ -195,7 +195,7 @@ def test_bytes_that_the_disk_did_not_take_are_not_counted(ann, monkeypatch, fail
             raise OSError(number, os.strerror(number))
         real(descriptor)
 
-    row = intake.begin_submission(principal=ann, case_slug="a", length=2500)
+    row = intake.begin_submission(principal=ann, case_reference="a", length=2500)
     monkeypatch.setattr(intake, "SYNC_EVERY", 1000)
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(NotKept, match=f"{1000 * (failing - 1)} bytes of 2500 are kept"):

@@ -26,7 +26,7 @@ def row(db):
     who = access.principal_of(access.ensure_user(user_name="ann"))
     data = LINE + b"<script>\x00\n"
     row = intake.begin_submission(
-        principal=who, case_slug="case-a", length=len(data), names=["a.example"], file_name="<b>x</b>"
+        principal=who, case_reference="case-a", length=len(data), names=["a.example"], file_name="<b>x</b>"
     )
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
     sealing.seal_submission(row.pk)
@@ -63,6 +63,49 @@ def test_a_link_lets_in_once(db) -> None:
     assert second.get("/").url.startswith("/sign-in/")
 
 
+@pytest.mark.parametrize(("wanted", "reached"), [
+    ("/find?digest=ab", "/find?digest=ab"), ("https://evil.example/", "/"), ("//evil.example", "/"), ("", "/"),
+])  # fmt: skip
+def test_after_signing_in_one_is_where_one_wanted_to_be(db, wanted: str, reached: str) -> None:
+    client = Client()
+    client.get("/sign-in/", {"next": wanted})
+    assert client.post(access.create_sign_in_link(user=access.ensure_user(user_name="ann"))).url == reached
+
+
+def test_a_case_name_that_others_use_tells_nothing(row) -> None:
+    ann, bob, eve = signed_in("ann"), signed_in("bob"), signed_in("eve", auditor=True)
+    assert bob.get("/cases/case-a").status_code == 404
+    own = access.ensure_case(principal=access.principal_of(access.ensure_user(user_name="bob")), reference="case-a")
+    assert b"No name is watched yet" in bob.get("/cases/case-a").content
+    assert bob.get(f"/cases/{row.case.pk}").status_code == 404
+    assert ann.get(f"/cases/{own.pk}").status_code == 404
+    several = eve.get("/cases/case-a")
+    assert (several.status_code, b"several cases" in several.content.lower()) == (400, True)
+    assert [eve.get(f"/cases/{case}").status_code for case in (own.pk, row.case.pk)] == [200, 200]
+
+
+def test_every_page_of_a_reconstruction_says_so(row) -> None:
+    ann = signed_in("ann")
+    addresses = ["/", *pages(row)]
+    assert not [page for page in addresses if b"ynthetic" in ann.get(page).content]
+    row.case.reconstruction = True
+    row.case.save()
+    assert not [page for page in addresses if b"ynthetic" not in ann.get(page).content]
+
+
+def test_a_line_that_is_too_long_to_show_says_so(db) -> None:
+    who = access.principal_of(access.ensure_user(user_name="ann"))
+    data = b"time,client,name,remark\n2016-05-04T00:00:00Z,192.0.2.17,a.example," + b"x" * 5000 + b"\n"
+    row = intake.begin_submission(principal=who, case_reference="a", length=len(data), names=["a.example"])
+    intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
+    sealing.seal_submission(row.pk)
+    while run := Run.objects.filter(state="pending").first():
+        execution.execute_run(run.pk)
+    result = Run.objects.get(procedure="querier_concentration@1").pk
+    text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
+    assert "the first 4,096 bytes are shown" in text
+
+
 def test_a_number_leads_to_its_lines(row) -> None:
     result = Run.objects.get(procedure="querier_concentration@1").pk
     text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
@@ -93,7 +136,7 @@ def test_the_empty_front_page_files_the_founding_case(db, monkeypatch) -> None:
     ann = signed_in("ann")
     assert b"as a reconstruction" in ann.get("/").content
     answer = ann.post("/demonstration")
-    assert answer.url == "/cases/founding-case-reconstruction"
+    assert ann.get("/cases/founding-case-reconstruction").status_code == 200
     text = ann.get(answer.url).content.decode()
     assert "synthetic" in text and "reconstruction-queries.log" in text
     assert b"as a reconstruction" not in ann.get("/").content
