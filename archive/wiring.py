@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 
 import evidence
 from archive.signing import LogSigners, dsse_keys, log_keys
-from archive.storage.store import BlobStore, StoreError
+from archive.storage.replicated import ReplicatedStore
+from archive.storage.s3 import S3Store
+from archive.storage.store import BlobStore, Keeping, StoreError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
@@ -23,13 +28,45 @@ if TYPE_CHECKING:
 
 @functools.cache
 def store() -> BlobStore:
-    """The store that `CUSTOS_STORE` names. Raises `StoreError`."""
-    kind, _, place = str(settings.CUSTOS_STORE).partition(":")
-    if kind != "file" or not place:
-        raise StoreError(
-            f"CUSTOS_STORE={settings.CUSTOS_STORE!r}: write file:/a/folder (s3://… comes with a later version)"
-        )
-    return FileStore(Path(place))
+    """The stores that `CUSTOS_STORE` names, one or several behind one another. Raises `StoreError`."""
+    words = re.split(r"\s+(?=file:|s3:)", str(settings.CUSTOS_STORE).strip())
+    stores = [_store(text, alone=len(words) == 1) for text in words]
+    return stores[0] if len(stores) == 1 else ReplicatedStore(stores)
+
+
+def _store(text: str, *, alone: bool) -> BlobStore:
+    address, _, query = text.partition("?")
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    kind, _, place = address.partition(":")
+    if kind == "file" and place and not set(asked) - {"immutable"}:
+        return FileStore(Path(place), immutable=asked.get("immutable") == "1", linking=alone)
+    if kind == "s3" and place.startswith("//") and not set(asked) - {"endpoint", "profile"}:
+        bucket, _, prefix = place[2:].partition("/")
+        return S3Store(bucket, prefix, staging(), **asked)
+    raise StoreError(
+        f"CUSTOS_STORE={text!r}: write file:/a/folder[?immutable=1] or s3://bucket/prefix[?endpoint=URL&profile=NAME], "
+        "several with a space between them"
+    )
+
+
+def keeping(*, copies: int, until: dt.date | None, hold: bool) -> Keeping:
+    """What a case asks for, with the installation's own retention as the least. The end is a day's, UTC."""
+    least = (dt.datetime.now(dt.UTC) + dt.timedelta(days=int(settings.CUSTOS_RETENTION_DAYS))).date()
+    end = max(least, until or least)
+    return Keeping(copies, dt.datetime.combine(end, dt.time.max.replace(microsecond=0), dt.UTC), hold)
+
+
+def prepare_stores() -> None:
+    """Make what a store needs before its first blob. Raises `StoreError`."""
+    found = store()
+    for part in found.stores if isinstance(found, ReplicatedStore) else (found,):
+        if isinstance(part, S3Store):
+            part.prepare()
+
+
+def fixity_schedule() -> tuple[dt.timedelta, int]:
+    """Within what time every blob is looked at again, and how many bytes a second are read for it."""
+    return dt.timedelta(days=int(settings.CUSTOS_FIXITY_DAYS)), int(settings.CUSTOS_FIXITY_MIB_S) << 20
 
 
 def home() -> Path:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import setup_logging
 from django.apps import apps
 from django.conf import settings
@@ -29,7 +30,7 @@ def _transport_options(broker: str) -> dict[str, Any]:
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
 app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
-    imports=("workers.seal", "workers.derive", "workers.sequence", "workers.sweep"),
+    imports=("workers.seal", "workers.derive", "workers.sequence", "workers.sweep", "workers.keep"),
     broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
@@ -39,6 +40,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     beat_schedule={
+        "fixity": {"task": "workers.keep.fixity", "schedule": 60.0, "options": {"expires": 60}},
+        "check_worm": {"task": "workers.keep.check_worm", "schedule": crontab(hour=3, minute=30)},
         "sweep": {"task": "workers.sweep.sweep", "schedule": 5.0, "options": {"expires": 5}},
     },
 )

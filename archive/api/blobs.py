@@ -10,13 +10,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from archive import wiring
 from archive.api import bodies
 from archive.api.authentication import principal
 from archive.api.submissions import SIZE, receipt_size, run_value
-from archive.models import Submission
+from archive.models import Fixity, Submission
 from archive.services import finding
+from archive.services.chain import chain_of
 from archive.services.custody import rfc3339
+from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
+from archive.storage.store import StoreError
 
 if TYPE_CHECKING:
     import uuid
@@ -24,18 +28,35 @@ if TYPE_CHECKING:
     from django.http import HttpResponse, HttpResponseBase
     from rest_framework.request import Request
 
-    from archive.models import CustodyEvent
+    from archive.models import Blob
+    from archive.services.chain import Link
 
 
-def event_value(event: CustodyEvent, digest: str) -> dict[str, Any]:
-    """One act of custody on a blob."""
+def event_value(link: Link, digest: str) -> dict[str, Any]:
+    """One act of custody on a blob, and how it stands in the ledger."""
+    event = link.event
     said = json.loads(event.text)
     leaf = getattr(event, "leaf", None)
     return {
-        "id": str(event.pk), "type": event.type, "time": rfc3339(event.time), "outcome": event.outcome,
+        "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
         "case": event.case.slug if event.case else None, "agent": said["agent"], "detail": said["detail"],
         "role": next((item["role"] for item in said["objects"] if item["digest"] == digest), ""),
+        "state": link.state, "said": link.said, "outcome": event.outcome,
         "leaf": leaf.index if leaf else None, "receipt": f"/api/v1/events/{event.pk}/receipt" if leaf else None,
+    }  # fmt: skip
+
+
+def fixity_value(blob: Blob) -> dict[str, Any]:
+    """When the blob was last read whole, and what the store says of its lock now."""
+    row = Fixity.objects.filter(blob=blob).first()
+    try:
+        lock = wiring.store().stat(blob.place).lock
+    except StoreError as error:
+        lock = str(error)
+    return {
+        "state": row.state if row else "not looked at since it was sealed", "lock": lock,
+        "checked": rfc3339(row.checked) if row and row.checked else None,
+        "whole": rfc3339(row.whole) if row and row.whole else rfc3339(blob.stored), "said": row.said if row else "",
     }  # fmt: skip
 
 
@@ -45,10 +66,12 @@ class BlobView(APIView):
         who = principal(request)
         blob = finding.blob(who, digest)
         own = finding.submissions(who).filter(blob=blob)
+        chain = chain_of(who, blob.digest)
         return Response({
             "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
-            "custody": [event_value(event, blob.digest) for event in finding.events_of(who, blob.digest)],
+            "custody": [event_value(link, blob.digest) for link in chain.links],
+            "gaps": chain.gaps, "fixity": fixity_value(blob),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
         })  # fmt: skip
 
@@ -57,6 +80,7 @@ class BlobContentView(APIView):
     @extend_schema(responses={200: OpenApiTypes.BINARY, 206: OpenApiTypes.BINARY}, operation_id="blob_content")
     def get(self, request: Request, digest: str) -> HttpResponseBase:
         blob = finding.blob(principal(request), digest)
+        note_access(principal=principal(request), blob=blob)
         return bodies.blob_body(request, blob, "application/octet-stream", blob.digest.replace(":", "-"))
 
 

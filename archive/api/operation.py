@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from archive.models import CustodyEvent, Leaf, Run, Submission
+from archive.models import Alarm, CustodyEvent, Leaf, Run, Submission
 from archive.services.health import readiness
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Rows(Collector):
                 gauge.add_metric([state], count)
             yield gauge
         yield GaugeMetricFamily("custos_ledger_size", "leaves of the ledger", value=Leaf.objects.count())
+        open_alarms = Alarm.objects.filter(ended=None).count()
+        yield GaugeMetricFamily("custos_alarms_open", "alarms that are not over", value=open_alarms)
         pending = CustodyEvent.objects.filter(leaf=None).count()
         yield GaugeMetricFamily("custos_events_pending", "events that no checkpoint covers yet", value=pending)
 

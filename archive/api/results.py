@@ -15,6 +15,7 @@ from archive.api.authentication import principal
 from archive.api.queries import Pages, query_value
 from archive.api.submissions import SIZE, receipt_size, run_value
 from archive.services import bundles, finding, following
+from archive.services.reading import note_access, read_lines
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
 
@@ -143,7 +144,9 @@ class LinesView(APIView):
     def get(self, request: Request, run_id: uuid.UUID, name: str) -> Response:
         run = _ended(finding.run(principal(request), run_id))
         offset, limit = (_count(request, key, default) for key, default in (("offset", 0), ("limit", 50)))
-        lines = following.lines_of(run, name, offset, min(limit, MOST_LINES))
+        lines = read_lines(
+            principal=principal(request), run=run, name=name, offset=offset, limit=min(limit, MOST_LINES)
+        )
         return Response(
             [
                 {"blob": line.blob, "line": line.line, "start": line.start, "stop": line.stop, "text": line.text}
@@ -168,7 +171,10 @@ class BundleView(APIView):
     )  # fmt: skip
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
-        items = bundles.items(run, raw=query_value(request, "raw") in ("1", "true"))
+        raw = query_value(request, "raw") in ("1", "true")
+        for parse in finding.parses_behind(run) if raw else ():
+            note_access(principal=principal(request), blob=parse.inputs.get(role="source").blob)
+        items = bundles.items(run, raw=raw)
         return StreamingHttpResponse(
             bundles.zip_stream(items), content_type="application/zip",
             headers={"Content-Disposition": bodies.disposition(f"custos-{run.pk}.zip")},

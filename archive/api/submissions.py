@@ -15,6 +15,7 @@ from archive.api.authentication import principal
 from archive.api.queries import Pages, query_value
 from archive.services import finding
 from archive.services.custody import rfc3339
+from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
 
@@ -113,4 +114,5 @@ class SubmissionContentView(APIView):
         row = finding.submission(principal(request), submission_id)
         if row.blob is None:
             raise NotReady(f"the submission is {row.state}; its bytes can be read once it is sealed")
+        note_access(principal=principal(request), blob=row.blob)
         return bodies.blob_body(request, row.blob, "application/octet-stream", row.file_name or str(row.pk))

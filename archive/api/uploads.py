@@ -71,7 +71,8 @@ class UploadsView(_TusView):
         said = _metadata(request.headers.get("Upload-Metadata", ""))
         submission = intake.begin_submission(
             principal=principal(request), case_reference=said.get("case", ""), length=_length(request),
-            file_name=said.get("filename", ""), note=said.get("note", ""), declared_digest=said.get("digest", ""),
+            file_name=said.get("filename", ""), note=said.get("note", ""),
+            stated_custody=said.get("stated_custody", ""), declared_digest=said.get("digest", ""),
             names=[name for name in said.get("names", "").split(",") if name.strip()], reading=_reading(said),
         )  # fmt: skip
         location = f"/api/v1/uploads/{submission.pk}"

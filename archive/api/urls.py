@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from archive.api import blobs, cases, ledger, operation, results, submissions, uploads
+from archive.api import blobs, cases, keeping, ledger, operation, results, submissions, uploads
 
 _V1 = [
     path("uploads", uploads.UploadsView.as_view()),
@@ -13,6 +13,12 @@ _V1 = [
     path("cases", cases.CasesView.as_view()),
     path("cases/<str:case>", cases.CaseView.as_view()),
     path("cases/<str:case>/names", cases.CaseNamesView.as_view()),
+    path("cases/<str:case>/keeping", keeping.CaseKeepingView.as_view()),
+    path("blobs/<str:digest>/handovers", keeping.HandoversView.as_view()),
+    path("handovers/<uuid:handover_id>/acknowledge", keeping.AcknowledgeView.as_view()),
+    path("blobs/<str:digest>/deaccessions", keeping.DeaccessionsView.as_view()),
+    path("deaccessions/<int:deaccession_id>/approve", keeping.ApproveDeaccessionView.as_view()),
+    path("alarms", keeping.AlarmsView.as_view()),
     path("submissions", submissions.SubmissionsView.as_view()),
     path("submissions/<uuid:submission_id>", submissions.SubmissionView.as_view()),
     path("submissions/<uuid:submission_id>/receipt", submissions.SubmissionReceiptView.as_view()),

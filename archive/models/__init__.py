@@ -1,6 +1,8 @@
 """The rows: one file per aggregate. Django needs them importable from here."""
 
-from archive.models.blob import Blob
+from archive.models.alarm import Alarm
+from archive.models.blob import Blob, BlobMove, Deaccession, Fixity
+from archive.models.care import AccessWindow, Handover
 from archive.models.custody import CustodyEvent, CustodyObject
 from archive.models.log import Checkpoint, Leaf, TileRoot
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
@@ -10,12 +12,18 @@ from archive.models.submission import Submission
 
 __all__ = [
     "AccessToken",
+    "AccessWindow",
+    "Alarm",
     "Blob",
+    "BlobMove",
     "Case",
     "CaseName",
     "Checkpoint",
     "CustodyEvent",
     "CustodyObject",
+    "Deaccession",
+    "Fixity",
+    "Handover",
     "Leaf",
     "Membership",
     "Pulse",

@@ -8,12 +8,51 @@ from archive.models.append_only import APPEND_ONLY
 
 
 class Blob(models.Model):
-    """Bytes that the write-once store holds. `digest` is `sha256:<hex>`, `locator` where the store keeps them."""
+    """Bytes that the write-once store holds. `digest` is `sha256:<hex>`, `locator` where they lay at first."""
 
     digest = models.CharField(primary_key=True, max_length=71)
     size = models.BigIntegerField()
-    locator = models.CharField(max_length=400)
+    locator = models.TextField()
     stored = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         triggers = APPEND_ONLY
+
+    @property
+    def place(self) -> str:
+        """Where the store keeps them now."""
+        moved = self.moves.order_by("-id").first()
+        return moved.locator if moved else self.locator
+
+
+class BlobMove(models.Model):
+    """That a blob lies elsewhere since a copy was added or mended; the newest counts."""
+
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="moves")
+    locator = models.TextField()
+    moved = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = APPEND_ONLY
+
+
+class Fixity(models.Model):
+    """When a blob was last re-hashed, last seen whole, and what was seen."""
+
+    blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="fixity")
+    checked = models.DateTimeField(null=True, db_index=True)
+    whole = models.DateTimeField(null=True)
+    state = models.CharField(max_length=20, default="unchecked")
+    said = models.TextField(blank=True)
+
+
+class Deaccession(models.Model):
+    """That the law had a blob's bytes taken away: asked for by one person, approved by another, in the ledger first."""
+
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="deaccessions")
+    case = models.ForeignKey("archive.Case", on_delete=models.PROTECT)
+    reason = models.TextField()
+    asked_by = models.ForeignKey("archive.User", on_delete=models.PROTECT, related_name="+")
+    asked = models.DateTimeField(auto_now_add=True)
+    approved_by = models.ForeignKey("archive.User", null=True, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey("archive.CustodyEvent", null=True, on_delete=models.PROTECT, related_name="+")

@@ -25,6 +25,10 @@ class Case(models.Model):
     slug = models.SlugField(max_length=80)
     founder = models.ForeignKey(User, on_delete=models.PROTECT, related_name="founded")
     title = models.CharField(max_length=200, blank=True)
+    copies = models.SmallIntegerField(default=1)  # in how many stores a file must lie before it is receipted
+    retain_until = models.DateField(null=True, blank=True)  # at least until the end of that day, UTC
+    hold = models.BooleanField(default=False)  # legal hold
+    kept = models.BooleanField(default=True)  # whether the stores were told what is asked for now
     reconstruction = models.BooleanField(default=False)  # synthetic files: every page that shows them says so
     created = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(

@@ -33,6 +33,7 @@ class Submission(models.Model):
     declared_digest = models.CharField(max_length=71, blank=True)
     file_name = models.TextField(blank=True)
     note = models.TextField(blank=True)
+    stated_custody = models.TextField(blank=True)  # what the uploader says of earlier holders: a statement, not a fact
     reading = models.JSONField(default=dict)  # {"procedure"?, "columns"?, "kind"?}: how the uploader says to read it
     created = models.DateTimeField(auto_now_add=True)
     received = models.DateTimeField(null=True, blank=True)

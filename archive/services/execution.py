@@ -18,6 +18,7 @@ from archive import wiring
 from archive.models import Blob, Run, RunOutput
 from archive.services import runs
 from archive.services.custody import record_event, rfc3339
+from archive.services.keeping import keeping_of
 from archive.services.sequencing import sequence_pending
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
@@ -67,12 +68,21 @@ def _outputs(run: Run) -> list[tuple[str, Blob]]:
         return [(output.name, output.blob) for output in earlier.outputs.select_related("blob").order_by("name")]
     with ExitStack() as stack:
         inputs = {
-            item.role: stack.enter_context(wiring.store().local_path(item.blob.locator))
+            item.role: stack.enter_context(wiring.store().local_path(item.blob.place))
             for item in run.inputs.select_related("blob")
         }
         folder = Path(stack.enter_context(_folder(run)))
+        _refuse_damaged(run, inputs)
         made = PROCEDURES[run.procedure].run(inputs, dict(derivation_of(run).inputs), run.parameters, folder)
-        return [(output.name, store_file(output.path)) for output in made]
+        return [(output.name, store_file(output.path, run)) for output in made]
+
+
+def _refuse_damaged(run: Run, inputs: dict[str, Path]) -> None:
+    """A statement names inputs by digest, so nothing is derived from bytes that have another one."""
+    for role, digest in derivation_of(run).inputs:
+        found = hash_stream(_pieces(inputs[role]))[0]
+        if found != digest:
+            raise StoreError(f"the store's copy of {digest} has the digest {found}; run manage.py fixity, then again")
 
 
 def _folder(run: Run) -> tempfile.TemporaryDirectory[str]:
@@ -88,7 +98,7 @@ def derivation_of(run: Run) -> Derivation:
     return Derivation(run.procedure, run.parameters, tuple((role, Digest.parse(digest)) for role, digest in inputs))
 
 
-def store_file(path: Path) -> Blob:
+def store_file(path: Path, run: Run) -> Blob:
     """The blob of a file that was just made; synced before it is kept."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -96,7 +106,7 @@ def store_file(path: Path) -> Blob:
     finally:
         os.close(descriptor)
     digest, size = hash_stream(_pieces(path))
-    locator = wiring.store().put(path, digest)
+    locator = wiring.store().put(path, digest, keeping_of(run.case))
     return Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
 
 
@@ -129,7 +139,7 @@ def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> Blob:
     with _folder(run) as folder:
         path = Path(folder) / "attestation.json"
         path.write_bytes(sign_envelope(payload, wiring.dsse_signers()))
-        return store_file(path)
+        return store_file(path, run)
 
 
 def keys_in_force() -> list[dict[str, Any]]:

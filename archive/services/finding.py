@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archive.models import Blob, CustodyEvent, Run, Submission
+from archive.models import Blob, CustodyEvent, CustodyObject, Run, Submission
 from archive.services import access
 from archive.services.refusals import NotVisible
 from evidence.digest import Digest
@@ -78,6 +78,12 @@ def blob(principal: Principal, digest: str) -> Blob:
     if found is None or not events_of(principal, wanted).exists():
         raise NotVisible(f"no file with the digest {wanted} is in a case that you may see")
     return found
+
+
+def blobs(principal: Principal) -> QuerySet[Blob]:
+    """All that the events of one's cases name."""
+    cases = access.cases_visible_to(principal)
+    return Blob.objects.filter(digest__in=CustodyObject.objects.filter(event__case__in=cases).values("digest"))
 
 
 def runs_of(submission_row: Submission) -> QuerySet[Run]:

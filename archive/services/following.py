@@ -38,7 +38,7 @@ class Line:
 
 
 def read_blob(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    return wiring.store().open_range(blob.locator, start, blob.size if stop is None else stop)
+    return wiring.store().open_range(blob.place, start, blob.size if stop is None else stop)
 
 
 def output(run: Run, name: str) -> Blob:

@@ -8,7 +8,8 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from archive import outbox, wiring
-from archive.models import Pulse
+from archive.models import Alarm, Pulse
+from archive.services import worm_check
 from archive.storage.store import StoreError
 
 STALE = dt.timedelta(seconds=30)
@@ -36,9 +37,10 @@ def _database() -> str:
 def _store() -> str:
     try:
         wiring.store().probe()
-    except StoreError as error:
+        broken = Alarm.objects.filter(kind=worm_check.KIND, ended=None).first()
+    except (StoreError, DatabaseError) as error:
         return str(error)
-    return "ok"
+    return f"{broken.subject}: {broken.text}" if broken else "ok"
 
 
 def _broker() -> str:

@@ -43,6 +43,7 @@ def begin_submission(
     length: int,
     file_name: str = "",
     note: str = "",
+    stated_custody: str = "",
     declared_digest: str = "",
     names: Iterable[str] = (),
     reading: dict[str, Any] | None = None,
@@ -60,7 +61,8 @@ def begin_submission(
         access.watch_names(principal=principal, case=case, names=wanted)
         submission = Submission.objects.create(
             case=case, user=principal.user, length=length, declared_digest=declared_digest,
-            file_name=_text(file_name), note=_text(note), reading=reading or {},
+            file_name=_text(file_name), note=_text(note),
+            stated_custody=_text(stated_custody), reading=reading or {},
         )  # fmt: skip
     if length == 0:
         append_bytes(principal=principal, submission_id=submission.pk, offset=0, chunks=())

@@ -116,6 +116,8 @@ def nudge_what_waits() -> int:
     submissions = Submission.objects.filter(waiting, received__lt=now - _QUIET).values_list("pk", flat=True)
     abandoned = Q(state=Run.State.RUNNING, lease__lt=now)
     runs = Run.objects.filter(abandoned | Q(state=Run.State.PENDING, created__lt=now - _QUIET))
+    for pk in Case.objects.filter(kept=False).values_list("pk", flat=True):
+        outbox.nudge("workers.keep.apply_keeping", str(pk))
     for pk in submissions:
         outbox.nudge("workers.seal.seal", str(pk))
     for pk in runs.values_list("pk", flat=True):

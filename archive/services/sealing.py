@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from archive import outbox, wiring
-from archive.models import Blob, Submission
+from archive.models import Blob, BlobMove, Submission
 from archive.services import intake, runs
 from archive.services.custody import record_event
+from archive.services.keeping import keeping_of
+from archive.services.manifests import write_manifest
 from archive.services.sequencing import sequence_pending
 from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
@@ -33,13 +35,23 @@ def seal_submission(submission_id: uuid.UUID) -> None:
     """Bring a received submission as far as it goes: sealed, in the ledger, recognised, its reading planned."""
     submission = Submission.objects.select_related("case", "user", "blob").get(pk=submission_id)
     if submission.state == Submission.State.RECEIVED:
-        _seal(submission)
+        _seal_or_say(submission)
     if submission.state == Submission.State.SEALED:
         sequence_pending()
+        write_manifest(submission)
         intake.staged_file(submission.pk).unlink(missing_ok=True)
         if not submission.read_as:
             _recognise(submission)
             sequence_pending()
+
+
+def _seal_or_say(submission: Submission) -> None:
+    """What the store answers is shown until it takes the bytes; the sweeper tries again."""
+    try:
+        _seal(submission)
+    except StoreError as error:
+        _received(submission).update(problem=f"not sealed yet, and tried again by itself: {error}"[:4000])
+        raise
 
 
 def _seal(submission: Submission) -> None:
@@ -67,7 +79,7 @@ def _seal_staged(submission: Submission, staged: Path) -> None:
         if refused:
             staged.unlink(missing_ok=True)
         return
-    locator = wiring.store().put(staged, digest)
+    locator = wiring.store().put(staged, digest, keeping_of(submission.case))
     with transaction.atomic():
         if _received(submission).update(state="sealed") != 1:
             submission.refresh_from_db()
@@ -81,20 +93,26 @@ def _received(submission: Submission) -> QuerySet[Submission]:
 
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
     blob = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
+    if len(locator.split(" ")) > len(blob.place.split(" ")):
+        BlobMove.objects.create(blob=blob, locator=locator)
     known = blob.submissions.filter(case=submission.case).exists()
     objects = [EventObject(digest, size, "source")]
     ingestion = record_event(
         case=submission.case, type="ingestion", user=submission.user, objects=objects,
         detail={"submission": str(submission.pk), "duplicate": known},
-        sealed={"file_name": submission.file_name, "note": submission.note},
+        sealed={"file_name": submission.file_name, "note": submission.note}
+        | ({"stated_custody": submission.stated_custody} if submission.stated_custody else {}),
     )  # fmt: skip
     record_event(
         case=submission.case, type="message digest calculation", objects=objects,
         detail={"algorithm": "sha256", "declared": bool(submission.declared_digest)},
     )  # fmt: skip
-    submission.state = Submission.State.SEALED
+    copies = len(locator.split(" "))
+    if copies > 1:
+        record_event(case=submission.case, type="replication", objects=objects, detail={"copies": copies})
+    submission.state, submission.problem = Submission.State.SEALED, ""
     submission.blob, submission.event, submission.disclosures = blob, ingestion.event, ingestion.disclosures
-    submission.save(update_fields=["state", "blob", "event", "disclosures"])
+    submission.save(update_fields=["state", "problem", "blob", "event", "disclosures"])
     outbox.nudge("workers.sequence.sequence")
 
 
@@ -110,7 +128,7 @@ def _recognise(submission: Submission) -> None:
     blob = submission.blob
     if blob is None:
         return
-    head = b"".join(wiring.store().open_range(blob.locator, 0, min(blob.size, HEAD)))
+    head = b"".join(wiring.store().open_range(blob.place, 0, min(blob.size, HEAD)))
     found = recognise(head, submission.reading)
     procedure = found.procedure or "none"
     with transaction.atomic():

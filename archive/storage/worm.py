@@ -1,79 +1,161 @@
 """Write-once files: staged on the same volume, synced, linked into place, read-only, never replaced.
 
-A blob lies at `sha256/ab/cd/<64 hex digits>` and can be checked with `sha256sum` alone.
+A blob lies at `sha256/ab/cd/<64 hex digits>` and can be checked with `sha256sum` alone (docs/store-layout.md). Where
+the store is asked to be immutable and platform and rights allow it, each file gets the file system's immutable flag.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import secrets
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archive.storage.store import PIECE, StoreError
+from archive.storage.store import (
+    PIECE,
+    Challenge,
+    Copy,
+    Keeping,
+    MissingBlobError,
+    Stat,
+    StoreError,
+    examine_copy,
+    mend_single,
+    place_of,
+    refuse_more_copies,
+)
+from evidence.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from evidence.digest import Digest
+    from collections.abc import Callable, Iterator
 
 _READ_ONLY = 0o444
+_GET_FLAGS, _SET_FLAGS, _IMMUTABLE = 0x80086601, 0x40086602, 0x10  # FS_IOC_GETFLAGS and its pair, FS_IMMUTABLE_FL
+_NO_FLAGS = {errno.EPERM, errno.EACCES, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
 class FileStore:
     """A folder of write-once files."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, immutable: bool = False, linking: bool = True) -> None:
+        """`linking`: a source on the same volume gets a second name instead of a copy; not beside another store."""
         self._root = root
+        self._immutable = immutable
+        self._linking = linking and not immutable
 
-    def put(self, source: Path, digest: Digest) -> str:
-        locator = f"sha256/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}"
-        target = self._root / locator
-        if not target.exists():
-            self._make_folders(target.parent)
-            staged = self._stage(source, target.parent)
-            with contextlib.suppress(FileExistsError):  # somebody else sealed the same bytes: theirs stand
-                os.link(staged, target)
-            staged.unlink()
-        _sync_folder(target.parent)
+    @property
+    def name(self) -> str:
+        return f"file:{self._root}"
+
+    def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
+        refuse_more_copies(self, keeping)
+        locator = place_of(digest)
+        self._keep(source, self._root / locator, linking=self._linking)
         return locator
+
+    def _keep(self, source: Path, target: Path, *, linking: bool) -> None:
+        try:
+            if not target.exists():
+                self._make_folders(target.parent)
+                staged = self._stage(source, target.parent, linking=linking)
+                with contextlib.suppress(FileExistsError):  # somebody else sealed the same bytes: theirs stand
+                    os.link(staged, target)
+                staged.unlink()
+                if self._immutable:
+                    _set_immutable(target, on=True)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise StoreError(f"the store cannot keep {target.name} in {target.parent}: {error.strerror}") from error
 
     def _make_folders(self, folder: Path) -> None:
         """Each folder's name is durable before anything is put into it, whichever process made it."""
-        if folder != self._root:
+        if folder == self._root:
+            for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+                path.mkdir(exist_ok=True)
+                _sync_folder(path.parent)
+        else:
             self._make_folders(folder.parent)
             folder.mkdir(exist_ok=True)
             _sync_folder(folder.parent)
-        else:
-            _make_root(folder)
 
     @staticmethod
-    def _stage(source: Path, folder: Path) -> Path:
-        """A second name of the source on the same volume, a copy of it on another; synced, or gone again."""
+    def _stage(source: Path, folder: Path, *, linking: bool) -> Path:
+        """A second name of the source on the same volume, a copy of it on another; synced, or gone again.
+
+        What is to be immutable is copied, as the flag belongs to the bytes and not to one of their names; and so is
+        what lies in two stores of one volume, or damage to one would be damage to both.
+        """
         staged = folder / f".{secrets.token_hex(8)}"
         try:
-            try:
-                os.link(source, staged)
-            except OSError:
+            if not linking or not _linked(source, staged):
                 shutil.copyfile(source, staged)
             staged.chmod(_READ_ONLY)
             _sync(staged, os.O_RDONLY)
-        except OSError as error:
+        except OSError:
             staged.unlink(missing_ok=True)
-            raise StoreError(f"the store cannot keep {source.name} in {folder}: {error.strerror}") from error
+            raise
         return staged
 
     def _path(self, locator: str) -> Path:
         path = self._root / locator
         if not path.is_file():
-            raise StoreError(f"the store has no {locator}; compare it with a replica or a backup")
+            raise MissingBlobError(f"the store has no {locator}; compare it with a replica or a backup")
         return path
 
     def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
+        return _pieces(self._path(locator), start, stop)
+
+    def stat(self, locator: str) -> Stat:
         path = self._path(locator)
-        return _pieces(path, start, stop)
+        flagged = _is_immutable(path)
+        return Stat(path.stat().st_size, "immutable flag" if flagged else "read-only file; its owner could change it")
+
+    def listing(self) -> Iterator[str]:
+        for folder, names, files in os.walk(self._root / "sha256"):
+            names.sort()
+            for file in sorted(files):
+                if not file.startswith("."):
+                    yield (Path(folder) / file).relative_to(self._root).as_posix()
+
+    def protect(self, locator: str, keeping: Keeping) -> None:
+        refuse_more_copies(self, keeping)
+        if self._immutable:
+            _set_immutable(self._path(locator), on=True)
+
+    def describe(self, name: str, text: bytes) -> None:
+        scratch = self._root / f".{secrets.token_hex(8)}"
+        try:
+            self._make_folders(self._root)
+            scratch.write_bytes(text)
+            self._keep(scratch, self._root / name, linking=self._linking)
+        except OSError as error:
+            raise StoreError(f"the store cannot write {name}: {error.strerror}") from error
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
+        return [examine_copy(self, locator, on_piece)]
+
+    def mend(self, locator: str, keeping: Keeping) -> str:
+        return mend_single(self, locator, keeping)
+
+    def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
+        refuse_more_copies(self, keeping)
+        target, aside = self._root / locator, self._root / "damaged"
+        try:
+            if target.exists():
+                self._make_folders(aside)
+                _set_immutable(target, on=False)
+                target.rename(aside / f"{target.name}-{secrets.token_hex(4)}")
+                _sync_folder(aside)
+            self._keep(source, target, linking=False)
+        except OSError as error:
+            raise StoreError(f"the store cannot mend {locator}: {error.strerror}") from error
+        return locator
 
     @contextlib.contextmanager
     def local_path(self, locator: str) -> Iterator[Path]:
@@ -88,6 +170,79 @@ class FileStore:
         except OSError as error:
             raise StoreError(f"the store {self._root} cannot be written: {error.strerror}") from error
 
+    def challenge(self) -> list[Challenge]:
+        data = secrets.token_bytes(32)
+        source, other = self._root / f".{secrets.token_hex(8)}", self._root / f".{secrets.token_hex(8)}"
+        self.probe()
+        source.write_bytes(data)
+        other.write_bytes(data[::-1])
+        target = self._root / "check" / Digest.of(data).hex
+        try:
+            self._keep(source, target, linking=self._linking)
+            source.unlink()
+            self._keep(other, target, linking=self._linking)
+            held = target.read_bytes() == data
+            found = [Challenge(self.name, "overwrite through the store", held, "the first bytes stand")]
+            found += [self._try("open the file for writing", lambda: os.close(os.open(target, os.O_WRONLY)))]
+            found += [self._try("delete the file", target.unlink)]
+        except OSError as error:
+            raise StoreError(f"the store {self._root} cannot be tried: {error.strerror}") from error
+        finally:
+            for path in (source, other, target):
+                if path.exists():
+                    _set_immutable(path, on=False)
+                    path.unlink()
+        return found
+
+    def _try(self, attempt: str, act: Callable[[], object]) -> Challenge:
+        """As this process's own user. Only the immutable flag stops that user, so only then is it binding."""
+        try:
+            act()
+        except OSError as error:
+            return Challenge(self.name, attempt, held=True, said=str(error.strerror), binding=self._immutable)
+        said = "this user can; keep a second copy in a store with Object Lock, or ask for ?immutable=1"
+        return Challenge(self.name, attempt, held=False, said=said, binding=self._immutable)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # another volume, or a file system without links
+        return False
+    return True
+
+
+def _set_immutable(path: Path, *, on: bool) -> None:
+    """Best effort: whether it worked is read back by `stat`, never assumed."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        flags = _flags(descriptor)
+        if flags is not None and bool(flags & _IMMUTABLE) != on:
+            fcntl.ioctl(descriptor, _SET_FLAGS, (flags ^ _IMMUTABLE).to_bytes(8, "little"))
+    except OSError as error:
+        if error.errno not in _NO_FLAGS:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _is_immutable(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return bool((_flags(descriptor) or 0) & _IMMUTABLE)
+    finally:
+        os.close(descriptor)
+
+
+def _flags(descriptor: int) -> int | None:
+    """The file system's flags; None where it has none."""
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8))[:4], "little")
+    except OSError as error:
+        if error.errno in _NO_FLAGS:
+            return None
+        raise
+
 
 def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:
     with path.open("rb") as file:
@@ -97,13 +252,6 @@ def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:
             yield piece
     if start < stop:
         raise StoreError(f"{path.name} ends at byte {start}, before {stop}: the stored file is shorter than it was")
-
-
-def _make_root(root: Path) -> None:
-    missing = [path for path in (root, *root.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

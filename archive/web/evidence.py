@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from archive.api.blobs import event_value
-from archive.services import access, finding
+from archive.api.blobs import event_value, fixity_value
+from archive.services import access, alarms, finding
+from archive.services.chain import chain_of
+from archive.services.handovers import (
+    acknowledge_handover,
+    handovers_of,
+    offer_handover,
+    receivers_for,
+)
 from archive.services.refusals import NotVisible
 from archive.services.sequencing import latest_checkpoint
 from archive.web.doors import page, person
@@ -70,8 +78,8 @@ def find(request: HttpRequest) -> HttpResponse:
 def blob(request: HttpRequest, digest: str) -> HttpResponse:
     who = person(request)
     found = finding.blob(who, digest)
-    of_blob = list(finding.events_of(who, found.digest))
-    events = [{**event_value(event, found.digest), "case_id": event.case_id} for event in of_blob]
+    chain = chain_of(who, found.digest)
+    events = [{**event_value(link, found.digest), "case_id": link.event.case_id} for link in chain.links]
     context = {
         "blob": found,
         "events": events,
@@ -79,6 +87,40 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "runs": finding.runs(who).filter(inputs__blob=found).distinct(),
         "made_by": finding.runs(who).filter(outputs__blob=found).distinct(),
         "checkpoint": latest_checkpoint(),
-        "reconstruction": any(event.case and event.case.reconstruction for event in of_blob),
+        "reconstruction": any(link.event.case and link.event.case.reconstruction for link in chain.links),
+        "gaps": chain.gaps,
+        "fixity": fixity_value(found),
+        "handovers": handovers_of(who, found),
+        "receivers": receivers_for(who, found),
     }
     return render(request, "blob.html", context)
+
+
+@require_POST
+@page
+def offer(request: HttpRequest, digest: str) -> HttpResponse:
+    """Hand a file's care over to another member."""
+    who = person(request)
+    found = access.visible_case(who, request.POST.get("case", ""))
+    offer_handover(
+        principal=who, case=found, blob=finding.blob(who, digest), receiver=request.POST.get("receiver", "").strip(),
+        note=request.POST.get("note", ""),
+    )  # fmt: skip
+    return redirect("blob", digest)
+
+
+@require_POST
+@page
+def acknowledge(request: HttpRequest, handover_id: uuid.UUID) -> HttpResponse:
+    """The receiver's word."""
+    return redirect("blob", acknowledge_handover(principal=person(request), handover_id=handover_id).blob_id)
+
+
+@require_safe
+@page
+def fixity(request: HttpRequest) -> HttpResponse:
+    """When each blob was last seen whole, the one longest unseen first; and the open alarms."""
+    who = person(request)
+    rows = finding.blobs(who).select_related("fixity").order_by(F("fixity__whole").asc(nulls_first=True))[:500]
+    seen = alarms.open_alarms() if who.audits or who.user.is_staff else []
+    return render(request, "fixity.html", {"blobs": rows, "alarms": seen})

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from archive.services import finding, following
+from archive.services.reading import read_lines
 from archive.services.refusals import NotReady, NotVisible
 from archive.web.doors import page, person
 
@@ -92,7 +93,7 @@ def finding_lines(request: HttpRequest, run_id: uuid.UUID, name: str) -> HttpRes
     number = following.finding_of(run, name)
     text = request.GET.get("from", "0")
     start = min(int(text), max(0, number["value"] - 1)) if text.isdecimal() and len(text) < 16 else 0
-    found = following.lines_of(run, name, start, PAGE)
+    found = read_lines(principal=person(request), run=run, name=name, offset=start, limit=PAGE)
     lines = [{"line": line, "text": marked(line.text, number["each_line_contains"])} for line in found]
     context = {
         "run": run, "number": number, "lines": lines, "files": sorted({line.blob for line in found}),

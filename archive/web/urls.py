@@ -19,6 +19,9 @@ urlpatterns = [
     path("submissions/<uuid:submission_id>", evidence.submission, name="submission"),
     path("find", evidence.find, name="find"),
     path("blobs/<str:digest>", evidence.blob, name="blob"),
+    path("blobs/<str:digest>/handovers", evidence.offer, name="offer"),
+    path("handovers/<uuid:handover_id>", evidence.acknowledge, name="acknowledge"),
+    path("fixity", evidence.fixity, name="fixity"),
     path("results/<uuid:run_id>", results.result, name="result"),
     path("results/<uuid:run_id>/findings/<str:name>", results.finding_lines, name="finding"),
 ]

@@ -66,7 +66,8 @@ def test_wrong_turns_are_told_in_a_sentence(service: Service, folder: Path) -> N
     assert "nobody answers" in refused(*upload, CUSTOS_URL=f"http://127.0.0.1:{free_port()}")
     assert "lower-case letters" in refused("upload", str(path), "--case", "No Slug")
     assert "was declared" in refused(*upload, "--digest", "sha256:" + "0" * 64)
-    assert "cannot be used by you" in refused(*upload, CUSTOS_TOKEN=service.token("dora"))
+    other = "00000000-0000-0000-0000-000000000000"
+    assert "not a member of a case" in refused("upload", str(path), "--case", other, CUSTOS_TOKEN=service.token("dora"))
     assert "404" in refused("wait", "00000000-0000-0000-0000-000000000000")
     assert "write time=" in refused(*upload, "--columns", "time")
 

@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const file = form.elements.file.files[0];
     const button = form.querySelector("button");
     const metadata = { filename: file.name };
-    for (const name of ["case", "names", "note"]) {
+    for (const name of ["case", "names", "note", "stated_custody"]) {
       const value = form.elements[name].value.trim();
       if (value) metadata[name] = value;
     }

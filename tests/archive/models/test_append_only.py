@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
-from archive.models import Blob, Checkpoint, Leaf, TileRoot
+from archive.models import Blob, BlobMove, Checkpoint, Leaf, TileRoot
 from archive.models.append_only import is_append_only
 from archive.services import access, intake, sealing
 
@@ -22,6 +22,7 @@ def fill() -> None:
     row = intake.begin_submission(principal=who, case_reference="a", length=1)
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
     sealing.seal_submission(row.pk)
+    BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else PostgreSQL refuses TRUNCATE for another reason
@@ -36,13 +37,14 @@ def refused(statement: sql.Composed) -> str:
 
 def test_all_of_custody_and_ledger_is_append_only() -> None:
     assert TABLES == [
-        "archive_blob", "archive_checkpoint", "archive_custodyevent", "archive_custodyobject", "archive_leaf",
+        "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_custodyevent", "archive_custodyobject", "archive_leaf",
         "archive_tileroot",
     ]  # fmt: skip
 
 
 COLUMNS = {
-    "archive_blob": "size", "archive_checkpoint": "note", "archive_custodyevent": "text",
+    "archive_blob": "size", "archive_blobmove": "locator",
+    "archive_checkpoint": "note", "archive_custodyevent": "text",
     "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash",
 }  # fmt: skip
 

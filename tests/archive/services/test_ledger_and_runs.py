@@ -104,7 +104,7 @@ def test_the_same_thing_is_not_computed_twice_in_two_cases(hand_in, monkeypatch)
     bob = access.principal_of(access.ensure_user(user_name="bob"))
     computed: list[str] = []
     stored = execution.store_file
-    monkeypatch.setattr(execution, "store_file", lambda path: computed.append(path.name) or stored(path))
+    monkeypatch.setattr(execution, "store_file", lambda path, run: computed.append(path.name) or stored(path, run))
     hand_in(LINE, who=bob, case="case-b", names=["a.example"])
     assert set(computed) == {"attestation.json"}
     ours, theirs = Run.objects.filter(procedure="querier_concentration@1").order_by("created")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.storage.store import StoreError
+from archive.storage.store import Keeping, StoreError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def put(store: FileStore, folder: Path, data: bytes) -> str:
     source = folder / "staged"
     source.write_bytes(data)
-    locator = store.put(source, Digest.of(data))
+    locator = store.put(source, Digest.of(data), Keeping())
     source.unlink()
     return locator
 

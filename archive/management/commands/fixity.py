@@ -1,0 +1,32 @@
+"""Re-hash blobs by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from archive.services import fixity
+from archive.storage.store import WHOLE
+
+
+class Command(BaseCommand):
+    help = "Read and hash every copy of every blob, the one longest unseen first; mends what it can."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--older-than-days", type=float, default=0.0, help="only what was not seen for so long")
+        parser.add_argument("--mib-per-second", type=int, default=0, help="read no faster; 0 is as fast as it goes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        due = fixity.due_blobs(dt.timedelta(days=options["older_than_days"]))
+        blobs, bad = list(due), 0
+        pace = fixity.Pace(options["mib_per_second"] << 20)
+        for number, blob in enumerate(blobs, 1):
+            row = fixity.check_blob(blob, pace)
+            bad += row.state not in (WHOLE, fixity.DEACCESSIONED)
+            said = f" {row.said}" if row.said else ""
+            self.stdout.write(f"{number}/{len(blobs)} {blob.digest} {blob.size} bytes: {row.state}{said}")
+        if bad:
+            raise CommandError(f"{bad} of {len(blobs)} blobs are not whole; the lines above name them")
+        self.stdout.write(f"all {len(blobs)} are accounted for")

@@ -1,0 +1,79 @@
+"""The whole chain of a blob's custody, each link held against the ledger as it stands now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archive.services import finding
+from archive.services.sequencing import latest_checkpoint, subtree_root
+from evidence.errors import EvidenceError
+from evidence.log.hashing import leaf_hash
+from evidence.log.proof import inclusion_proof, verify_inclusion
+from evidence.opening import commitment
+
+if TYPE_CHECKING:
+    from archive.models import Checkpoint, CustodyEvent, Submission
+    from archive.services.access import Principal
+
+PROVED, PENDING, UNKNOWN = "proved", "pending", "unknown to the ledger"
+_ORIGINS = ("ingestion", "creation")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An event and how it stands: proved, pending, or unknown to the ledger with what does not fit."""
+
+    event: CustodyEvent
+    state: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    links: list[Link]
+    gaps: list[str]
+
+
+def chain_of(principal: Principal, digest: str) -> Chain:
+    """The links that one's cases show, oldest first, and what is missing among them."""
+    checkpoint = latest_checkpoint()
+    events = list(finding.events_of(principal, digest))
+    links = [Link(event, *_state(event, checkpoint)) for event in events]
+    return Chain(links, _gaps(principal, digest, events))
+
+
+def _state(event: CustodyEvent, checkpoint: Checkpoint | None) -> tuple[str, str]:
+    leaf = getattr(event, "leaf", None)
+    if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
+        return UNKNOWN, "its text is not the one that was committed"
+    if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
+        return PENDING, "no checkpoint covers it yet"
+    try:
+        hashes = inclusion_proof(leaf.index, checkpoint.size, subtree_root)
+        root = bytes(checkpoint.root)
+        verify_inclusion(leaf_hash(bytes(event.commitment)), leaf.index, checkpoint.size, hashes, root)
+    except EvidenceError as error:
+        return UNKNOWN, f"its leaf does not lead to the checkpoint: {error}"
+    return PROVED, f"leaf {leaf.index} under the checkpoint of size {checkpoint.size}"
+
+
+def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list[str]:
+    """Acts that must have left an event and did not."""
+    gaps: list[str] = []
+    said: list[dict[str, Any]] = [json.loads(event.text) for event in events]
+    for case in {event.case_id: event.case for event in events}.values():
+        types = {event.type for event in events if case is not None and event.case_id == case.pk}
+        if not types & set(_ORIGINS) and not any(_is_statement(value, digest) for value in said):
+            gaps.append(f"in {case}: no event says where the bytes came from")
+        if "ingestion" in types and "message digest calculation" not in types:
+            gaps.append(f"in {case}: no event says when they were hashed")
+    known = {event.pk for event in events}
+    handed_in: list[Submission] = list(finding.submissions(principal).filter(blob_id=digest))
+    gaps += [f"the ingestion of submission {row.pk} is missing" for row in handed_in if row.event_id not in known]
+    return gaps
+
+
+def _is_statement(value: dict[str, Any], digest: str) -> bool:
+    return any(item["digest"] == digest and item["role"] == "statement" for item in value["objects"])

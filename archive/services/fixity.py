@@ -1,0 +1,133 @@
+"""Fixity: every copy of every blob is read and hashed again and again, the one longest unseen first.
+
+Each check is a custody event in every case of the blob. Damage raises an alarm and is mended from a whole copy where
+there is one; where there is none, the alarm stays.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from archive import wiring
+from archive.models import Blob, BlobMove, Fixity
+from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.custody import record_event
+from archive.services.deaccessions import is_deaccessioned
+from archive.services.keeping import cases_of, strictest_keeping
+from archive.services.sequencing import sequence_pending
+from archive.storage.store import UNREACHABLE, WHOLE, Copy, StoreError
+from evidence.digest import Digest
+from evidence.opening import EventObject
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+_LOCK = 0x666978697479  # one round at a time, in the whole database
+DAMAGE, AWAY, DEACCESSIONED = "damage", "store away", "deaccessioned"
+
+
+class Pace:
+    """Lets bytes pass at no more than `limit` a second; 0 lets all pass."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._begun, self._passed = limit, time.monotonic(), 0
+
+    def __call__(self, count: int) -> None:
+        self._passed += count
+        if self._limit:
+            time.sleep(max(0.0, self._begun + self._passed / self._limit - time.monotonic()))
+
+
+def due_blobs(older_than: dt.timedelta) -> QuerySet[Blob]:
+    """Blobs that nobody looked at for so long; never looked at comes first."""
+    then = timezone.now() - older_than
+    due = Q(fixity=None, stored__lte=then) | Q(fixity__checked__lte=then)
+    return Blob.objects.filter(due).order_by(F("fixity__checked").asc(nulls_first=True), "digest")
+
+
+def check_due() -> int:
+    """A minute's share of the schedule, at the installation's pace."""
+    period, limit = wiring.fixity_schedule()
+    return check_round(seconds=45, older_than=period, limit=limit)
+
+
+def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
+    """Check what is due for about so many seconds; how many. What is cut off begins again with the next blob."""
+    deadline, checked = time.monotonic() + seconds, 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    try:
+        while time.monotonic() < deadline and (blob := due_blobs(older_than).first()):
+            check_blob(blob, Pace(limit))
+            checked += 1
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return checked
+
+
+def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
+    """Look at every copy of one blob, mend what can be mended, and tell it."""
+    place = blob.place
+    copies = wiring.store().examine(place, pace)
+    if is_deaccessioned(blob):
+        return _tell(blob, copies, DEACCESSIONED, "its bytes were taken away by law", mended=False)
+    bad = [copy for copy in copies if copy.state != WHOLE]
+    if not bad:
+        end_alarm(kind=DAMAGE, subject=blob.digest)
+        return _tell(blob, copies, WHOLE, "", mended=False)
+    said = "; ".join(f"{copy.store}: {copy.state}, {copy.said}" for copy in bad)
+    kind = AWAY if all(copy.state == UNREACHABLE for copy in bad) else DAMAGE
+    raise_alarm(kind=kind, subject=blob.digest if kind == DAMAGE else bad[0].store, text=said)
+    mended, said = _mend(blob, place, said)
+    state = WHOLE if mended else bad[0].state
+    if mended:
+        end_alarm(kind=DAMAGE, subject=blob.digest)
+    return _tell(blob, copies, state, said, mended=mended)
+
+
+def _mend(blob: Blob, place: str, said: str) -> tuple[bool, str]:
+    try:
+        now = wiring.store().mend(place, strictest_keeping(blob))
+    except StoreError as error:
+        raise_alarm(kind=DAMAGE, subject=blob.digest, text=f"{said}. Not mended: {error}")
+        return False, f"{said}. Not mended: {error}"
+    if now != place:
+        BlobMove.objects.create(blob=blob, locator=now)
+    again = wiring.store().examine(now, lambda _: None)
+    return all(copy.state == WHOLE for copy in again), said
+
+
+def _tell(blob: Blob, copies: list[Copy], state: str, said: str, *, mended: bool) -> Fixity:
+    """The row, and one event for each case: success, warning for what was mended or is away, failure."""
+    now = timezone.now()
+    outcome = (
+        "success"
+        if state == WHOLE and not mended
+        else "warning"
+        if any(c.state == WHOLE for c in copies)
+        else "failure"
+    )
+    objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
+    detail = {"copies": [copy.state for copy in copies], "state": state, "mended": mended}
+    with transaction.atomic():
+        for case in cases_of(blob):
+            record_event(case=case, type="fixity check", objects=objects, detail=detail, outcome=outcome)
+            if mended:
+                record_event(case=case, type="replication", objects=objects, detail={"copies": len(copies)})
+        values = {"checked": now, "state": state, "said": said}
+        if state == WHOLE:
+            values["whole"] = now
+        row = Fixity.objects.update_or_create(blob=blob, defaults=values)[0]
+    sequence_pending()
+    return row

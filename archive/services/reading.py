@@ -1,0 +1,46 @@
+"""Reading sealed content is an act of custody: one event a person, file and minute, however many ranges are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from archive import outbox
+from archive.models import AccessWindow
+from archive.services import finding, following
+from archive.services.custody import record_event, rfc3339
+from archive.services.refusals import NotVisible
+from evidence.digest import Digest
+from evidence.opening import EventObject
+
+if TYPE_CHECKING:
+    from archive.models import Blob, Run
+    from archive.services.access import Principal
+    from archive.services.following import Line
+
+
+def note_access(*, principal: Principal, blob: Blob) -> None:
+    """To be called before the bytes of what somebody handed in are shown. Raises `NotVisible`."""
+    rows = finding.submissions(principal).filter(blob=blob)
+    cases = {row.case_id: row.case for row in rows}
+    if not cases and blob.submissions.exists() and not finding.events_of(principal, blob.digest).exists():
+        raise NotVisible(f"no file with the digest {blob.digest} is in a case that you may see")
+    minute = timezone.now().replace(second=0, microsecond=0)
+    objects = [EventObject(Digest.parse(blob.digest), blob.size, "read")]
+    for case in cases.values():
+        with transaction.atomic():
+            _, new = AccessWindow.objects.get_or_create(case=case, user=principal.user, blob=blob, minute=minute)
+            if new:
+                detail = {"from": rfc3339(minute), "seconds": 60}
+                record_event(case=case, type="access", user=principal.user, objects=objects, detail=detail)
+                outbox.nudge("workers.sequence.sequence")
+
+
+def read_lines(*, principal: Principal, run: Run, name: str, offset: int, limit: int) -> list[Line]:
+    """Some lines behind a finding; that they were read is in the custody of each file."""
+    lines = following.lines_of(run, name, offset, limit)
+    for digest in sorted({line.blob for line in lines}):
+        note_access(principal=principal, blob=finding.blob(principal, digest))
+    return lines

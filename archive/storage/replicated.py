@@ -1,0 +1,169 @@
+"""Several stores as one: a blob counts when as many hold it as are asked for, reads fall back, damage is mended.
+
+A locator names the stores by their place in CUSTOS_STORE, from 1: `1:sha256/… 2:sha256/…?versionId=…`. A locator
+without places is one of a time when there was only the first store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from archive.storage.store import (
+    MISSING,
+    UNREACHABLE,
+    WHOLE,
+    Challenge,
+    Copy,
+    Keeping,
+    Stat,
+    StoreError,
+    digest_at,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from archive.storage.store import BlobStore
+    from evidence.digest import Digest
+
+
+class ReplicatedStore:
+    """Stores in the order in which they are read."""
+
+    def __init__(self, stores: Sequence[BlobStore]) -> None:
+        self.stores = tuple(stores)
+
+    @property
+    def name(self) -> str:
+        return " ".join(store.name for store in self.stores)
+
+    def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
+        """To all at once. Raises `StoreError` if fewer took it than are asked for."""
+        if keeping.copies > len(self.stores):
+            raise StoreError(f"the case asks for {keeping.copies} copies; CUSTOS_STORE names {len(self.stores)} stores")
+        single = dataclasses.replace(keeping, copies=1)
+        with ThreadPoolExecutor(len(self.stores)) as pool:
+            waiting = [pool.submit(store.put, source, digest, single) for store in self.stores]
+        taken: dict[int, str] = {}
+        problems: list[str] = []
+        for place, future in enumerate(waiting):
+            try:
+                taken[place] = future.result()
+            except StoreError as error:
+                problems.append(str(error))
+        if len(taken) < keeping.copies:
+            raise StoreError(f"{len(taken)} of {keeping.copies} copies were made: {'; '.join(problems)}")
+        return _joined(taken)
+
+    def _places(self, locator: str) -> dict[int, str]:
+        if ":" not in locator.partition("/")[0]:
+            return {0: locator}
+        places = {}
+        for item in locator.split(" "):
+            number, _, rest = item.partition(":")
+            if int(number) <= len(self.stores):
+                places[int(number) - 1] = rest
+        return places
+
+    def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
+        """From the first store that gives them; where one breaks off, the next goes on."""
+        problems: list[str] = []
+        for place, inner in self._places(locator).items():
+            try:
+                for piece in self.stores[place].open_range(inner, start, stop):
+                    start += len(piece)
+                    yield piece
+            except StoreError as error:
+                problems.append(str(error))
+            else:
+                return
+        raise StoreError(f"no store gives the bytes: {'; '.join(problems) or locator}")
+
+    def stat(self, locator: str) -> Stat:
+        """The weakest of what the stores say."""
+        found = [self.stores[place].stat(inner) for place, inner in self._places(locator).items()]
+        ends = [stat.until for stat in found]
+        return Stat(
+            found[0].size,
+            "; ".join(stat.lock for stat in found),
+            None if None in ends else min(end for end in ends if end),
+            all(stat.hold for stat in found),
+        )
+
+    def listing(self) -> Iterator[str]:
+        for place, store in enumerate(self.stores):
+            for inner in store.listing():
+                yield _joined({place: inner})
+
+    def protect(self, locator: str, keeping: Keeping) -> None:
+        places = self._places(locator)
+        if len(places) < keeping.copies:
+            raise StoreError(f"the case asks for {keeping.copies} copies, {locator} has {len(places)}; run fixity")
+        for place, inner in places.items():
+            self.stores[place].protect(inner, dataclasses.replace(keeping, copies=1))
+
+    def describe(self, name: str, text: bytes) -> None:
+        """In every store; one that is away gets it when it is asked for again."""
+        for store in self.stores:
+            store.describe(name, text)
+
+    def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
+        places = self._places(locator)
+        found = []
+        for place, store in enumerate(self.stores):
+            if place in places:
+                found += store.examine(places[place], on_piece)
+            else:
+                found.append(Copy(store.name, MISSING, f"{store.name} was never given these bytes"))
+        return found
+
+    def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
+        places = self._places(locator)
+        single = dataclasses.replace(keeping, copies=1)
+        return _joined({place: self.stores[place].replace(source, inner, single) for place, inner in places.items()})
+
+    def mend(self, locator: str, keeping: Keeping) -> str:
+        places = self._places(locator)
+        states = {place: self.stores[place].examine(inner, lambda _: None)[0] for place, inner in places.items()}
+        whole = next((place for place, copy in states.items() if copy.state == WHOLE), None)
+        if whole is None:
+            raise StoreError(f"no copy of {locator} is whole: {'; '.join(c.said for c in states.values())}")
+        digest, single = digest_at(places[whole]), dataclasses.replace(keeping, copies=1)
+        with self.stores[whole].local_path(places[whole]) as source:
+            for place, store in enumerate(self.stores):
+                state = states[place].state if place in states else MISSING
+                if place not in places:
+                    places[place] = store.put(source, digest, single)
+                elif state not in (WHOLE, UNREACHABLE):
+                    places[place] = store.replace(source, places[place], single)
+        return _joined(places)
+
+    @contextlib.contextmanager
+    def local_path(self, locator: str) -> Iterator[Path]:
+        problems: list[str] = []
+        with contextlib.ExitStack() as stack:
+            for place, inner in self._places(locator).items():
+                try:
+                    path = stack.enter_context(self.stores[place].local_path(inner))
+                except StoreError as error:
+                    problems.append(str(error))
+                else:
+                    yield path
+                    return
+        raise StoreError(f"no store gives the bytes: {'; '.join(problems) or locator}")
+
+    def probe(self) -> None:
+        """All of them: a store that is away is said, though reads go on without it."""
+        for store in self.stores:
+            store.probe()
+
+    def challenge(self) -> list[Challenge]:
+        return [challenge for store in self.stores for challenge in store.challenge()]
+
+
+def _joined(places: dict[int, str]) -> str:
+    return " ".join(f"{place + 1}:{inner}" for place, inner in sorted(places.items()))

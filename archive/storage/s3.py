@@ -1,0 +1,262 @@
+"""S3 with Object Lock: every blob is a locked version whose id is pinned, read back and hashed before it counts.
+
+Nothing rests on what stores are known to ignore (If-None-Match, checksums on PutObject): what was written is read
+again, and a newer version or a delete marker over a blob changes nothing, because reads name the version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from archive.storage.store import (
+    PIECE,
+    WHOLE,
+    Challenge,
+    Copy,
+    Keeping,
+    MissingBlobError,
+    Stat,
+    StoreError,
+    digest_at,
+    examine_copy,
+    mend_single,
+    place_of,
+    refuse_more_copies,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+    from evidence.digest import Digest
+
+_PART = 16 << 20
+_PARTS = 10_000
+_CONFIG = Config(
+    retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=5, read_timeout=30, signature_version="s3v4",
+    request_checksum_calculation="when_required", response_checksum_validation="when_required",
+    s3={"addressing_style": "path"},
+)  # fmt: skip
+_ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"}
+_DAY = dt.timedelta(days=1)
+_AWAY = (BotoCoreError, ClientError)
+
+
+class S3Store:
+    """A prefix of a bucket that was made with Object Lock. `scratch` is a folder for files that are being read."""
+
+    def __init__(
+        self, bucket: str, prefix: str, scratch: Path, *, endpoint: str | None = None, profile: str | None = None
+    ) -> None:
+        self._bucket, self._prefix, self._scratch = bucket, prefix.strip("/"), scratch
+        session = boto3.Session(profile_name=profile)
+        self._client: S3Client = session.client("s3", endpoint_url=endpoint, config=_CONFIG)
+
+    @property
+    def name(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def _key(self, place: str) -> str:
+        return f"{self._prefix}/{place}" if self._prefix else place
+
+    def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
+        refuse_more_copies(self, keeping)
+        with self._said(f"keep {digest}"):
+            return self._whole_version(place_of(digest), keeping) or self._upload(source, digest, keeping)
+
+    def _whole_version(self, place: str, keeping: Keeping) -> str | None:
+        """A version that an earlier attempt left, if its bytes are right; locked for as long as is asked."""
+        for version in self._versions(self._key(place)):
+            locator = f"{place}?versionId={version}"
+            if examine_copy(self, locator, lambda _: None).state == WHOLE:
+                self.protect(locator, keeping)
+                return locator
+        return None
+
+    def _versions(self, key: str) -> list[str]:
+        answer = self._client.list_object_versions(Bucket=self._bucket, Prefix=key, MaxKeys=100)
+        return [item["VersionId"] for item in answer.get("Versions", ()) if item["Key"] == key]
+
+    def _upload(self, source: Path, digest: Digest, keeping: Keeping) -> str:
+        place = place_of(digest)
+        size = source.stat().st_size
+        part = max(_PART, -(-size // _PARTS))
+        self._client.upload_file(
+            str(source), self._bucket, self._key(place), ExtraArgs=_lock(keeping),
+            Config=TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=4),
+        )  # fmt: skip
+        newest = self._client.head_object(Bucket=self._bucket, Key=self._key(place)).get("VersionId")
+        if not newest or newest == "null":
+            raise StoreError(f"{self.name} keeps no versions; make the bucket anew with Object Lock")
+        locator = f"{place}?versionId={newest}"
+        copy = examine_copy(self, locator, lambda _: None)
+        if copy.state != WHOLE:
+            raise StoreError(f"{self.name} gave back other bytes than it was given for {digest}: {copy.said}")
+        self.protect(locator, keeping)
+        return locator
+
+    def _pinned(self, locator: str) -> dict[str, str]:
+        place, _, version = locator.partition("?versionId=")
+        if not version:
+            raise StoreError(f"{locator} names no version; it does not belong to {self.name}")
+        return {"Bucket": self._bucket, "Key": self._key(place), "VersionId": version}
+
+    def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
+        if start >= stop:
+            return iter(())
+        with self._said(f"read {locator}"):
+            answer = self._client.get_object(**cast("Any", self._pinned(locator)), Range=f"bytes={start}-{stop - 1}")
+        return self._pieces(locator, answer["Body"], stop - start)
+
+    def _pieces(self, locator: str, body: Any, wanted: int) -> Iterator[bytes]:
+        got = 0
+        with self._said(f"read {locator}"), contextlib.closing(body):
+            while piece := body.read(PIECE):
+                got += len(piece)
+                yield piece
+        if got != wanted:
+            raise StoreError(f"{self.name} sent {got} of {wanted} bytes of {locator}; ask again")
+
+    def stat(self, locator: str) -> Stat:
+        with self._said(f"look at {locator}"):
+            found: dict[str, Any] = dict(self._client.head_object(**cast("Any", self._pinned(locator))))
+        mode, until = found.get("ObjectLockMode"), found.get("ObjectLockRetainUntilDate")
+        hold = found.get("ObjectLockLegalHoldStatus") == "ON"
+        words = f"{mode} until {until.isoformat()}" if until is not None else "not locked"
+        return Stat(found["ContentLength"], words + (", legal hold" if hold else ""), until, hold)
+
+    def listing(self) -> Iterator[str]:
+        skip = len(self._prefix) + 1 if self._prefix else 0
+        with self._said("list the store"):
+            pages = self._client.get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._key("sha256/")):
+                for item in page.get("Versions", ()):
+                    yield f"{item['Key'][skip:]}?versionId={item['VersionId']}"
+
+    def protect(self, locator: str, keeping: Keeping) -> None:
+        now = self.stat(locator)
+        pinned = cast("Any", self._pinned(locator))
+        with self._said(f"lock {locator}"):
+            if keeping.until and (now.until is None or now.until < keeping.until - dt.timedelta(seconds=1)):
+                retention: Any = {"Mode": "COMPLIANCE", "RetainUntilDate": keeping.until}
+                self._client.put_object_retention(**pinned, Retention=retention)
+            if keeping.hold != now.hold:
+                status: Any = {"Status": "ON" if keeping.hold else "OFF"}
+                self._client.put_object_legal_hold(**pinned, LegalHold=status)
+
+    def describe(self, name: str, text: bytes) -> None:
+        with self._said(f"write {name}"):
+            if not self._versions(self._key(name)):
+                self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=text)
+
+    def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
+        return [examine_copy(self, locator, on_piece)]
+
+    def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
+        refuse_more_copies(self, keeping)
+        with self._said(f"mend {locator}"):
+            return self._upload(source, digest_at(locator), keeping)
+
+    def mend(self, locator: str, keeping: Keeping) -> str:
+        return mend_single(self, locator, keeping)
+
+    @contextlib.contextmanager
+    def local_path(self, locator: str) -> Iterator[Path]:
+        with tempfile.NamedTemporaryFile(dir=self._scratch, prefix="s3-") as file:
+            for piece in self.open_range(locator, 0, self.stat(locator).size):
+                file.write(piece)
+            file.flush()
+            yield Path(file.name)
+
+    def probe(self) -> None:
+        with self._said("be reached"):
+            self._client.head_bucket(Bucket=self._bucket)
+
+    def prepare(self) -> None:
+        """Make the bucket, with Object Lock, if there is none."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT | {"NoSuchBucket"}:
+                raise StoreError(f"{self.name} cannot be used: {error}") from error
+            with self._said("make the bucket"):
+                self._client.create_bucket(Bucket=self._bucket, ObjectLockEnabledForBucket=True)
+
+    def challenge(self) -> list[Challenge]:
+        key, data = self._key(f"check/{secrets.token_hex(8)}"), secrets.token_bytes(32)
+        at: Any = {"Bucket": self._bucket, "Key": key}
+        until = dt.datetime.now(dt.UTC) + _DAY
+        with self._said("be tried"):
+            first = self._client.put_object(**at, Body=data, **cast("Any", _lock(Keeping(until=until)))).get(
+                "VersionId"
+            )
+        if not first or first == "null":
+            return [Challenge(self.name, "lock an object", held=False, said="the bucket keeps no versions")]
+        sooner: Any = {"Mode": "COMPLIANCE", "RetainUntilDate": until - _DAY / 2}
+        found = [
+            self._refused("delete the locked version", lambda: self._client.delete_object(**at, VersionId=first)),
+            self._refused(
+                "delete it past governance",
+                lambda: self._client.delete_object(**at, VersionId=first, BypassGovernanceRetention=True),
+            ),
+            self._refused(
+                "shorten its retention",
+                lambda: self._client.put_object_retention(**at, VersionId=first, Retention=sooner),
+            ),
+        ]
+        for attempt, act in (
+            ("overwrite it", lambda: self._client.put_object(**at, Body=data[::-1])),
+            ("shadow it with a delete marker", lambda: self._client.delete_object(**at)),
+        ):
+            with contextlib.suppress(ClientError):
+                act()
+            found.append(self._still(attempt, at, first, data))
+        return found
+
+    def _refused(self, attempt: str, act: Callable[[], object]) -> Challenge:
+        try:
+            with self._said("be tried", unless=ClientError):
+                act()
+        except ClientError as error:
+            return Challenge(self.name, attempt, held=True, said=error.response["Error"]["Code"])
+        return Challenge(self.name, attempt, held=False, said="the store let it happen; it must not hold evidence")
+
+    def _still(self, attempt: str, at: Any, version: str, data: bytes) -> Challenge:
+        try:
+            held = self._client.get_object(**at, VersionId=version)["Body"].read() == data
+        except ClientError as error:
+            return Challenge(self.name, attempt, held=False, said=error.response["Error"]["Code"])
+        return Challenge(self.name, attempt, held=held, said="the pinned version stands" if held else "other bytes")
+
+    @contextlib.contextmanager
+    def _said(self, act: str, unless: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """What S3 answers, in words."""
+        try:
+            yield
+        except unless:
+            raise
+        except ClientError as error:
+            code = str(error.response["Error"].get("Code", "unknown"))
+            text = error.response["Error"].get("Message", "")
+            if code in _ABSENT:
+                raise MissingBlobError(f"{self.name} cannot {act}: it is not there ({code})") from error
+            raise StoreError(f"{self.name} cannot {act}: {code} {text}") from error
+        except (BotoCoreError, OSError, boto3.exceptions.Boto3Error) as error:
+            raise StoreError(f"{self.name} cannot {act}: {error}; see whether the store is up") from error
+
+
+def _lock(keeping: Keeping) -> dict[str, Any]:
+    if keeping.until is None:
+        return {}
+    return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keeping.until}

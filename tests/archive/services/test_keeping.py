@@ -1,0 +1,176 @@
+"""Keeping: fixity, mending, what cases ask for, hand-overs, deaccession, reading, manifests."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+
+import pytest
+
+from archive import wiring
+from archive.models import AccessWindow, Alarm, Blob, CustodyEvent, Fixity
+from archive.services import access, chain, deaccessions, fixity, handovers, keeping, reading, worm_check
+from archive.services.refusals import BadInput, NotAllowed, NotVisible
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two_stores(settings, tmp_path):
+    settings.CUSTOS_STORE = f"file:{tmp_path / 'one'} file:{tmp_path / 'two'}"
+    wiring.store.cache_clear()
+    return tmp_path
+
+
+def events(kind: str) -> list[dict]:
+    return [json.loads(event.text) for event in CustodyEvent.objects.filter(type=kind).order_by("time", "id")]
+
+
+def damage(path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(b"abd")
+
+
+def test_a_whole_blob_is_seen_whole_and_told(hand_in) -> None:
+    row = hand_in(b"abc")
+    seen = fixity.check_blob(row.blob, fixity.Pace(0))
+    assert (seen.state, seen.whole is not None) == ("whole", True)
+    (event,) = events("fixity check")
+    assert (event["outcome"], event["detail"]["copies"]) == ("success", ["whole"])
+    assert not Alarm.objects.exists()
+
+
+def test_damage_without_another_copy_is_an_alarm_that_stays(hand_in, home) -> None:
+    row = hand_in(b"abc")
+    damage(home / "store" / row.blob.place)
+    for _ in range(2):
+        assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "damaged"
+    alarm = Alarm.objects.get(ended=None)
+    assert (alarm.kind, alarm.subject) == ("damage", row.blob_id)
+    assert "restore" in alarm.text
+    assert events("fixity check")[0]["outcome"] == "failure"
+
+
+def test_damage_is_mended_from_the_other_store_and_told(hand_in, two_stores) -> None:
+    row = hand_in(b"abc")
+    assert len(events("replication")) == 1
+    damage(two_stores / "one" / row.blob.place.split(" ")[0][2:])
+    assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "whole"
+    (event,) = events("fixity check")
+    assert (event["outcome"], event["detail"]["mended"]) == ("warning", True)
+    assert not Alarm.objects.filter(ended=None).exists()
+    assert len(events("replication")) == 2
+
+
+def test_the_one_longest_unseen_comes_first(hand_in) -> None:
+    first, second = hand_in(b"abc"), hand_in(b"def")
+    fixity.check_blob(first.blob, fixity.Pace(0))
+    due = list(fixity.due_blobs(dt.timedelta(0)).values_list("digest", flat=True))
+    assert due.index(second.blob_id) < due.index(first.blob_id)
+    assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) >= 2 or Fixity.objects.count() == 2
+    assert fixity.check_round(seconds=60, older_than=dt.timedelta(days=1), limit=0) == 0
+
+
+def test_a_case_asks_for_more_and_never_for_less(hand_in, ann, two_stores) -> None:
+    case = hand_in(b"abc").case
+    day = dt.date(2060, 1, 1)
+    case = keeping.change_keeping(principal=ann, case=case, copies=2, retain_until=day, hold=True)
+    keeping.apply_keeping(str(case.pk))
+    case.refresh_from_db()
+    assert case.kept
+    for less in ({"copies": 1, "retain_until": day}, {"copies": 2, "retain_until": None},
+                 {"copies": 2, "retain_until": dt.date(2059, 1, 1)}, {"copies": 99, "retain_until": day}):  # fmt: skip
+        with pytest.raises(BadInput):
+            keeping.change_keeping(principal=ann, case=case, hold=False, **less)
+    assert events("retention change")[0]["detail"] == {"copies": 2, "retain_until": "2060-01-01", "hold": True}
+
+
+def test_a_handover_is_offered_and_acknowledged(hand_in, ann) -> None:
+    row = hand_in(b"abc")
+    bob, eve = (access.principal_of(access.ensure_user(user_name=name)) for name in ("bob", "eve"))
+    with pytest.raises(BadInput, match="not another member"):
+        handovers.offer_handover(principal=ann, case=row.case, blob=row.blob, receiver="bob")
+    access.add_member(principal=ann, case=row.case, user_name="bob")
+    offered = handovers.offer_handover(principal=ann, case=row.case, blob=row.blob, receiver="bob", note="in person")
+    for who in (ann, eve):
+        with pytest.raises(NotVisible):
+            handovers.acknowledge_handover(principal=who, handover_id=offered.pk)
+    for _ in range(2):
+        handovers.acknowledge_handover(principal=bob, handover_id=offered.pk)
+    said = events("transfer")
+    assert [event["detail"]["stage"] for event in said] == ["offered", "acknowledged"]
+    assert "in person" not in json.dumps(said)
+
+
+def test_deaccession_takes_two_persons_and_is_said_before_and_after(hand_in, ann, home) -> None:
+    row = hand_in(b"abc")
+    with pytest.raises(NotAllowed):
+        deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
+    ann.user.is_staff = True
+    ann.user.save()
+    with pytest.raises(BadInput, match="reason"):
+        deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason=" ")
+    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
+    with pytest.raises(NotAllowed, match="somebody else"):
+        deaccessions.approve_deaccession(principal=ann, deaccession=asked)
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    assert events("deaccession")[0]["detail"]["reason"] == "order 1"
+    (home / "store" / row.blob.place).unlink()
+    assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "deaccessioned"
+    assert not Alarm.objects.exists()
+
+
+def test_reading_often_in_a_minute_is_one_event(hand_in, ann) -> None:
+    row = hand_in(b"abc")
+    for _ in range(50):
+        reading.note_access(principal=ann, blob=row.blob)
+    assert len(events("access")) == AccessWindow.objects.count() <= 2
+
+
+def test_what_was_stated_of_earlier_holders_is_sealed(hand_in) -> None:
+    row = hand_in(b"abc", stated_custody="captured by X at Y")
+    assert "captured by X" not in row.event.text
+    assert len(row.disclosures) == 3
+
+
+def test_the_chain_is_proved_and_names_what_does_not_fit(hand_in, ann) -> None:
+    row = hand_in(b"abc")
+    found = chain.chain_of(ann, row.blob_id)
+    assert ({link.state for link in found.links}, found.gaps) == ({"proved"}, [])
+    link = next(link for link in found.links if link.event.type == "ingestion")
+    link.event.text = link.event.text.replace("ingestion", "Ingestion")
+    assert chain._state(link.event, chain.latest_checkpoint())[0] == "unknown to the ledger"
+    no_origin = [link.event for link in found.links if link.event.type != "ingestion"]
+    assert len(chain._gaps(ann, row.blob_id, no_origin)) == 2
+
+
+def test_a_manifest_is_checked_with_sha256sum_alone(hand_in, home) -> None:
+    row = hand_in(b"abc", file_name="secret-name.log")
+    manifest = f"submissions/{row.pk}.txt"
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", manifest], cwd=home / "store", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith(": OK\n")
+    assert "secret-name" not in (home / "store" / manifest).read_text()
+
+
+def test_a_store_that_lets_it_happen_raises_the_alarm(db, monkeypatch) -> None:
+    assert all(item.held for item in worm_check.try_stores() if item.binding)
+    assert not Alarm.objects.exists()
+    monkeypatch.setattr("archive.storage.worm.FileStore._keep", lambda self, source, target, linking: (
+        target.parent.mkdir(parents=True, exist_ok=True), target.write_bytes(source.read_bytes())))  # fmt: skip
+    worm_check.try_stores()
+    assert "overwrite" in Alarm.objects.get(ended=None).text
+
+
+def test_nothing_is_derived_from_damaged_bytes(hand_in, home) -> None:
+    row = hand_in(b"time,client,name\n2016-05-04T00:00:00Z,192.0.2.1,a.example\n", work=False)
+    from archive.models import Run
+    from archive.services import execution, sealing
+
+    sealing.seal_submission(row.pk)
+    damage(home / "store" / Blob.objects.get().place)
+    execution.execute_run(Run.objects.get().pk)
+    assert "manage.py fixity" in Run.objects.get().problem

@@ -1,0 +1,218 @@
+"""One suite for every store: files, S3 with Object Lock on a real server, and both replicated."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archive.storage.replicated import ReplicatedStore
+from archive.storage.s3 import S3Store
+from archive.storage.store import DAMAGED, MISSING, UNREACHABLE, WHOLE, Keeping, StoreError
+from archive.storage.worm import FileStore
+from evidence.digest import Digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archive.storage.store import BlobStore
+
+pytestmark = [pytest.mark.xdist_group("ceph"), pytest.mark.enable_socket]
+KINDS = ("file", "s3", "file+s3", "file+file")
+
+
+@pytest.fixture
+def s3(ceph, tmp_path: Path, monkeypatch) -> S3Store:
+    for name, value in ceph.environment.items():
+        monkeypatch.setenv(name, value)
+    store = S3Store("custos-tests", f"run-{secrets.token_hex(4)}", tmp_path)
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def store(request, tmp_path: Path) -> BlobStore:
+    parts = []
+    for number, kind in enumerate(request.param.split("+")):
+        parts.append(
+            request.getfixturevalue("s3")
+            if kind == "s3"
+            else FileStore(tmp_path / f"store-{number}", linking="+" not in request.param)
+        )
+    return parts[0] if len(parts) == 1 else ReplicatedStore(parts)
+
+
+def soon(days: int = 1) -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=days)
+
+
+def put(store: BlobStore, folder: Path, data: bytes, keeping: Keeping | None = None) -> str:
+    source = folder / secrets.token_hex(4)
+    source.write_bytes(data)
+    locator = store.put(source, Digest.of(data), keeping or Keeping(until=soon()))
+    source.unlink()
+    return locator
+
+
+def read(store: BlobStore, locator: str) -> bytes:
+    return b"".join(store.open_range(locator, 0, store.stat(locator).size))
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
+@pytest.mark.parametrize("data", [b"", b"abc", os.urandom(100) * 25_000])
+def test_what_is_put_is_there_and_stays(store: BlobStore, tmp_path: Path, data: bytes) -> None:
+    locator = put(store, tmp_path, data)
+    assert read(store, locator) == data
+    assert put(store, tmp_path, data) == locator
+    spans = [(0, 0), (0, min(2, len(data))), (min(1, len(data)), min(3, len(data)))]
+    assert [b"".join(store.open_range(locator, *span)) for span in spans] == [data[a:b] for a, b in spans]
+    with store.local_path(locator) as path:
+        assert path.read_bytes() == data
+    assert {copy.state for copy in store.examine(locator, lambda _: None)} == {WHOLE}
+    assert store.mend(locator, Keeping(until=soon())) == locator
+    assert any(locator.startswith(found) or found in locator for found in store.listing())
+    store.probe()
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
+def test_what_was_never_put_is_said_to_be_missing(store: BlobStore, tmp_path: Path) -> None:
+    real = put(store, tmp_path, b"abc")
+    absent = real.replace(Digest.of(b"abc").hex, Digest.of(b"other").hex)
+    with pytest.raises(StoreError):
+        read(store, absent)
+    assert {copy.state for copy in store.examine(absent, lambda _: None)} == {MISSING}
+    with pytest.raises(StoreError):
+        store.mend(absent, Keeping())
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
+def test_the_store_holds_what_it_promises(store: BlobStore) -> None:
+    found = store.challenge()
+    assert found
+    assert [item for item in found if item.binding and not item.held] == []
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
+def test_more_copies_than_stores_are_refused(store: BlobStore, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="CUSTOS_STORE"):
+        put(store, tmp_path, b"abc", Keeping(copies=5))
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
+def test_a_description_is_written_once(store: BlobStore) -> None:
+    store.describe("submissions/a.txt", b"first")
+    store.describe("submissions/a.txt", b"second")
+
+
+def test_a_lock_is_extended_and_never_shortened(s3: S3Store, tmp_path: Path) -> None:
+    locator = put(s3, tmp_path, b"abc", Keeping(until=soon(2)))
+    assert s3.stat(locator).until == soon(2)
+    s3.protect(locator, Keeping(until=soon(1), hold=True))
+    assert (s3.stat(locator).until, s3.stat(locator).hold) == (soon(2), True)
+    s3.protect(locator, Keeping(until=soon(3)))
+    assert (s3.stat(locator).until, s3.stat(locator).hold) == (soon(3), False)
+
+
+def test_a_newer_version_and_a_delete_marker_change_nothing(s3: S3Store, tmp_path: Path) -> None:
+    locator = put(s3, tmp_path, b"abc")
+    key = f"{s3.name.removeprefix('s3://custos-tests/')}/{locator.partition('?')[0]}"
+    s3._client.put_object(Bucket="custos-tests", Key=key, Body=b"shadow")
+    assert read(s3, locator) == b"abc"
+    s3._client.delete_object(Bucket="custos-tests", Key=key)
+    assert read(s3, locator) == b"abc"
+    assert put(s3, tmp_path, b"abc") == locator
+
+
+def test_a_bucket_without_versions_is_refused(s3: S3Store, tmp_path: Path) -> None:
+    s3._client.create_bucket(Bucket="plain-bucket")
+    plain = S3Store("plain-bucket", "", tmp_path)
+    with pytest.raises(StoreError, match="cannot be tried"):
+        plain.challenge()
+
+
+def test_a_store_that_is_away_is_said_and_comes_back(ceph, s3: S3Store, tmp_path: Path) -> None:
+    locator = put(s3, tmp_path, b"abc")
+    both = ReplicatedStore([FileStore(tmp_path / "files"), s3])
+    ceph.stop_gateway()
+    try:
+        with pytest.raises(StoreError, match="see whether the store is up"):
+            s3.stat(locator)
+        alone = put(both, tmp_path, b"def")
+        assert alone.startswith("1:") and " " not in alone
+        with pytest.raises(StoreError, match="1 of 2 copies"):
+            put(both, tmp_path, b"ghi", Keeping(copies=2, until=soon()))
+    finally:
+        ceph.start_gateway()
+    assert [copy.state for copy in both.examine(alone, lambda _: None)] == [WHOLE, MISSING]
+    mended = both.mend(alone, Keeping(copies=2, until=soon()))
+    assert [copy.state for copy in both.examine(mended, lambda _: None)] == [WHOLE, WHOLE]
+    assert read(both, mended) == b"def"
+
+
+@pytest.mark.parametrize("store", ["file+s3", "file+file"], indirect=True)
+@pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "swap"])
+def test_damage_is_found_read_around_and_mended(store: ReplicatedStore, tmp_path: Path, damage: str) -> None:
+    locator, other = put(store, tmp_path, b"abc" * 1000), put(store, tmp_path, b"xyz" * 1000)
+    path, another = (tmp_path / "store-0" / where.split(" ")[0][2:] for where in (locator, other))
+    if damage == "delete":
+        path.unlink()
+    else:
+        path.chmod(0o644)
+        path.write_bytes({"flip": b"abb" + b"abc" * 999, "truncate": b"abc" * 10, "swap": another.read_bytes()}[damage])
+    states = [copy.state for copy in store.examine(locator, lambda _: None)]
+    assert states == [MISSING if damage == "delete" else DAMAGED, WHOLE]
+    if damage in ("delete", "truncate"):
+        assert b"".join(store.open_range(locator, 0, 3000)) == b"abc" * 1000
+    mended = store.mend(locator, Keeping(copies=2, until=soon()))
+    assert [copy.state for copy in store.examine(mended, lambda _: None)] == [WHOLE, WHOLE]
+    kept = list((tmp_path / "store-0" / "damaged").glob("*")) if damage != "delete" else ["nothing to keep"]
+    assert len(kept) == 1
+
+
+def test_with_no_whole_copy_nothing_is_mended(tmp_path: Path) -> None:
+    store = ReplicatedStore([FileStore(tmp_path / "a"), FileStore(tmp_path / "b")])
+    locator = put(store, tmp_path, b"abc")
+    for folder in "ab":
+        path = tmp_path / folder / locator.split(" ")[0][2:]
+        path.chmod(0o644)
+        path.write_bytes(b"abd")
+    with pytest.raises(StoreError, match="no copy"):
+        store.mend(locator, Keeping())
+    assert {copy.state for copy in store.examine(locator, lambda _: None)} == {DAMAGED}
+
+
+def test_an_older_locator_is_of_the_first_store(tmp_path: Path) -> None:
+    first = FileStore(tmp_path / "a")
+    locator = put(first, tmp_path, b"abc")
+    store = ReplicatedStore([first, FileStore(tmp_path / "b")])
+    assert read(store, locator) == b"abc"
+    assert [copy.state for copy in store.examine(locator, lambda _: None)] == [WHOLE, MISSING]
+    assert read(store, store.mend(locator, Keeping())) == b"abc"
+
+
+def test_an_immutable_file_says_what_the_file_system_says(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store", immutable=True)
+    locator = put(store, tmp_path, b"abc")
+    path = tmp_path / "store" / locator
+    flagged = (
+        "i" in subprocess.run(["lsattr", str(path)], capture_output=True, text=True, check=False).stdout.split(" ")[0]
+    )
+    try:
+        assert (store.stat(locator).lock == "immutable flag") == flagged
+        if flagged:
+            with pytest.raises(PermissionError):
+                path.unlink()
+    finally:
+        subprocess.run(["chattr", "-i", str(path)], capture_output=True, check=False)
+
+
+def test_a_store_out_of_reach_is_not_called_damaged(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    away = S3Store("bucket", "", tmp_path, endpoint="http://127.0.0.1:9")
+    (copy,) = away.examine(f"sha256/ab/cd/{'ab' * 32}?versionId=x", lambda _: None)
+    assert copy.state == UNREACHABLE

@@ -1,0 +1,21 @@
+"""On schedule: re-hash what is due, try the stores, tell them what cases ask for."""
+
+from celery import shared_task
+
+from archive.services import keeping, worm_check
+from archive.services.fixity import check_due
+
+
+@shared_task
+def fixity() -> None:
+    check_due()
+
+
+@shared_task
+def check_worm() -> None:
+    worm_check.try_stores()
+
+
+@shared_task
+def apply_keeping(case_id: str) -> None:
+    keeping.apply_keeping(case_id)
