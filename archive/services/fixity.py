@@ -111,13 +111,8 @@ def _mend(blob: Blob, place: str, said: str) -> tuple[bool, str]:
 def _tell(blob: Blob, copies: list[Copy], state: str, said: str, *, mended: bool) -> Fixity:
     """The row, and one event for each case: success, warning for what was mended or is away, failure."""
     now = timezone.now()
-    outcome = (
-        "success"
-        if state == WHOLE and not mended
-        else "warning"
-        if any(c.state == WHOLE for c in copies)
-        else "failure"
-    )
+    some_whole = any(copy.state == WHOLE for copy in copies)
+    outcome = "success" if state == WHOLE and not mended else "warning" if some_whole else "failure"
     objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
     detail = {"copies": [copy.state for copy in copies], "state": state, "mended": mended}
     with transaction.atomic():

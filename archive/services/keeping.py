@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from archive import outbox, wiring
-from archive.models import Blob, Case, CustodyObject
+from archive.models import Blob, BlobMove, Case, CustodyObject
 from archive.services import access
 from archive.services.custody import record_event
 from archive.services.refusals import BadInput
+from archive.storage.store import Keeping, StoreError
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from archive.services.access import Principal
-    from archive.storage.store import Keeping
 
 _OBJECTS = 200  # that one event names: it has at most 65,536 bytes
 _MOST_COPIES = 9
@@ -51,11 +51,22 @@ def change_keeping(*, principal: Principal, case: Case, copies: int, retain_unti
 def apply_keeping(case_id: str) -> None:
     """Tell the stores; repeated by the sweeper until they took it. Raises `StoreError`."""
     case = Case.objects.get(pk=case_id)
-    wanted = keeping_of(case)
     for blob in blobs_of(case):
-        wiring.store().protect(blob.place, wanted)
+        _apply(blob, strictest_keeping(blob))
     same = Case.objects.filter(pk=case.pk, copies=case.copies, retain_until=case.retain_until, hold=case.hold)
     same.update(kept=True)
+
+
+def _apply(blob: Blob, wanted: Keeping) -> None:
+    """As the strictest of the blob's cases asks; copies that are wanting are made from one that is whole."""
+    try:
+        wiring.store().protect(blob.place, wanted)
+    except StoreError:
+        place = blob.place
+        now = wiring.store().mend(place, wanted)
+        if now != place:
+            BlobMove.objects.create(blob=blob, locator=now)
+        wiring.store().protect(now, wanted)
 
 
 def blobs_of(case: Case) -> Iterator[Blob]:
@@ -74,7 +85,7 @@ def strictest_keeping(blob: Blob) -> Keeping:
     """The most that any of the blob's cases asks for."""
     wanted = [keeping_of(case) for case in cases_of(blob)] or [wiring.keeping(copies=1, until=None, hold=False)]
     ends = [keeping.until for keeping in wanted if keeping.until]
-    return type(wanted[0])(max(w.copies for w in wanted), max(ends) if ends else None, any(w.hold for w in wanted))
+    return Keeping(max(w.copies for w in wanted), max(ends) if ends else None, any(w.hold for w in wanted))
 
 
 def _batches(blobs: Iterable[Blob]) -> Iterator[list[EventObject]]:

@@ -7,6 +7,7 @@ again, and a newer version or a delete marker over a blob changes nothing, becau
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import secrets
 import tempfile
@@ -80,7 +81,7 @@ class S3Store:
         for version in self._versions(self._key(place)):
             locator = f"{place}?versionId={version}"
             if examine_copy(self, locator, lambda _: None).state == WHOLE:
-                self.protect(locator, keeping)
+                self._extend(locator, keeping)
                 return locator
         return None
 
@@ -103,8 +104,12 @@ class S3Store:
         copy = examine_copy(self, locator, lambda _: None)
         if copy.state != WHOLE:
             raise StoreError(f"{self.name} gave back other bytes than it was given for {digest}: {copy.said}")
-        self.protect(locator, keeping)
+        self._extend(locator, keeping)
         return locator
+
+    def _extend(self, locator: str, keeping: Keeping) -> None:
+        """As `protect`, but a hold that another case asked for is never lifted by bytes that come again."""
+        self.protect(locator, dataclasses.replace(keeping, hold=keeping.hold or self.stat(locator).hold))
 
     def _pinned(self, locator: str) -> dict[str, str]:
         place, _, version = locator.partition("?versionId=")

@@ -34,13 +34,14 @@ def claims_of(
         for answer in result.answers:
             given = sources.get(answer.sources_digest)
             for blob, ranges in given.blobs.items() if given else ():
-                claim = Claim(_label(result, answer), ranges, answer.needles, _many_lines_in_one(blob, parses))
+                claim = Claim(_key(result, answer), ranges, answer.needles, _many_lines_in_one(blob, parses))
                 claims.setdefault(blob, []).append(claim)
     return claims
 
 
-def _label(result: OpenResult, answer: Answer) -> str:
-    return f"{result.where}: {answer.name}"
+def _key(result: OpenResult, answer: Answer) -> tuple[str, str]:
+    """What tells a finding from all others: two results in two folders may well have one file name."""
+    return result.digest, answer.name
 
 
 def _many_lines_in_one(blob: str, parses: Sequence[OpenAttestation]) -> bool | None:
@@ -74,7 +75,7 @@ def count_numbers(
 def _follow(
     result: OpenResult, answer: Answer, given: SourcesFile, raw: Mapping[str, RawFile], findings: Findings
 ) -> None:
-    at = _label(result, answer)
+    at = f"{result.where}: {answer.name}"
     counts = _check_counts(result, answer, given, at, findings)
     if not given.blobs:
         findings.numbers.append(
@@ -82,7 +83,7 @@ def _follow(
         )
     for blob, ranges in given.blobs.items():
         file = raw.get(blob)
-        good = _of_blob(result, blob, len(ranges), file, at, findings)
+        good = _of_blob(result, answer, blob, len(ranges), file, findings)
         followed = counts and good == len(ranges)
         name = file.name if file else ""
         findings.numbers.append(
@@ -112,12 +113,15 @@ def _check_counts(result: OpenResult, answer: Answer, given: SourcesFile, at: st
     return counts
 
 
-def _of_blob(result: OpenResult, blob: str, count: int, file: RawFile | None, at: str, findings: Findings) -> int:
+def _of_blob(
+    result: OpenResult, answer: Answer, blob: str, count: int, file: RawFile | None, findings: Findings
+) -> int:
+    at = f"{result.where}: {answer.name}"
     if file is None:
         message = "its numbers were not counted in the raw file, which was not given"
         findings.unchecked("lines-absent", result.where, message, wanted=blob)
         return 0
-    claim = next((claim for claim in file.claims if claim.label == at), None)
+    claim = next((claim for claim in file.claims if claim.key == _key(result, answer)), None)
     if claim is None:
         # A receipt gives this digest another size, so its lines were not looked for in this file; that is said there.
         findings.unchecked("lines", at, f"its lines were not counted in {file.name}", wanted=blob)
@@ -131,11 +135,7 @@ def _of_blob(result: OpenResult, blob: str, count: int, file: RawFile | None, at
         message = f"{file.name}: {len(claim.not_looked_at)} ranges could not be judged"
         findings.unchecked("lines", at, message, got=claim.not_looked_at[0])
     if claim.good == count:
-        words = "".join(f" {needle.decode()!r}" for needle in _words(result, at))
+        words = "".join(f" {needle.decode()!r}" for needle in answer.needles)
         holding = f", each holding{words}" if words else ""
         findings.ok("lines", at, f"{count} lines counted in {blob} ({file.name}){holding}")
     return claim.good
-
-
-def _words(result: OpenResult, at: str) -> tuple[bytes, ...]:
-    return next(answer.needles for answer in result.answers if _label(result, answer) == at)

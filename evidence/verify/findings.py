@@ -122,6 +122,6 @@ class Findings:
     def exit_status(self) -> int:
         if any(self.of("wrong")):
             return SOMETHING_WRONG
-        if any(self.of("unchecked")) or not self.said:
+        if any(self.of("unchecked")) or not self.said or not all(number.followed for number in self.numbers):
             return SOMETHING_UNCHECKED
         return ALL_CHECKED

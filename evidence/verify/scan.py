@@ -29,7 +29,7 @@ NEWLINE = b"\n"
 class Claim:
     """What one finding says of one blob: these ranges are lines, and each holds these words."""
 
-    label: str
+    key: tuple[str, str]
     ranges: Ranges
     needles: tuple[bytes, ...]
     many_lines_in_one: bool | None
@@ -39,7 +39,7 @@ class Claim:
     not_looked_at: list[str] = field(default_factory=list)
 
     def fresh(self) -> Claim:
-        return Claim(self.label, self.ranges, self.needles, self.many_lines_in_one)
+        return Claim(self.key, self.ranges, self.needles, self.many_lines_in_one)
 
 
 class _Range(NamedTuple):

@@ -117,6 +117,12 @@ def test_a_lock_is_extended_and_never_shortened(s3: S3Store, tmp_path: Path) -> 
     assert (s3.stat(locator).until, s3.stat(locator).hold) == (soon(3), False)
 
 
+def test_bytes_that_come_again_lift_no_hold(s3: S3Store, tmp_path: Path) -> None:
+    locator = put(s3, tmp_path, b"abc", Keeping(until=soon(2), hold=True))
+    assert put(s3, tmp_path, b"abc", Keeping(until=soon(1))) == locator
+    assert (s3.stat(locator).hold, s3.stat(locator).until) == (True, soon(2))
+
+
 def test_a_newer_version_and_a_delete_marker_change_nothing(s3: S3Store, tmp_path: Path) -> None:
     locator = put(s3, tmp_path, b"abc")
     key = f"{s3.name.removeprefix('s3://custos-tests/')}/{locator.partition('?')[0]}"

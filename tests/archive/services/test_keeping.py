@@ -86,6 +86,27 @@ def test_a_case_asks_for_more_and_never_for_less(hand_in, ann, two_stores) -> No
     assert events("retention change")[0]["detail"] == {"copies": 2, "retain_until": "2060-01-01", "hold": True}
 
 
+def test_one_case_does_not_lift_the_hold_of_another(hand_in, ann, home, monkeypatch) -> None:
+    row = hand_in(b"abc")
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    other = hand_in(b"abc", who=bob, case="case-b").case
+    keeping.change_keeping(principal=ann, case=row.case, copies=1, retain_until=None, hold=True)
+    asked: dict[str, bool] = {}
+    monkeypatch.setattr(type(wiring.store()), "protect", lambda self, place, wanted: asked.update({place: wanted.hold}))
+    keeping.apply_keeping(str(other.pk))
+    assert asked[row.blob.place] is True
+
+
+def test_a_file_that_lies_in_too_few_stores_is_copied_when_a_case_asks(hand_in, ann, settings, tmp_path) -> None:
+    row = hand_in(b"abc")
+    settings.CUSTOS_STORE = f"{settings.CUSTOS_STORE} file:{tmp_path / 'two'}"
+    wiring.store.cache_clear()
+    keeping.change_keeping(principal=ann, case=row.case, copies=2, retain_until=None, hold=False)
+    keeping.apply_keeping(str(row.case.pk))
+    blob = Blob.objects.get(pk=row.blob_id)
+    assert [copy.state for copy in wiring.store().examine(blob.place, lambda _: None)] == ["whole", "whole"]
+
+
 def test_a_handover_is_offered_and_acknowledged(hand_in, ann) -> None:
     row = hand_in(b"abc")
     bob, eve = (access.principal_of(access.ensure_user(user_name=name)) for name in ("bob", "eve"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,3 +38,26 @@ def check() -> Check:
 @pytest.fixture
 def codes() -> Callable[[Findings, str], set[str]]:
     return lambda findings, level: {finding.code for finding in findings.said if finding.level == level}
+
+
+@pytest.fixture
+def golden():
+    """The script that makes the golden set, as a module of the test's own to change."""
+    spec = importlib.util.spec_from_file_location("golden_make", GOLDEN / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def wrong(tmp_path, check):
+    """Codes of what is wrong with these files under the golden policy."""
+
+    def of(files: dict[str, bytes]) -> set[str]:
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content)
+        return {finding.code for finding in check(tmp_path).of("wrong")}
+
+    return of
