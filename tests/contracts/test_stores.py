@@ -109,18 +109,20 @@ def test_a_description_is_written_once(store: BlobStore) -> None:
 
 
 def test_a_lock_is_extended_and_never_shortened(s3: S3Store, tmp_path: Path) -> None:
-    locator = put(s3, tmp_path, b"abc", Keeping(until=soon(2)))
-    assert s3.stat(locator).until == soon(2)
-    s3.protect(locator, Keeping(until=soon(1), hold=True))
-    assert (s3.stat(locator).until, s3.stat(locator).hold) == (soon(2), True)
-    s3.protect(locator, Keeping(until=soon(3)))
-    assert (s3.stat(locator).until, s3.stat(locator).hold) == (soon(3), False)
+    sooner, first, later = soon(1), soon(2), soon(3)
+    locator = put(s3, tmp_path, b"abc", Keeping(until=first))
+    assert s3.stat(locator).until == first
+    s3.protect(locator, Keeping(until=sooner, hold=True))
+    assert (s3.stat(locator).until, s3.stat(locator).hold) == (first, True)
+    s3.protect(locator, Keeping(until=later))
+    assert (s3.stat(locator).until, s3.stat(locator).hold) == (later, False)
 
 
 def test_bytes_that_come_again_lift_no_hold(s3: S3Store, tmp_path: Path) -> None:
-    locator = put(s3, tmp_path, b"abc", Keeping(until=soon(2), hold=True))
+    later = soon(2)
+    locator = put(s3, tmp_path, b"abc", Keeping(until=later, hold=True))
     assert put(s3, tmp_path, b"abc", Keeping(until=soon(1))) == locator
-    assert (s3.stat(locator).hold, s3.stat(locator).until) == (True, soon(2))
+    assert (s3.stat(locator).hold, s3.stat(locator).until) == (True, later)
 
 
 def test_a_newer_version_and_a_delete_marker_change_nothing(s3: S3Store, tmp_path: Path) -> None:
