@@ -6,20 +6,23 @@ The reading side only; `custody` and `receipt` write. Nothing here needs more th
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from evidence.digest import Digest
 from evidence.errors import CustodyError, FormatError
-from evidence.strictjson import b64, members, parse_object
+from evidence.strictjson import LARGEST, b64, members, parse_object, parse_value, refuse_other_form
 
 EVENT_FORMAT = "custos/event@1"
 RECEIPT_FORMAT = "custos/receipt@1"
 EVENT_LIMIT = 65_536
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_LEAST_SALT = 22
+"""Characters of base64url that hold 128 bits (RFC 9901 §4.2.1)."""
 _OUTCOMES = ("success", "warning", "failure")
 _AGENTS = ("person", "software", "organization")
 _EVENT_MEMBERS: dict[str, type | tuple[type, ...]] = {
@@ -56,6 +59,11 @@ class Event:
     software: str
     sealed: tuple[str, ...]
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Names that no sealed member may have."""
+        return frozenset({*_EVENT_MEMBERS, *self.detail})
+
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
@@ -90,13 +98,16 @@ def parse_event(text: str | bytes) -> Event:
     if len(raw) > EVENT_LIMIT:
         raise CustodyError(f"event of {len(raw)} bytes, at most {EVENT_LIMIT} are allowed")
     value = parse_object(raw, "event")
+    refuse_other_form(raw, value, "event")
     members(value, _EVENT_MEMBERS, "event")
     if value["format"] != EVENT_FORMAT:
         raise FormatError(f"event: unknown format {value['format']!r}, wanted {EVENT_FORMAT!r}")
     agent = value["agent"]
     members(agent, {"kind": str, "id": str}, "event agent")
-    if agent["kind"] not in _AGENTS or value["outcome"] not in _OUTCOMES or not _TIME.fullmatch(value["time"]):
-        raise CustodyError(f"event {value['id']}: agent kind, outcome or time is not one that the format knows")
+    if agent["kind"] not in _AGENTS or value["outcome"] not in _OUTCOMES:
+        raise CustodyError(f"event {value['id']}: agent kind or outcome is not one that the format knows")
+    if not _UUID7.fullmatch(value["id"]) or not _is_time(value["time"]):
+        raise CustodyError(f"event {value['id']}: a UUIDv7 and a time of RFC 3339 with milliseconds are wanted")
     sealed = value["_sd"]
     if not all(isinstance(item, str) for item in sealed) or sealed != sorted(set(sealed)):
         raise CustodyError(f"event {value['id']}: _sd is not a sorted list of digests")
@@ -108,10 +119,19 @@ def parse_event(text: str | bytes) -> Event:
     )  # fmt: skip
 
 
+def _is_time(text: str) -> bool:
+    try:
+        return bool(_TIME.fullmatch(text) and dt.datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _event_object(item: Any) -> EventObject:
     if not isinstance(item, dict):
         raise FormatError("event objects: an object is wanted")
     members(item, {"digest": str, "size": int, "role": str}, "event object")
+    if not 0 <= item["size"] < LARGEST:
+        raise FormatError(f"event object {item['role']!r}: a size of {item['size']} bytes")
     return EventObject(Digest.parse(item["digest"]), item["size"], item["role"])
 
 
@@ -157,12 +177,15 @@ def open_disclosure(disclosure: str) -> tuple[str, Any]:
     """Name and value behind a disclosure. Raises `FormatError`."""
     try:
         raw = base64.urlsafe_b64decode(disclosure + "=" * (-len(disclosure) % 4))
-        value = json.loads(raw)
     except ValueError as error:
-        raise FormatError(f"disclosure: not base64url of JSON: {error}") from error
-    if _b64url(raw) != disclosure or not isinstance(value, list) or len(value) != 3 or not isinstance(value[1], str):
+        raise FormatError(f"disclosure: not base64url: {error}") from error
+    value = parse_value(raw, "disclosure")
+    if _b64url(raw) != disclosure or not isinstance(value, list) or len(value) != 3:
         raise FormatError("disclosure: [salt, name, value] in base64url without padding is wanted")
-    return value[1], value[2]
+    salt, name, content = value
+    if not isinstance(salt, str) or len(salt) < _LEAST_SALT or not isinstance(name, str):
+        raise FormatError(f"disclosure: a salt of at least {_LEAST_SALT} characters and a name are wanted")
+    return name, content
 
 
 def _b64url(data: bytes) -> str:

@@ -8,21 +8,30 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from evidence.errors import FormatError
 
+LARGEST = 2**53
+"""Integers from here on are not exact in every reader of JSON (RFC 8259 §6)."""
+
 
 def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
     """The JSON object in `text`; `where` names it in errors. Raises `FormatError`."""
-    try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        value = json.loads(decoded, object_pairs_hook=_members_once, parse_constant=_no_constant)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{where}: not JSON: {error}") from error
+    value = parse_value(text, where)
     if not isinstance(value, dict):
         raise FormatError(f"{where}: a JSON object is wanted, got {type(value).__name__}")
     return value
+
+
+def parse_value(text: bytes | str, where: str) -> Any:
+    """The JSON value in `text`, in UTF-8 if it is bytes. Raises `FormatError`."""
+    try:
+        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(decoded, object_pairs_hook=_members_once, parse_constant=_no_constant)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{where}: not JSON: {error}") from error
 
 
 def members(value: dict[str, Any], wanted: dict[str, type | tuple[type, ...]], where: str) -> None:
@@ -50,11 +59,40 @@ def b64(text: Any, where: str, length: int | None = None) -> bytes:
     return data
 
 
+def canonical_form(value: Any) -> bytes:
+    """RFC 8785 of what a verifier meets: objects, lists, texts, integers, booleans and null.
+
+    Raises `FormatError` for a fraction or a large integer, which no format of ours has and whose form is
+    ECMAScript's own, and for a text that is none.
+    """
+    try:
+        return _written(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise FormatError(f"a text that is no Unicode: {error}") from error
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_written(value[name])}" for name in names) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_written, value)) + "]"
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) >= LARGEST):
+        raise FormatError(f"the number {value!r:.40}: integers below 2^53 are wanted")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def refuse_other_form(text: bytes, value: Any, where: str) -> None:
+    """Raises `FormatError` unless `text` is the one canonical form of `value`: what is hashed is what is read."""
+    if text != canonical_form(value):
+        raise FormatError(f"{where}: not in canonical form (RFC 8785)")
+
+
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"member stands twice: {sorted({n for n in names if names.count(n) > 1})}")
+        twice = sorted(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"member stands twice: {twice[:5]}")
     return value
 
 

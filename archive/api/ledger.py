@@ -27,7 +27,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     """The newest signed checkpoint."""
     newest = latest_checkpoint()
     if newest is None:
-        return problem(404, "Not found", "the ledger is empty: nothing has been sealed yet")
+        return problem(request, 404, "Not found", "the ledger is empty: nothing has been sealed yet")
     headers = {"Cache-Control": "public, max-age=1", "Access-Control-Allow-Origin": "*"}
     return HttpResponse(newest.note, content_type="text/plain; charset=utf-8", headers=headers)
 
@@ -39,9 +39,11 @@ def tile(request: HttpRequest, path: str) -> HttpResponse:
     try:
         wanted = parse_tile_path(path)
     except LogError as error:
-        return problem(404, "Not found", str(error))
+        return problem(request, 404, "Not found", str(error))
     if newest is None or not is_in_tree(wanted, newest.size):
-        return problem(404, "Not found", f"the tree of size {newest.size if newest else 0} does not hold {path}")
+        return problem(
+            request, 404, "Not found", f"the tree of size {newest.size if newest else 0} does not hold {path}"
+        )
     headers = {"Cache-Control": _FOR_EVER, "Access-Control-Allow-Origin": "*"}
     return HttpResponse(_bytes(wanted), content_type="application/octet-stream", headers=headers)
 

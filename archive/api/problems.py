@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -12,6 +12,10 @@ from rest_framework.views import exception_handler
 from archive.services import refusals
 from archive.storage.store import StoreError
 from evidence.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from rest_framework.request import Request
 
 STATUS: dict[type[Exception], tuple[int, str]] = {
     refusals.NotVisible: (404, "Not found"),
@@ -27,25 +31,30 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
 }
 
 
-def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JsonResponse:
-    """A problem document (RFC 9457 §3)."""
-    value = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+def problem(
+    request: HttpRequest | Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None
+) -> JsonResponse:
+    """A problem document (RFC 9457 §3); its `instance` is the path that was asked for."""
+    value = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.path}
     return JsonResponse(value, status=status, content_type="application/problem+json", headers=headers)
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """What a door answers to an error; None lets a fault of ours be a fault."""
+    request = context["request"]
     for kind, (status, title) in STATUS.items():
         if isinstance(error, kind):
             wait = {"Retry-After": "1"} if isinstance(error, refusals.NotReady | refusals.Busy) else None
-            return problem(status, title, str(error), wait)
+            return problem(request, status, title, str(error), wait)
     if isinstance(error, Http404):
-        return problem(404, "Not found", "there is nothing here that you may see; /api/schema lists what there is")
+        return problem(
+            request, 404, "Not found", "there is nothing here that you may see; /api/schema lists what there is"
+        )
     if not isinstance(error, exceptions.APIException):
         return None
     answer = exception_handler(error, context)
     headers = {key: value for key, value in (answer.items() if answer else ()) if key in ("WWW-Authenticate", "Allow")}
-    return problem(error.status_code, HTTPStatus(error.status_code).phrase, _words(error.detail), headers)
+    return problem(request, error.status_code, HTTPStatus(error.status_code).phrase, _words(error.detail), headers)
 
 
 def _words(detail: Any) -> str:

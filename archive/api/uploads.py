@@ -55,6 +55,7 @@ class _TusView(APIView):
         wanted = request.headers.get("Tus-Resumable")
         if wanted != VERSION:
             return problem(
+                request,
                 412,
                 "Another protocol version",
                 f"send Tus-Resumable: {VERSION}, got {wanted!r}",
@@ -91,11 +92,14 @@ class UploadView(_TusView):
     def patch(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
         if request.content_type != OFFSET_STREAM:
             return problem(
-                415, "Another content type", f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}"
+                request,
+                415,
+                "Another content type",
+                f"send Content-Type: {OFFSET_STREAM}, got {request.content_type!r}",
             )
         offset = _number(request, "Upload-Offset")
         if not request.headers.get("Content-Length"):
-            return problem(411, "Length required", "send Content-Length: how many bytes this request brings")
+            return problem(request, 411, "Length required", "send Content-Length: how many bytes this request brings")
         reached = intake.append_bytes(
             principal=principal(request), submission_id=submission_id, offset=offset, chunks=_body(request)
         )

@@ -30,21 +30,25 @@ class Item:
 
 
 def items(run: Run, *, raw: bool) -> Iterator[Item]:
-    """The files of a result's bundle; all receipts lead to the one checkpoint that is in it. Raises `NotReady`."""
+    """The files of a result's bundle, named so that many bundles fit into one folder. Raises `NotReady`.
+
+    All receipts lead to the one checkpoint that is in it.
+    """
     checkpoint = latest_checkpoint()
     if checkpoint is None or run.event is None:
         raise NotReady("the ledger has no checkpoint for this result yet; ask again in a second")
-    stem = run.procedure.partition("@")[0]
-    yield Item("checkpoint", checkpoint.note.encode())
+    stem = f"{run.procedure.partition('@')[0]}-{run.identity[:8]}"
+    yield Item(f"{checkpoint.size}.checkpoint", checkpoint.note.encode())
     for output in run.outputs.select_related("blob").order_by("name"):
-        yield Item(f"{stem}.result.json" if output.name == "result.json" else output.name, output.blob)
+        yield Item(f"{stem}.{output.name}", output.blob)
     yield from _statement(run, f"{stem}.result", checkpoint.size)
-    for number, parse in enumerate(finding.parses_behind(run), 1):
-        yield from _statement(parse, f"parse-{number}", checkpoint.size)
+    for parse in finding.parses_behind(run):
+        yield from _statement(parse, f"parse-{parse.identity[:8]}", checkpoint.size)
         source = parse.inputs.select_related("blob").get(role="source").blob
-        yield Item(f"source-{number}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
+        name = f"source-{source.digest.removeprefix('sha256:')[:8]}"
+        yield Item(f"{name}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
         if raw:
-            yield Item(f"source-{number}.raw", source)
+            yield Item(f"{name}.raw", source)
 
 
 def _statement(run: Run, stem: str, size: int) -> Iterator[Item]:

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """In the words of the door that was knocked at."""
     if request.path.startswith("/api/"):
-        return problem(404, "Not found", "there is nothing at this address; /api/schema lists what there is")
+        return problem(request, 404, "Not found", "there is nothing at this address; /api/schema lists what there is")
     return refused(request, NotVisible("there is nothing at this address that you may see; begin at the front page"))

@@ -44,15 +44,23 @@ class Invocation:
     finished: str
 
 
+BYPRODUCTS = frozenset({"report.json", "rejects.parquet"})
+"""Outputs that tell of the making: the conservation report of a parse, and what it could not read."""
+
+
+def _resource(name: str, digest: Digest) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": digest.hex}}
+
+
 def statement_bytes(derivation: Derivation, invocation: Invocation, outputs: Sequence[tuple[str, Digest]]) -> bytes:
     """The statement's exact bytes. The code stands among the dependencies, told apart by its `uri`."""
     name, _, version = invocation.software.partition("/")
-    inputs = [{"name": role, "digest": {"sha256": digest.hex}} for role, digest in sorted(derivation.inputs)]
-    code = {"uri": f"pkg:pypi/{name}@{version}", "name": "code", "digest": {"sha256": invocation.code.hex}}
+    inputs = [_resource(*item) for item in sorted(derivation.inputs)]
+    code = {"uri": f"pkg:pypi/{name}@{version}", **_resource("code", invocation.code)}
     return canonical({
         "_type": STATEMENT_TYPE,
         "predicateType": PREDICATE_TYPE,
-        "subject": [{"name": output, "digest": {"sha256": digest.hex}} for output, digest in sorted(outputs)],
+        "subject": [_resource(*output) for output in sorted(outputs)],
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
@@ -69,6 +77,7 @@ def statement_bytes(derivation: Derivation, invocation: Invocation, outputs: Seq
                     "startedOn": invocation.started,
                     "finishedOn": invocation.finished,
                 },
+                "byproducts": [_resource(*output) for output in sorted(outputs) if output[0] in BYPRODUCTS],
             },
         },
     })  # fmt: skip

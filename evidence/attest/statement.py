@@ -42,13 +42,19 @@ def parse_statement(payload: bytes) -> Statement:
             subjects=subjects,
             procedure=definition["externalParameters"]["procedure"],
             parameters=definition["externalParameters"]["parameters"],
-            inputs=tuple(
-                (item["name"], _digest(item)) for item in definition["resolvedDependencies"] if "uri" not in item
-            ),
+            inputs=_inputs(definition["resolvedDependencies"]),
             builder=predicate["runDetails"]["builder"]["id"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"statement: a member is missing or of the wrong kind: {error}") from error
+
+
+def _inputs(dependencies: list[dict[str, Any]]) -> tuple[tuple[str, Digest], ...]:
+    """All dependencies but the code, which has a package's `uri`. Raises `FormatError`."""
+    code = [item for item in dependencies if "uri" in item]
+    if len(code) > 1 or any(item.get("name") != "code" or not str(item["uri"]).startswith("pkg:") for item in code):
+        raise FormatError("statement: the code alone has a uri, a pkg: one, and the name code; inputs have none")
+    return tuple((item["name"], _digest(item)) for item in dependencies if "uri" not in item)
 
 
 def _digest(item: dict[str, Any]) -> Digest:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from evidence.errors import FormatError, SignatureError
 from evidence.log.checkpoint import parse_checkpoint, verify_signature
-from evidence.log.note import Vkey, parse_vkey
+from evidence.log.note import COSIGNATURE_V1, ED25519, ML_DSA_44, Vkey, parse_vkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evidence.log.note import SignedNote
+
+
+LOG_KEYS = frozenset({ED25519, ML_DSA_44})
+WITNESS_KEYS = frozenset({COSIGNATURE_V1, ML_DSA_44})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,18 @@ class Policy:
     quorum: str | None = None
 
 
+def allows_one_history(policy: Policy) -> bool:
+    """Whether any two sets of witnesses that reach the quorum share one, so that a log cannot show each set its own."""
+    return policy.quorum is not None and _overlaps(policy.quorum, policy)
+
+
+def _overlaps(name: str, policy: Policy) -> bool:
+    if name in policy.witnesses:
+        return True
+    group = policy.groups[name]
+    return 2 * group.threshold > len(group.members) and all(_overlaps(member, policy) for member in group.members)
+
+
 def policy_text(logs: Iterable[Vkey]) -> str:
     """A policy that trusts these log keys and asks for no witness."""
     return "".join(f"log {vkey}\n" for vkey in logs) + "quorum none\n"
@@ -44,16 +60,18 @@ def parse_policy(text: str) -> Policy:
     witnesses: dict[str, Vkey] = {}
     groups: dict[str, Group] = {}
     quorums: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    if not all(char in "\n\t" or char.isprintable() for char in text):
+        raise FormatError("policy: a control character; lines of printable text are wanted")
+    for number, line in enumerate(text.split("\n"), 1):
         words = line.split("#", 1)[0].split()
         match words:
             case []:
                 continue
             case ["log", vkey] | ["log", vkey, _]:
-                logs.append(parse_vkey(vkey))
+                logs.append(_key(vkey, LOG_KEYS, number))
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 _new_name(name, witnesses, groups, number)
-                witnesses[name] = parse_vkey(vkey)
+                witnesses[name] = _key(vkey, WITNESS_KEYS, number)
             case ["group", name, threshold, *names]:
                 _new_name(name, witnesses, groups, number)
                 groups[name] = _group(threshold, names, witnesses, groups, number)
@@ -65,12 +83,25 @@ def parse_policy(text: str) -> Policy:
 
 
 def _whole(logs: list[Vkey], witnesses: dict[str, Vkey], groups: dict[str, Group], quorums: list[str]) -> Policy:
+    publics = [vkey.public for vkey in (*logs, *witnesses.values())]
+    if len(set(publics)) != len(publics):
+        raise FormatError("policy: a public key stands twice; one signer may not count as two")
+    members = [name for group in groups.values() for name in group.members]
+    if len(set(members)) != len(members):
+        raise FormatError("policy: a name stands in two groups; one witness may not count twice")
     if not logs or len(quorums) != 1:
         raise FormatError("policy: at least one log line and exactly one quorum line are wanted")
     name = quorums[0]
     if name != "none" and name not in witnesses and name not in groups:
         raise FormatError(f"policy: the quorum {name!r} is neither a witness nor a group")
     return Policy(tuple(logs), witnesses, groups, None if name == "none" else name)
+
+
+def _key(text: str, types: frozenset[int], number: int) -> Vkey:
+    vkey = parse_vkey(text)
+    if vkey.type not in types:
+        raise FormatError(f"policy line {number}: a key of type {vkey.type:#04x} cannot be used so")
+    return vkey
 
 
 def _new_name(name: str, witnesses: dict[str, Vkey], groups: dict[str, Group], number: int) -> None:

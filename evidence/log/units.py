@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def disclose(key: bytes, units: Sequence[bytes], shown: Collection[int], blob: D
 
 
 def _hidden(leaves: Sequence[bytes], shown: Sequence[int], start: int, stop: int) -> Iterator[bytes]:
-    if not any(start <= index < stop for index in shown):
+    at = bisect_left(shown, start)
+    if at == len(shown) or shown[at] >= stop:
         yield tree_root(leaves[start:stop])
     elif stop - start > 1:
         middle = start + split(stop - start)
@@ -78,12 +80,23 @@ def check_disclosure(value: dict[str, Any]) -> dict[int, bytes]:
         raise LogError(f"disclosure: hashes of {len(data)} bytes are not a multiple of {_HASH}")
     hashes = [data[at : at + _HASH] for at in range(0, len(data), _HASH)][::-1]
     leaves = {index: leaf_hash(salt + unit) for index, salt, unit in shown}
-    got, wanted = _walk(leaves, hashes, 0, value["count"]), b64(value["root"], "disclosure root", _HASH)
+    got, wanted = _walk(leaves, indices, hashes, 0, value["count"]), b64(value["root"], "disclosure root", _HASH)
     if hashes:
         raise LogError(f"disclosure: {len(hashes)} hashes are left over")
     if got != wanted:
         raise LogError(f"disclosure: got root {got.hex()}, wanted {wanted.hex()}")
-    return {index: unit for index, _, unit in shown}
+    units = {index: unit for index, _, unit in shown}
+    if value["unit"] == "line":
+        _refuse_no_lines(units, value["count"])
+    return units
+
+
+def _refuse_no_lines(units: dict[int, bytes], count: int) -> None:
+    """A line runs up to and including its one line end, which only the last may lack (trust-formats §7)."""
+    for index, unit in units.items():
+        ends = unit.count(b"\n")
+        if not unit or ends > 1 or (ends == 1 and not unit.endswith(b"\n")) or (ends == 0 and index != count - 1):
+            raise FormatError(f"disclosure: unit {index} of {count} is not one line")
 
 
 def _shown(item: Any) -> tuple[int, bytes, bytes]:
@@ -92,16 +105,18 @@ def _shown(item: Any) -> tuple[int, bytes, bytes]:
     return item[0], b64(item[1], "unit salt", _SALT), b64(item[2], "unit")
 
 
-def _walk(leaves: dict[int, bytes], hashes: list[bytes], start: int, stop: int) -> bytes:
-    if not any(start <= index < stop for index in leaves):
+def _walk(leaves: dict[int, bytes], indices: Sequence[int], hashes: list[bytes], start: int, stop: int) -> bytes:
+    """`indices` are those of the leaves, ascending; `hashes` in the reverse order of their use."""
+    at = bisect_left(indices, start)
+    if at == len(indices) or indices[at] >= stop:
         if not hashes:
             raise LogError("disclosure: a hash is missing")
         return hashes.pop()
     if stop - start == 1:
         return leaves[start]
     middle = start + split(stop - start)
-    left = _walk(leaves, hashes, start, middle)
-    return node_hash(left, _walk(leaves, hashes, middle, stop))
+    left = _walk(leaves, indices, hashes, start, middle)
+    return node_hash(left, _walk(leaves, indices, hashes, middle, stop))
 
 
 def _text(data: bytes) -> str:

@@ -6,13 +6,15 @@ trusts the log is enough, and a key stolen later cannot back-date a statement. A
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evidence.attest.dsse import Envelope, PublicKey, parse_envelope, verify_envelope
 from evidence.attest.statement import Statement, parse_statement
 from evidence.errors import FormatError
-from evidence.strictjson import b64, members
+from evidence.keys import ED25519, ML_DSA_44
+from evidence.strictjson import b64, canonical_form, members
 from evidence.verify.trust import REFUSALS
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 STATEMENT_ROLE = "statement"
 PARSE = "parse."
+SUCCESS = "success"
+ALGORITHMS = frozenset({ED25519, ML_DSA_44})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,12 @@ class OpenAttestation:
     where: str
     digest: str
     statement: Statement
+    vouched_by: list[str] = field(default_factory=list)
+    """Receipts of creations under which every key signed it."""
+
+    @property
+    def is_vouched(self) -> bool:
+        return bool(self.vouched_by)
 
     @property
     def is_parse(self) -> bool:
@@ -75,6 +85,9 @@ def _check_under(receipt: OpenReceipt, envelope: Envelope, opened: OpenAttestati
         message = "the event that names this attestation is not of a derivation and vouches for no key"
         findings.unchecked("attestation-keys", at, message, got=receipt.event.type, wanted="creation")
         return
+    if receipt.event.outcome != SUCCESS:
+        message = "the event that names this attestation tells of a derivation that did not succeed"
+        findings.wrong("attestation-keys", at, message, got=receipt.event.outcome, wanted=SUCCESS)
     try:
         keys = vouched_keys(receipt.event.detail)
     except REFUSALS as error:
@@ -87,7 +100,8 @@ def _check_under(receipt: OpenReceipt, envelope: Envelope, opened: OpenAttestati
             signed += 1
         except REFUSALS as error:
             findings.wrong("attestation-signature", at, f"{key.algorithm} key {keyid}", got=str(error), wanted="valid")
-    if signed == len(keys):
+    if signed == len(keys) and receipt.event.outcome == SUCCESS:
+        opened.vouched_by.append(receipt.where)
         findings.ok("attestation-signature", at, f"{opened.statement.procedure}: signed by {signed} keys of the event")
     _check_event(receipt, opened, at, findings)
 
@@ -105,22 +119,43 @@ def vouched_keys(detail: dict[str, Any]) -> dict[str, PublicKey]:
         key = PublicKey(item["algorithm"], b64(item["public"], "public key"))
         if key.keyid != item["keyid"]:
             raise FormatError(f"key id {item['keyid']}, wanted {key.keyid}")
+        if key.keyid in keys:
+            raise FormatError(f"the key {key.keyid} stands twice")
         keys[key.keyid] = key
+    algorithms = {key.algorithm for key in keys.values()}
+    if algorithms != ALGORITHMS:
+        raise FormatError(f"keys of {sorted(algorithms)}; at least one of each of {sorted(ALGORITHMS)} is wanted")
     return keys
 
 
 def _check_event(receipt: OpenReceipt, opened: OpenAttestation, at: str, findings: Findings) -> None:
     """What the event says of the derivation, against what the statement says."""
-    said = receipt.event.detail.get("procedure")
-    if said != opened.statement.procedure:
+    identity = _identity(opened.statement)
+    if receipt.event.detail.get("identity") != identity:
+        message = "the event names another derivation than procedure, parameters and inputs of the statement make"
+        got = str(receipt.event.detail.get("identity"))
+        findings.wrong("attestation-output", at, message, got=got, wanted=identity)
+    procedure = receipt.event.detail.get("procedure")
+    if procedure != opened.statement.procedure:
         message = "event and statement name different procedures"
-        findings.wrong("attestation-output", at, message, got=opened.statement.procedure, wanted=str(said))
+        findings.wrong("attestation-output", at, message, got=opened.statement.procedure, wanted=str(procedure))
     if receipt.checkpoint and opened.statement.builder != receipt.checkpoint.origin:
         message = "the statement's builder is not the log's origin"
         got, wanted = opened.statement.builder, receipt.checkpoint.origin
         findings.wrong("attestation-output", at, message, got=got, wanted=wanted)
-    named = {str(item.digest) for item in receipt.event.objects}
-    for name, digest in opened.statement.subjects.items():
-        if str(digest) not in named:
-            message = f"the output {name} is no object of the event"
-            findings.wrong("attestation-output", at, message, got=str(digest), wanted="a digest that the event names")
+    named = {(item.role, str(item.digest)) for item in receipt.event.objects} - {(STATEMENT_ROLE, opened.digest)}
+    said = {(name, str(digest)) for name, digest in opened.statement.subjects.items()}
+    for name, digest in sorted(said ^ named):
+        message = f"the output {name} is said by only one of event and statement"
+        wanted = "the same outputs in both, by name and digest"
+        findings.wrong("attestation-output", at, message, got=digest, wanted=wanted)
+
+
+def _identity(statement: Statement) -> str:
+    """The derivation's identity (trust-formats §6)."""
+    inputs = sorted([role, str(digest)] for role, digest in statement.inputs)
+    value = {"procedure": statement.procedure, "parameters": statement.parameters, "inputs": inputs}
+    try:
+        return hashlib.sha256(b"custos-derivation-v1\n" + canonical_form(value)).hexdigest()
+    except FormatError as error:
+        return f"none: {error}"

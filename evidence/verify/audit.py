@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from evidence.verify.attestations import open_attestation
 from evidence.verify.checkpoints import History, check_bare_proof, check_checkpoint_file
 from evidence.verify.counting import claims_of, count_numbers
-from evidence.verify.disclosures import open_disclosure_file
-from evidence.verify.files import Given, gather
+from evidence.verify.disclosures import check_shown, open_disclosure_file
+from evidence.verify.files import Given, gather, say_unreadable
 from evidence.verify.findings import Findings
 from evidence.verify.keyfile import check_keys_file
 from evidence.verify.receipts import open_receipt
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 def audit(paths: Iterable[Path], trust: Trust) -> Findings:
     findings = Findings()
     given = gather(paths, findings)
-    bag = Bag(digests={str(document.digest) for document in given.documents})
+    bag = Bag(documents={str(document.digest): document for document in given.documents})
+    bag.digests.update(bag.documents)
     history = History()
     _open_documents(given, bag, trust, history, findings)
+    history.say_untied(trust, findings)
     _read_streamed(given, bag, findings)
     for result in bag.results:
         check_result(result, bag.attestations, findings)
@@ -61,13 +63,13 @@ def _open_others(given: Given, bag: Bag, trust: Trust, history: History, finding
     for document in given.of("checkpoint"):
         check_checkpoint_file(document, trust, hints, history, findings)
     for document in given.of("proof"):
-        check_bare_proof(document, trust, hints, findings)
+        check_bare_proof(document, trust, hints, history, findings)
     for document in given.of("keys"):
         check_keys_file(document, bag.receipts, trust, findings)
     for document in given.of("disclosure"):
-        blob = open_disclosure_file(document, bag.receipts, trust, history, findings)
-        if blob is not None:
-            bag.disclosed.append((blob, document.name))
+        shown = open_disclosure_file(document, bag.receipts, trust, history, findings)
+        if shown is not None:
+            bag.disclosed.append(shown)
 
 
 def _read_streamed(given: Given, bag: Bag, findings: Findings) -> None:
@@ -76,7 +78,7 @@ def _read_streamed(given: Given, bag: Bag, findings: Findings) -> None:
         try:
             source = read_sources(path, findings)
         except OSError as error:
-            findings.wrong("file-unreadable", path.name, "this file cannot be read", got=str(error.strerror))
+            say_unreadable(path, error, findings)
             continue
         bag.sources.setdefault(str(source.digest), source)
         bag.digests.add(str(source.digest))
@@ -86,7 +88,10 @@ def _read_streamed(given: Given, bag: Bag, findings: Findings) -> None:
         try:
             raw = scan(path, claims, sizes)
         except OSError as error:
-            findings.wrong("file-unreadable", path.name, "this file cannot be read", got=str(error.strerror))
+            say_unreadable(path, error, findings)
             continue
         bag.raw.setdefault(str(raw.digest), raw)
         bag.digests.add(str(raw.digest))
+    for shown in bag.disclosed:
+        if shown.blob in bag.raw:
+            check_shown(shown, bag.raw[shown.blob].path, findings)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evidence.log.checkpoint import Checkpoint, parse_checkpoint
 from evidence.log.note import SignedNote, Vkey, parse_note
-from evidence.log.policy import Policy, problems
+from evidence.log.policy import Policy, allows_one_history, problems
 from evidence.log.tlogproof import parse_tlog_proof
 from evidence.verify.trust import REFUSALS, Trust, quorumless
 
@@ -22,24 +22,61 @@ if TYPE_CHECKING:
     from evidence.verify.findings import Findings
 
 
+SHOWN = 4
+
+
 @dataclass(slots=True)
 class History:
-    """Roots seen by origin and size, and the checkpoints tied to another by a consistency proof; one per audit."""
+    """What was seen of each log: roots by size, leaves by index, and which sizes a proof ties; one per audit."""
 
-    roots: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
-    in_receipts: set[tuple[str, int]] = field(default_factory=set)
+    roots: dict[str, dict[int, tuple[bytes, str]]] = field(default_factory=dict)
+    leaves: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
+    tied: dict[tuple[str, int], set[int]] = field(default_factory=dict)
 
     def see(self, checkpoint: Checkpoint, where: str, findings: Findings) -> None:
-        seen, first = self.roots.setdefault((checkpoint.origin, checkpoint.size), (checkpoint.root, where))
+        """A size of a log has one root."""
+        sizes = self.roots.setdefault(checkpoint.origin, {})
+        seen, first = sizes.setdefault(checkpoint.size, (checkpoint.root, where))
         if seen != checkpoint.root:
             message = f"this log shows another root at size {checkpoint.size} than in {first}: two histories"
-            findings.wrong(
-                "checkpoint-consistency",
-                where,
-                message,
-                got=checkpoint.root.hex(),
-                wanted=f"{seen.hex()} as in {first}",
-            )
+            got, wanted = checkpoint.root.hex(), f"{seen.hex()} as in {first}"
+            findings.wrong("checkpoint-consistency", where, message, got=got, wanted=wanted)
+
+    def see_leaf(self, origin: str, index: int, entry: bytes, where: str, findings: Findings) -> None:
+        """An index of a log has one leaf, whatever checkpoint it is proved under."""
+        seen, first = self.leaves.setdefault((origin, index), (entry, where))
+        if seen != entry:
+            message = f"this log has another leaf at index {index} than in {first}: two histories"
+            got, wanted = entry.hex(), f"{seen.hex()} as in {first}"
+            findings.wrong("checkpoint-consistency", where, message, got=got, wanted=wanted)
+
+    def tie(self, earlier: Checkpoint, later: Checkpoint) -> None:
+        """A consistency proof between these two held."""
+        self.tied.setdefault((earlier.origin, earlier.size), set()).add(later.size)
+        self.tied.setdefault((later.origin, later.size), set()).add(earlier.size)
+
+    def say_untied(self, trust: Trust, findings: Findings) -> None:
+        """Checkpoints of one log that nothing given here ties together.
+
+        Witnesses that the caller trusts cosign one history only; where every quorum shares one, no more is asked.
+        """
+        if trust.policy is not None and allows_one_history(trust.policy):
+            return
+        for origin, sizes in self.roots.items():
+            apart = sorted(sizes.keys() - self._reached(origin, min(sizes)))
+            if apart:
+                message = f"no proof was given that all checkpoints of {origin} given here are of one history"
+                got = f"size {min(sizes)} and {', '.join(map(str, apart[:SHOWN]))}" + ", …" * (len(apart) > SHOWN)
+                wanted = "receipts under one checkpoint, a policy with witnesses, or custos-verify log"
+                findings.unchecked("checkpoint-consistency", sizes[apart[0]][1], message, got=got, wanted=wanted)
+
+    def _reached(self, origin: str, size: int) -> set[int]:
+        reached, waiting = {size}, [size]
+        while waiting:
+            new = self.tied.get((origin, waiting.pop()), set()) - reached
+            reached |= new
+            waiting += new
+        return reached
 
 
 def check_note(text: str, where: str, trust: Trust, hints: Iterable[Policy], findings: Findings) -> Checkpoint | None:
@@ -55,7 +92,7 @@ def check_note(text: str, where: str, trust: Trust, hints: Iterable[Policy], fin
     for problem in found:
         findings.wrong("checkpoint-signature", where, "the checkpoint's signatures", got=problem, wanted=_rule(trust))
     if not found:
-        _say_whom(note, checkpoint, where, trust, findings)
+        _say_whom(note, checkpoint, where, trust, judged=bool(trust.policy or hints), findings=findings)
     return checkpoint
 
 
@@ -93,13 +130,16 @@ def _rule(trust: Trust) -> str:
     return "valid under your policy" if trust.policy else "valid under the keys that the archive claims"
 
 
-def _say_whom(note: SignedNote, checkpoint: Checkpoint, where: str, trust: Trust, findings: Findings) -> None:
+def _say_whom(
+    note: SignedNote, checkpoint: Checkpoint, where: str, trust: Trust, *, judged: bool, findings: Findings
+) -> None:
     at = f"checkpoint of {checkpoint.origin} at size {checkpoint.size}"
     if trust.policy:
         findings.ok("checkpoint-signature", where, f"{at}: signed as your policy asks")
-    else:
-        message = f"{at}: no policy was given, so its keys are only self-asserted ({len(note.signatures)} signatures)"
-        findings.unchecked("policy-absent", where, message, wanted="--policy FILE with keys you trust")
+        return
+    signed = f"its keys are only self-asserted ({len(note.signatures)} signatures)"
+    message = f"{at}: no policy was given, so {signed if judged else 'no signature was checked'}"
+    findings.unchecked("policy-absent", where, message, wanted="--policy FILE with keys you trust")
 
 
 def check_checkpoint_file(
@@ -110,23 +150,20 @@ def check_checkpoint_file(
     if checkpoint is None:
         return
     history.see(checkpoint, document.name, findings)
-    sizes = sorted(size for origin, size in history.in_receipts if origin == checkpoint.origin)
-    if sizes and checkpoint.size not in sizes:
-        message = "no proof was given that this checkpoint and those of the receipts are of one history"
-        wanted = f"size {', '.join(map(str, sizes))}"
-        findings.unchecked(
-            "checkpoint-consistency", document.name, message, got=f"size {checkpoint.size}", wanted=wanted
-        )
 
 
-def check_bare_proof(document: Document, trust: Trust, hints: list[Policy], findings: Findings) -> None:
+def check_bare_proof(
+    document: Document, trust: Trust, hints: list[Policy], history: History, findings: Findings
+) -> None:
     """A tlog-proof without the event it is of: only its checkpoint can be judged."""
     try:
         proof = parse_tlog_proof(_text(document, findings))
     except REFUSALS as error:
         findings.wrong("checkpoint-format", document.name, "not a tlog-proof", got=str(error))
         return
-    check_note(proof.checkpoint, document.name, trust, hints, findings)
+    checkpoint = check_note(proof.checkpoint, document.name, trust, hints, findings)
+    if checkpoint is not None:
+        history.see(checkpoint, document.name, findings)
     findings.unchecked("proof-alone", document.name, "a proof without its event: inclusion was not checked")
 
 

@@ -27,9 +27,11 @@ CLAUSES = {
     "file-absent": "§5",
     "file-unreadable": "§10",
     "file-too-large": "§10",
+    "file-link": "§10",
     "nothing-given": "§10",
     "receipt-format": "§5",
     "receipt-event": "§2",
+    "receipt-outcome": "§2",
     "receipt-commitment": "§2",
     "receipt-inclusion": "§3",
     "receipt-disclosure": "§2",
@@ -53,16 +55,18 @@ CLAUSES = {
     "result-attestation": "§6",
     "result-inputs": "§6",
     "result-absent": "§6",
-    "result-share": "§6",
+    "result-figures": "§6",
     "parse-absent": "§6",
     "sources-format": "§1",
     "sources-count": "§1",
     "sources-absent": "§1",
     "lines": "§1",
     "lines-absent": "§1",
+    "lines-unread": "§1",
     "disclosure-format": "§7",
     "disclosure-root": "§7",
     "disclosure-receipt": "§7",
+    "disclosure-lines": "§7",
     "keys-format": "§9",
     "keys-differ": "§9",
     "keys-absent": "§9",
@@ -100,6 +104,7 @@ class Findings:
 
     said: list[Finding] = field(default_factory=list)
     numbers: list[Number] = field(default_factory=list)
+    _once: set[Finding] = field(default_factory=set)
 
     def ok(self, code: str, where: str, message: str, *, got: str = "", wanted: str = "") -> None:
         self._say("ok", code, where, message, got, wanted)
@@ -112,7 +117,8 @@ class Findings:
 
     def _say(self, level: Level, code: str, where: str, message: str, got: str, wanted: str) -> None:
         finding = Finding(code, CLAUSES[code], message, where, got, wanted, level)
-        if finding not in self.said:
+        if finding not in self._once:
+            self._once.add(finding)
             self.said.append(finding)
 
     def of(self, level: Level) -> Iterator[Finding]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import FormatError
 from evidence.keys import keyid
-from evidence.log.policy import parse_policy
-from evidence.strictjson import b64, parse_object
+from evidence.log.policy import Policy, parse_policy
+from evidence.strictjson import b64, members, parse_object
 from evidence.verify.attestations import vouched_keys
 from evidence.verify.trust import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from evidence.verify.files import Document
     from evidence.verify.findings import Findings
@@ -20,59 +22,116 @@ if TYPE_CHECKING:
     from evidence.verify.trust import Trust
 
 KEYS_FORMAT = "custos/keys@1"
+MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "format": str, "origin": str, "policy": str, "dsse": list, "timestamp_authorities": list,
+}  # fmt: skip
+KEY_MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "keyid": str, "algorithm": str, "public": str, "from": (str, type(None)), "to": (str, type(None)), "status": str,
+}  # fmt: skip
+REVOKED = "revoked"
+STATUSES = ("active", "retired", REVOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key as the archive lists it: valid from and to (None: no end), and whether it was revoked."""
+
+    algorithm: str
+    public: bytes
+    begin: dt.datetime | None
+    end: dt.datetime | None
+    status: str
+
+    def is_good_at(self, time: dt.datetime) -> bool:
+        if self.status == REVOKED and self.end is None:
+            return False
+        return (self.begin is None or self.begin <= time) and (self.end is None or time <= self.end)
 
 
 def check_keys_file(document: Document, receipts: Sequence[OpenReceipt], trust: Trust, findings: Findings) -> None:
     try:
         value = parse_object(document.content, "keys")
-        if value.get("format") != KEYS_FORMAT:
-            raise FormatError(f"unknown format {value.get('format')!r}")
-        listed = dict(_keys(value))
-        policy = parse_policy(value["policy"]) if isinstance(value.get("policy"), str) else None
+        members(value, MEMBERS, "keys")
+        if value["format"] != KEYS_FORMAT:
+            raise FormatError(f"unknown format {value['format']!r}")
+        listed = _keys(value["dsse"])
+        policy = parse_policy(value["policy"])
     except REFUSALS as error:
         findings.wrong("keys-format", document.name, "not a list of keys", got=str(error), wanted=KEYS_FORMAT)
         return
-    mine = trust.policy.logs if trust.policy else ()
-    for vkey in policy.logs if policy else ():
-        if any(vkey.name == known.name for known in mine) and vkey not in mine:
-            got = f"{vkey.name}+{vkey.keyid.hex()}"
-            message = "claims a key of this log that your policy does not know"
-            findings.wrong("keys-differ", document.name, message, got=got, wanted="only keys of your policy")
+    _check_policy(policy, value["origin"], trust, document.name, findings)
+    _check_origin(value["origin"], receipts, document.name, findings)
     _compare(listed, receipts, document.name, findings)
 
 
-def _keys(value: Any) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    """Every object with a key id, wherever it stands. Raises `FormatError` where it does not fit."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _keys(item)
-    if not isinstance(value, dict):
-        return
-    if "keyid" in value:
-        public = b64(value.get("public"), "public key")
-        if value["keyid"] != keyid(public):
-            raise FormatError(f"key id {value['keyid']}, wanted {keyid(public)}")
-        yield value["keyid"], (str(value.get("algorithm")), public)
-    for item in value.values():
-        yield from _keys(item)
+def _keys(items: list[Any]) -> dict[str, ListedKey]:
+    found: dict[str, ListedKey] = {}
+    for item in items:
+        if not isinstance(item, dict):
+            raise FormatError("a key is an object")
+        members(item, KEY_MEMBERS, "key")
+        public = b64(item["public"], "public key")
+        if item["keyid"] != keyid(public) or item["keyid"] in found or item["status"] not in STATUSES:
+            raise FormatError(f"key {item['keyid']}: its id fits no public key, stands twice, or has no known status")
+        found[item["keyid"]] = ListedKey(
+            item["algorithm"], public, _moment(item["from"]), _moment(item["to"]), item["status"]
+        )
+    return found
 
 
-def _compare(
-    listed: dict[str, tuple[str, bytes]], receipts: Sequence[OpenReceipt], where: str, findings: Findings
-) -> None:
+def _moment(text: str | None) -> dt.datetime | None:
+    if text is None:
+        return None
+    time = dt.datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise FormatError(f"a time without a zone: {text}")
+    return time
+
+
+def _check_policy(policy: Policy, origin: str, trust: Trust, where: str, findings: Findings) -> None:
+    if any(vkey.name != origin for vkey in policy.logs):
+        message = "its policy names another log than its origin"
+        got, wanted = str(sorted({vkey.name for vkey in policy.logs})), origin
+        findings.wrong("keys-differ", where, message, got=got, wanted=wanted)
+    mine = trust.policy.logs if trust.policy else ()
+    for vkey in policy.logs:
+        if any(vkey.name == known.name for known in mine) and vkey not in mine:
+            got = f"{vkey.name}+{vkey.keyid.hex()}"
+            message = "claims a key of this log that your policy does not know"
+            findings.wrong("keys-differ", where, message, got=got, wanted="only keys of your policy")
+
+
+def _check_origin(origin: str, receipts: Sequence[OpenReceipt], where: str, findings: Findings) -> None:
+    others = sorted({receipt.checkpoint.origin for receipt in receipts if receipt.checkpoint} - {origin})
+    if others:
+        message = "receipts given beside these keys are of another log"
+        findings.wrong("keys-differ", where, message, got=origin, wanted=", ".join(others))
+
+
+def _compare(listed: dict[str, ListedKey], receipts: Sequence[OpenReceipt], where: str, findings: Findings) -> None:
     events = [receipt for receipt in receipts if receipt.is_of_derivation]
-    fits = True
-    for receipt in events:
-        try:
-            vouched = vouched_keys(receipt.event.detail)
-        except REFUSALS:
-            continue  # said where the attestation is checked
-        for name, key in vouched.items():
-            if listed.get(name) != (key.algorithm, key.public):
-                message = f"lacks a key that the event of {receipt.where} vouches for, or has another in its place"
-                findings.wrong("keys-differ", where, message, got=str(sorted(listed)), wanted=name)
-                fits = False
-    if events and fits:
+    fits = [_fits(listed, receipt, where, findings) for receipt in events]
+    if events and all(fits):
         findings.ok("keys-differ", where, "the keys fit their ids and hold those that the events vouch for")
     elif not events:
         findings.unchecked("keys-absent", where, "no event was given that vouches for these keys")
+
+
+def _fits(listed: dict[str, ListedKey], receipt: OpenReceipt, where: str, findings: Findings) -> bool:
+    try:
+        vouched = vouched_keys(receipt.event.detail)
+    except REFUSALS:
+        return True  # said where the attestation is checked
+    fits, time = True, dt.datetime.fromisoformat(receipt.event.time)
+    for name, key in vouched.items():
+        found = listed.get(name)
+        if found is None or (found.algorithm, found.public) != (key.algorithm, key.public):
+            message = f"lacks a key that the event of {receipt.where} vouches for, or has another in its place"
+            findings.wrong("keys-differ", where, message, got=str(sorted(listed)), wanted=name)
+            fits = False
+        elif not found.is_good_at(time):
+            message = f"the event of {receipt.where} names a key that was not in force at its time"
+            got = f"{found.status}, from {found.begin} to {found.end}"
+            findings.wrong("keys-differ", where, message, got=got, wanted=f"in force at {receipt.event.time}")
+            fits = False
+    return fits

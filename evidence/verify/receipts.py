@@ -28,10 +28,15 @@ from evidence.verify.timestamps import check_timestamps
 from evidence.verify.trust import REFUSALS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evidence.log.checkpoint import Checkpoint
     from evidence.verify.checkpoints import History
     from evidence.verify.findings import Findings
     from evidence.verify.trust import Trust
+
+SHOWN = 4
+SUCCESS = "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,16 @@ def open_receipt(content: bytes, where: str, trust: Trust, history: History, fin
         findings.wrong("receipt-event", where, "the event cannot be read", got=str(error), wanted="custos/event@1")
         return None
     hint = _hint(receipt, where, trust, findings)
-    checkpoint = _check_proof(receipt, where, trust, hint, history, findings)
+    _check_outcome(event, where, findings)
+    checkpoint = _check_proof(receipt, event, where, trust, hint, history, findings)
     _check_disclosures(receipt, event, where, findings)
     return OpenReceipt(where, event, hint, checkpoint)
+
+
+def _check_outcome(event: Event, where: str, findings: Findings) -> None:
+    if event.outcome != SUCCESS:
+        message = f"the event tells of a {event.type} that did not succeed"
+        findings.unchecked("receipt-outcome", where, message, got=event.outcome, wanted=SUCCESS)
 
 
 def _refuse_no_text(receipt: Receipt) -> None:
@@ -101,7 +113,7 @@ def _strict_policy(text: str) -> Policy:
 
 
 def _check_proof(
-    receipt: Receipt, where: str, trust: Trust, hint: Policy | None, history: History, findings: Findings
+    receipt: Receipt, event: Event, where: str, trust: Trust, hint: Policy | None, history: History, findings: Findings
 ) -> Checkpoint | None:
     try:
         proof = parse_tlog_proof(receipt.proof)
@@ -113,36 +125,60 @@ def _check_proof(
     if checkpoint is None:
         return None
     history.see(checkpoint, where, findings)
-    history.in_receipts.add((checkpoint.origin, checkpoint.size))
-    _check_inclusion(receipt, proof, checkpoint, where, findings)
-    check_timestamps(receipt.timestamps, checkpoint, where, trust, hints, history, findings)
+    _check_claim(hint, checkpoint, where, findings)
+    if _check_inclusion(receipt, proof, checkpoint, where, findings):
+        history.see_leaf(checkpoint.origin, proof.index, commitment_of(receipt), where, findings)
+    check_timestamps(receipt.timestamps, checkpoint, event.time, where, trust, hints, history, findings)
     return checkpoint
+
+
+def _check_claim(hint: Policy | None, checkpoint: Checkpoint, where: str, findings: Findings) -> None:
+    if hint is not None and all(vkey.name != checkpoint.origin for vkey in hint.logs):
+        message = "the receipt's policy has no key for the log of its own checkpoint"
+        got, wanted = str(sorted({vkey.name for vkey in hint.logs})), checkpoint.origin
+        findings.wrong("receipt-policy", where, message, got=got, wanted=wanted)
+
+
+def commitment_of(receipt: Receipt) -> bytes:
+    return commitment(receipt.salt, receipt.event_text.encode())
 
 
 def _check_inclusion(
     receipt: Receipt, proof: TlogProof, checkpoint: Checkpoint, where: str, findings: Findings
-) -> None:
-    entry = commitment(receipt.salt, receipt.event_text.encode())
+) -> bool:
+    entry = commitment_of(receipt)
     at = f"index {proof.index} of {checkpoint.size} in {checkpoint.origin}"
     try:
         verify_inclusion(leaf_hash(entry), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     except REFUSALS as error:
         message = f"the commitment to this event is not the leaf at {at}: event, salt, proof or root was changed"
         findings.wrong("receipt-inclusion", where, message, got=str(error), wanted=f"root {checkpoint.root.hex()}")
-        return
+        return False
     findings.ok("receipt-inclusion", where, f"the event is committed to at {at}")
+    return True
 
 
 def _check_disclosures(receipt: Receipt, event: Event, where: str, findings: Findings) -> None:
+    sealed, names = set(event.sealed), set(event.members)
     for disclosure in receipt.disclosures:
         digest = disclosure_digest(disclosure)
-        if digest not in event.sealed:
+        if digest not in sealed:
             message = "a disclosure is not one that the event sealed"
-            findings.wrong("receipt-disclosure", where, message, got=digest, wanted=f"one of {list(event.sealed)}")
+            findings.wrong("receipt-disclosure", where, message, got=digest, wanted=_some(event.sealed))
             continue
         try:
             name, _value = open_disclosure(disclosure)
         except REFUSALS as error:
             findings.wrong("receipt-disclosure", where, "a disclosure cannot be read", got=str(error))
             continue
+        if name in names:
+            message = "a disclosed member stands in the event already, or was disclosed twice"
+            findings.wrong("receipt-disclosure", where, message, got=name, wanted="a name of its own")
+            continue
+        names.add(name)
         findings.ok("receipt-disclosure", where, f"the sealed member {name!r} is the one disclosed")
+
+
+def _some(digests: Sequence[str]) -> str:
+    more = f" and {len(digests) - SHOWN} more" if len(digests) > SHOWN else ""
+    return f"one of {list(digests[:SHOWN])}{more}"

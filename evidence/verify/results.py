@@ -6,12 +6,11 @@ Following a result's numbers into the raw files is the business of `counting.py`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from evidence.digest import Digest
 from evidence.errors import FormatError
-from evidence.strictjson import members, parse_object
+from evidence.strictjson import LARGEST, members, parse_object, refuse_other_form
 from evidence.verify.trust import REFUSALS
 
 if TYPE_CHECKING:
@@ -22,17 +21,10 @@ if TYPE_CHECKING:
     from evidence.verify.findings import Findings
 
 RESULT_FORMAT = "custos/result@1"
-WHOLE = "lookups"
-"""The finding that shares of a concentration are shares of."""
-CONCENTRATION = "querier_concentration@"
-LARGEST = 2**53
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    numerator: int
-    denominator: int
-    percent: str
+MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "format": str, "procedure": str, "parameters": dict, "inputs": list, "sources": list, "title": str, "answer": str,
+    "findings": list, "table": dict, "assumptions": list, "limits": list,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +35,13 @@ class Answer:
     title: str
     value: int
     unit: str
-    share: Share | None
-    cumulative: Share | None
-    needles: tuple[bytes, ...]
+    words: tuple[str, ...]
+    client: str
     sources_name: str
     sources_digest: str
     sources_count: int
+    said: dict[str, Any]
+    """All that the result says of this finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +55,11 @@ class OpenResult:
     inputs: tuple[tuple[str, str], ...]
     sources: tuple[str, ...]
     answers: tuple[Answer, ...]
+    said: dict[str, Any]
+
+    @property
+    def input_digests(self) -> set[str]:
+        return {digest for _role, digest in self.inputs}
 
 
 def open_result(document: Document, findings: Findings) -> OpenResult | None:
@@ -71,14 +69,12 @@ def open_result(document: Document, findings: Findings) -> OpenResult | None:
     except (*REFUSALS, KeyError) as error:
         findings.wrong("result-format", document.name, "not a result", got=str(error), wanted=RESULT_FORMAT)
         return None
-    for answer in result.answers:
-        _check_shares(result, answer, findings)
     return result
 
 
 def _result(document: Document, value: dict[str, Any]) -> OpenResult:
-    needed = {"format": str, "procedure": str, "parameters": dict, "inputs": list, "sources": list, "findings": list}
-    members({name: value[name] for name in needed}, dict(needed), "result")
+    members(value, MEMBERS, "result")
+    refuse_other_form(document.content, value, "result")
     if value["format"] != RESULT_FORMAT:
         raise FormatError(f"unknown format {value['format']!r}")
     inputs = tuple((_text(item, "role"), str(Digest.parse(_text(item, "digest")))) for item in value["inputs"])
@@ -86,8 +82,8 @@ def _result(document: Document, value: dict[str, Any]) -> OpenResult:
     answers = tuple(_answer(item) for item in value["findings"])
     if len({answer.name for answer in answers}) != len(answers):
         raise FormatError("a finding's name stands twice")
-    procedure, parameters = value["procedure"], value["parameters"]
-    return OpenResult(document.name, str(document.digest), procedure, parameters, inputs, sources, answers)
+    digest, procedure, parameters = str(document.digest), value["procedure"], value["parameters"]
+    return OpenResult(document.name, digest, procedure, parameters, inputs, sources, answers, value)
 
 
 def _answer(item: Any) -> Answer:
@@ -100,22 +96,13 @@ def _answer(item: Any) -> Answer:
         title=_text(item, "title"),
         value=_count(item, "value"),
         unit=_text(item, "unit"),
-        share=_share(item.get("share")),
-        cumulative=_share(item.get("cumulative")),
-        needles=tuple(needle.lower().encode("ascii") for needle in needles),
+        words=tuple(needles),
+        client=_text(item, "client") if "client" in item else "",
         sources_name=_text(sources, "name"),
         sources_digest=str(Digest.parse(_text(sources, "digest"))),
         sources_count=_count(sources, "count"),
+        said=item,
     )
-
-
-def _share(item: Any) -> Share | None:
-    if item is None:
-        return None
-    share = Share(_count(item, "numerator"), _count(item, "denominator"), _text(item, "percent"))
-    if share.denominator == 0:
-        raise FormatError("a share of nothing")
-    return share
 
 
 def _member(item: Any, name: str, kind: type) -> Any:
@@ -135,33 +122,23 @@ def _count(item: Any, name: str) -> int:
     return int(count)
 
 
-def _check_shares(result: OpenResult, answer: Answer, findings: Findings) -> None:
-    at = f"{result.where}: {answer.name}"
-    for share in filter(None, (answer.share, answer.cumulative)):
-        percent = _percent(share)
-        if share.percent != percent:
-            findings.wrong("result-share", at, "a percentage is not its fraction's", got=share.percent, wanted=percent)
-    whole = next((other.value for other in result.answers if other.name == WHOLE), None)
-    if answer.share and whole is not None and result.procedure.startswith(CONCENTRATION):
-        share = answer.share
-        if share.numerator * whole != answer.value * share.denominator:
-            got, wanted = f"{share.numerator}/{share.denominator}", f"{answer.value}/{whole}"
-            findings.wrong("result-share", at, "a share is not the number's part of the whole", got=got, wanted=wanted)
-
-
-def _percent(share: Share) -> str:
-    exact = Context(prec=60).divide(Decimal(share.numerator * 100), Decimal(share.denominator))
-    return str(exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN, context=Context(prec=60)))
-
-
 def check_result(result: OpenResult, attestations: Sequence[OpenAttestation], findings: Findings) -> None:
     """The attestation that made this result, and the parses that made what it was made from."""
     made_by = [attestation for attestation in attestations if result.digest in attestation.outputs]
     for attestation in made_by:
         _check_made(result, attestation, findings)
     parses = [attestation for attestation in attestations if attestation.is_parse]
+    read_from = {blob for parse in parses if parse.outputs & result.input_digests for blob in parse.inputs}
     for role, digest in result.inputs:
         _check_parse(result, role, digest, parses, findings)
+    for blob in result.sources:
+        if blob not in read_from and result.input_digests <= _outputs(parses):
+            message = "none of the result's inputs was read from this source of it"
+            findings.wrong("result-inputs", result.where, message, got=blob, wanted=f"one of {sorted(read_from)}")
+
+
+def _outputs(parses: Sequence[OpenAttestation]) -> set[str]:
+    return {digest for parse in parses for digest in parse.outputs}
 
 
 def _check_made(result: OpenResult, attestation: OpenAttestation, findings: Findings) -> None:
@@ -175,10 +152,12 @@ def _check_made(result: OpenResult, attestation: OpenAttestation, findings: Find
         message = "the result names other inputs than the statement"
         findings.wrong("result-inputs", at, message, got=str(sorted(result.inputs)), wanted=str(inputs))
     for answer in result.answers:
-        if answer.sources_digest not in attestation.outputs:
+        if str(statement.subjects.get(answer.sources_name)) != answer.sources_digest:
             message = f"the sources of {answer.name} are no output of the statement"
-            findings.wrong("result-attestation", at, message, got=answer.sources_digest, wanted="an attested output")
-    findings.ok("result-attestation", at, f"an attested output of {statement.procedure}")
+            wanted = f"an attested output named {answer.sources_name}"
+            findings.wrong("result-attestation", at, message, got=answer.sources_digest, wanted=wanted)
+    if attestation.is_vouched:
+        findings.ok("result-attestation", at, f"an attested output of {statement.procedure}")
 
 
 def _check_parse(

@@ -1,45 +1,32 @@
 """One pass over a raw file: its digest, its size, and whether the ranges claimed in it are lines as claimed.
 
-Which blob a file is is known only when its last byte is hashed, so the claims on every blob that it might be are
-followed at once and those on other blobs are dropped at the end. Memory is a chunk and the range at its edge.
+Which blob a file is is known only when its last byte is hashed. If claims on several blobs might be of it, it is hashed
+first and read a second time; so one file's claims are followed at a time. Memory is a chunk and the range at its edge.
 """
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from evidence.digest import Digest
+from evidence.verify.files import open_regular, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evidence.verify.sources import Ranges
+    from evidence.verify.claims import Claim
 
 CHUNK = 1 << 20
+HEAD = 1 << 16
+"""A header is looked for in so many bytes."""
 LONGEST_RANGE = 64 << 20
 """A longer range is not held in memory to be searched; it is said to be unchecked."""
 NEWLINE = b"\n"
-
-
-@dataclass(slots=True)
-class Claim:
-    """What one finding says of one blob: these ranges are lines, and each holds these words."""
-
-    key: tuple[str, str]
-    ranges: Ranges
-    needles: tuple[bytes, ...]
-    many_lines_in_one: bool | None
-    """Whether a record may run over several lines (quoted CSV); None when its reader is not known."""
-    good: int = 0
-    problems: list[tuple[str, str, str]] = field(default_factory=list)
-    not_looked_at: list[str] = field(default_factory=list)
-
-    def fresh(self) -> Claim:
-        return Claim(self.key, self.ranges, self.needles, self.many_lines_in_one)
+QUOTE = b'"'
 
 
 class _Range(NamedTuple):
@@ -53,16 +40,23 @@ class Watch:
     """Follows the claims on one blob through a file's chunks, in order of their start."""
 
     def __init__(self, claims: Sequence[Claim]) -> None:
-        self.claims = [claim.fresh() for claim in claims]
+        self.claims = [claim.blank() for claim in claims]
+        self._has_quotes = any(claim.format is not None and claim.format.has_quotes for claim in claims)
+        self._places: dict[int, dict[str, int] | None] = {}
         self._queue = heapq.merge(*map(_ranges, self.claims), key=lambda found: found[:3])
         self._next = next(self._queue, None)
+        self._head = b""
         self._window = b""
         self._base = 0  # offset of the window's first byte in the file
-        self._counted = 0  # line ends before this offset are in _newlines
+        self._counted = 0  # line ends and quotes before this offset are counted
         self._newlines = 0
+        self._quotes = 0
+        self._dropped: list[_Range] = []
         self._must_be_end: list[_Range] = []
 
     def feed(self, chunk: bytes) -> None:
+        """Take the file's next bytes."""
+        self._head += chunk[: HEAD - len(self._head)]
         self._window += chunk
         end = self._base + len(self._window)
         while self._next is not None and self._next.stop <= end:
@@ -79,6 +73,11 @@ class Watch:
             else:
                 _problem(self._next, "runs over the file's end", f"stop {self._next.stop}", f"at most {size}")
             self._next = next(self._queue, None)
+        for found in self._dropped:
+            if found.stop > size:
+                _problem(found, "runs over the file's end", f"stop {found.stop}", f"at most {size}")
+            else:
+                found.claim.leave(f"{found.start} to {found.stop}, longer than {LONGEST_RANGE} bytes")
         for found in self._must_be_end:
             if found.stop != size:
                 found.claim.good -= 1
@@ -88,8 +87,7 @@ class Watch:
     def _drop(self, end: int) -> None:
         """Forget what no later range needs; the byte before a range stays, for it tells where lines begin."""
         while self._next is not None and end - self._next.start > LONGEST_RANGE:
-            found = self._next
-            found.claim.not_looked_at.append(f"{found.start} to {found.stop}")
+            self._dropped.append(self._next)
             self._next = next(self._queue, None)
         keep = end if self._next is None else min(self._next.start, end)
         keep = max(keep - 1, self._base)
@@ -99,7 +97,10 @@ class Watch:
 
     def _count_to(self, offset: int) -> None:
         if offset > self._counted:
-            self._newlines += self._window.count(NEWLINE, self._counted - self._base, offset - self._base)
+            begin, end = self._counted - self._base, offset - self._base
+            self._newlines += self._window.count(NEWLINE, begin, end)
+            if self._has_quotes:
+                self._quotes += self._window.count(QUOTE, begin, end)
             self._counted = offset
 
     def _check(self, found: _Range) -> None:
@@ -107,13 +108,53 @@ class Watch:
         begin = found.start - self._base
         text = self._window[begin : found.stop - self._base]
         before = self._window[begin - 1 : begin] if found.start else NEWLINE
-        problem = _of_place(found, text, before, self._newlines + 1) or _of_words(found, text)
-        if problem is not None:
-            _problem(found, *problem)
+        problem = _of_place(found, text, before, self._newlines + 1)
+        if problem is None and not self._may_be_judged(found, text):
             return
-        found.claim.good += 1
-        if not text.endswith(NEWLINE):
-            self._must_be_end.append(found)
+        problem = problem or _of_words(found, text) or self._of_row(found, text)
+        if problem is None and not text.endswith(NEWLINE):
+            problem = self._of_end(found)
+        if problem is None:
+            found.claim.good += 1
+        else:
+            _problem(found, *problem)
+
+    def _of_end(self, found: _Range) -> tuple[str, str, str] | None:
+        if found.stop < self._base + len(self._window):
+            return ("does not end with a line", f"stop {found.stop}", "a line end or the file's end")
+        self._must_be_end.append(found)
+        return None
+
+    def _may_be_judged(self, found: _Range, text: bytes) -> bool:
+        """Whether it is known that one record lies here; a record between another's quotes is none."""
+        of = found.claim.format
+        if NEWLINE in text[:-1] and not found.claim.is_read:
+            found.claim.leave(f"{found.start} to {found.stop} (several lines, reader not known)")
+            return False
+        if of is not None and of.has_quotes and self._quotes % 2:
+            found.claim.leave(f"{found.start} to {found.stop} (behind a quote that nothing closes)")
+            return False
+        return True
+
+    def _of_row(self, found: _Range, text: bytes) -> tuple[str, str, str] | None:
+        claim = found.claim
+        if not claim.is_read or claim.format is None:
+            return None
+        if id(claim) not in self._places:  # the header stands before the first row
+            self._places[id(claim)] = claim.format.places(self._head)
+        places = self._places[id(claim)]
+        if places is None:
+            return ("has no header that its reader could have used", "another header", str(claim.format.parameters))
+        row = claim.format.row(text, places)
+        shown = repr(text[:160])[1:]
+        if row is None:
+            return (f"is no row as {claim.format.procedure} reads it", shown, "a lookup or a sighting")
+        if claim.name and row.name != claim.name:
+            return ("is of another name", f"{row.name} in {shown}", claim.name)
+        if claim.client and row.client != claim.client:
+            return ("is of another client", f"{row.client} in {shown}", claim.client)
+        claim.rows.add(row, claim.gather)
+        return None
 
 
 def _ranges(claim: Claim) -> Iterator[_Range]:
@@ -126,24 +167,25 @@ def _of_place(found: _Range, text: bytes, before: bytes, line: int) -> tuple[str
         return ("does not begin where a line begins", f"start {found.start} after byte {before!r}", "after a line end")
     if found.line != line:
         return ("is not the line it says", f"line {found.line}", f"line {line}")
-    if NEWLINE in text[:-1] and found.claim.many_lines_in_one is not True:
-        if found.claim.many_lines_in_one is None:
-            found.claim.not_looked_at.append(f"{found.start} to {found.stop} (several lines, reader not known)")
-            return None
+    if NEWLINE in text[:-1] and found.claim.is_read and not _has_quotes(found.claim):
         return ("holds more than one line", f"{text.count(NEWLINE)} line ends", "1")
     return None
 
 
+def _has_quotes(claim: Claim) -> bool:
+    return claim.format is not None and claim.format.has_quotes
+
+
 def _of_words(found: _Range, text: bytes) -> tuple[str, str, str] | None:
-    lowered = text.lower() if found.claim.needles else b""
-    for needle in found.claim.needles:
-        if needle not in lowered:
-            return ("does not hold what each line is said to hold", repr(text[:160])[1:], needle.decode("ascii"))
+    for word in found.claim.words:
+        if word.search(text) is None:
+            wanted = word.pattern.decode("ascii")
+            return ("does not hold what each line is said to hold", repr(text[:160])[1:], wanted)
     return None
 
 
 def _problem(found: _Range, message: str, got: str, wanted: str) -> None:
-    found.claim.problems.append((f"bytes {found.start} to {found.stop} (line {found.line}): {message}", got, wanted))
+    found.claim.refuse(f"bytes {found.start} to {found.stop} (line {found.line}): {message}", got, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +203,24 @@ class RawFile:
 
 
 def scan(path: Path, claims: Mapping[str, Sequence[Claim]], sizes: Mapping[str, int]) -> RawFile:
-    """Read a raw file once: digest, size and the outcome of every claim on the blob that it is."""
-    expected = path.stat().st_size
-    watches = {blob: Watch(on) for blob, on in claims.items() if sizes.get(blob, expected) == expected}
-    sha256 = hashlib.sha256()
-    size = 0
-    with path.open("rb") as stream:
+    """Digest and size of a raw file, and the outcome of every claim on the blob that it is. Raises `OSError`."""
+    expected = size_of(path)
+    candidates = {blob: on for blob, on in claims.items() if sizes.get(blob, expected) == expected}
+    if len(candidates) > 1:
+        digest, _size = _read(path, None)
+        candidates = {blob: on for blob, on in candidates.items() if blob == str(digest)}
+    watched = next(iter(candidates), None)
+    watch = Watch(candidates[watched]) if watched else None
+    digest, size = _read(path, watch)
+    return RawFile(path, digest, size, tuple(watch.finish()) if watch and str(digest) == watched else ())
+
+
+def _read(path: Path, watch: Watch | None) -> tuple[Digest, int]:
+    sha256, size = hashlib.sha256(), 0
+    with open_regular(path) as stream:
         while chunk := stream.read(CHUNK):
             sha256.update(chunk)
             size += len(chunk)
-            for watch in watches.values():
+            if watch is not None:
                 watch.feed(chunk)
-    digest = Digest(sha256.hexdigest())
-    watch_of_it = watches.get(str(digest))
-    return RawFile(path, digest, size, tuple(watch_of_it.finish()) if watch_of_it else ())
+    return Digest(sha256.hexdigest()), size

@@ -8,14 +8,19 @@ file is the business of `scan.py`.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import re
 from array import array
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from evidence.digest import Digest
+from evidence.errors import AnalysisError
+from evidence.verify.files import open_regular
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from evidence.verify.findings import Findings
@@ -88,7 +93,7 @@ def read_sources(path: Path, findings: Findings) -> SourcesFile:
     sha256 = hashlib.sha256()
     size = 0
     broken = False
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
             sha256.update(line)
             size += len(line)
@@ -98,3 +103,12 @@ def read_sources(path: Path, findings: Findings) -> SourcesFile:
                 message, got, wanted = problem
                 findings.wrong("sources-format", path.name, f"line {number}: {message}", got=got, wanted=wanted)
     return SourcesFile(path, Digest(sha256.hexdigest()), size, reading.count, reading.blobs)
+
+
+def refuse_no_partition(whole: Sequence[Ranges], parts: Sequence[Ranges], what: str) -> None:
+    """Raises `AnalysisError` unless the parts hold each range of the whole once and no other."""
+    together = heapq.merge(*(zip(part.starts, part.stops, strict=True) for part in parts))
+    ranges = heapq.merge(*(zip(one.starts, one.stops, strict=True) for one in whole))
+    for part, one in zip_longest(together, ranges):
+        if part != one:
+            raise AnalysisError(f"the lines of the {what} are not those of the whole: {part} beside {one}")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from evidence.opening import EventObject
     from evidence.verify.attestations import OpenAttestation
+    from evidence.verify.disclosures import Shown
+    from evidence.verify.files import Document
     from evidence.verify.findings import Findings
     from evidence.verify.receipts import OpenReceipt
     from evidence.verify.results import OpenResult
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 RESULT_OUTPUT = "result.json"
 SOURCES_OUTPUT = ".sources.ndjson"
+PARSED = frozenset({"table.parquet", "rejects.parquet", "report.json"})
+"""What a parse makes beside the rows that are followed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,9 @@ class Bag:
     raw: dict[str, RawFile] = field(default_factory=dict)
     digests: set[str] = field(default_factory=set)
     """Of every file given, whatever its kind."""
-    disclosed: list[tuple[str, str]] = field(default_factory=list)
-    """Blob and name of each disclosure."""
+    documents: dict[str, Document] = field(default_factory=dict)
+    """Those read whole, by digest."""
+    disclosed: list[Shown] = field(default_factory=list)
 
 
 def mentions(bag: Bag) -> dict[str, list[Mention]]:
@@ -67,8 +72,8 @@ def mentions(bag: Bag) -> dict[str, list[Mention]]:
             found[digest_text].append(Mention(result.where, "source", None))
         for answer in result.answers:
             found[answer.sources_digest].append(Mention(result.where, answer.sources_name, None))
-    for blob, where in bag.disclosed:
-        found[blob].append(Mention(where, "source", None))
+    for shown in bag.disclosed:
+        found[shown.blob].append(Mention(shown.where, "source", None))
     return dict(found)
 
 
@@ -89,7 +94,10 @@ def check_ties(bag: Bag, findings: Findings) -> None:
         _check_receipt_of(str(raw.digest), raw.name, spoken, bag, findings)
     for source in bag.sources.values():
         _check_given(str(source.digest), source.name, source.size, spoken, absent, findings)
-    _check_made(bag, spoken, absent, findings)
+    for digest, document in bag.documents.items():
+        if digest in spoken:
+            _check_size(digest, document.name, len(document.content), spoken[digest], findings)
+    _check_made(bag, absent, findings)
     for receipt in bag.receipts:
         for item in receipt.event.objects:
             if str(item.digest) not in bag.digests:
@@ -135,9 +143,7 @@ def _check_receipt_of(digest: str, name: str, spoken: dict[str, list[Mention]], 
         findings.unchecked("receipt-absent", name, message, wanted=f"a receipt with {digest}")
 
 
-def _check_made(
-    bag: Bag, spoken: dict[str, list[Mention]], absent: dict[str, list[Mention]], findings: Findings
-) -> None:
+def _check_made(bag: Bag, absent: dict[str, list[Mention]], findings: Findings) -> None:
     """Attestations need a receipt and results an attestation."""
     for attestation in bag.attestations:
         if not any(receipt.names(attestation.digest) for receipt in bag.receipts):
@@ -147,9 +153,6 @@ def _check_made(
         if not any(result.digest in attestation.outputs for attestation in bag.attestations):
             lost = _with_role(absent, RESULT_OUTPUT)
             _say_untied("attestation-absent", result.where, result.digest, "attestation", lost, findings)
-        by = [mention for mention in spoken.get(result.digest, []) if mention.size is not None]
-        if by:
-            findings.ok("file-digest", result.where, f"is {result.digest}, spoken of by {by[0].by}")
 
 
 def _with_role(absent: dict[str, list[Mention]], ending: str) -> dict[str, list[Mention]]:
@@ -200,6 +203,8 @@ def _say_absent(receipt: OpenReceipt, item: EventObject, bag: Bag, findings: Fin
         )
     elif item.role.endswith(RESULT_OUTPUT):
         findings.unchecked("result-absent", receipt.where, "the result it speaks of was not given", wanted=wanted)
-    elif not item.role.endswith(SOURCES_OUTPUT) or not bag.results:
+    elif item.role in PARSED:
         # No number is read from a table or a report: each is followed into the raw file itself.
         findings.ok("file-absent", receipt.where, f"{item.role} was not given, and no number here is read from it")
+    elif not item.role.endswith(SOURCES_OUTPUT) or not bag.results:
+        findings.unchecked("file-absent", receipt.where, f"its output {item.role} was not given", wanted=wanted)

@@ -2,11 +2,12 @@
 
 `rfc3161_client` verifies the signature, the authority's certificate at the time of the token, its purpose, and the
 imprint. A token also carries bytes that no signature covers (versions, an algorithm's name, copies of certificates);
-those are compared here, so that no byte of a receipt can be changed unnoticed.
+those are compared here, so that none of them can be changed to say something else.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import warnings
 from typing import TYPE_CHECKING
@@ -34,31 +35,36 @@ if TYPE_CHECKING:
     from evidence.verify.findings import Findings
     from evidence.verify.trust import Trust
 
+CLOCKS_APART = dt.timedelta(minutes=5)
+"""The archive's clock and an authority's may differ by so much."""
 SHA256 = "2.16.840.1.101.3.4.2.1"
 SIGNED_DATA = (1, 1, 0)
 SIGNATURE_ALGORITHM = (*SIGNED_DATA, -1, 0, 4, 0)
 """ContentInfo, [0], SignedData; its last member signerInfos, the first of them, signatureAlgorithm, its identifier."""
 FOREIGN = (VerificationError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion, TypeError)
 """What the libraries raise beside ValueError for a token or certificate that is none."""
+DIGEST_ALGORITHM = (*SIGNED_DATA, -1, 0, 2, 0)
+ISSUER = (*SIGNED_DATA, -1, 0, 1, 0)
+"""The signer's issuer and serial number, and the first of these."""
+DIGESTS = {bytes.fromhex(f"60864801650304020{last}"): name for last, name in ((1, "256"), (2, "384"), (3, "512"))}
 ALGORITHMS = {
-    bytes.fromhex(oid)
-    for oid in (
-        "2a864886f70d010101",  # rsaEncryption
-        "2a864886f70d01010a",  # RSASSA-PSS
-        "2a864886f70d01010b",  # sha256WithRSAEncryption
-        "2a864886f70d01010c",  # sha384WithRSAEncryption
-        "2a864886f70d01010d",  # sha512WithRSAEncryption
-        "2a8648ce3d040302",  # ecdsa-with-SHA256
-        "2a8648ce3d040303",  # ecdsa-with-SHA384
-        "2a8648ce3d040304",  # ecdsa-with-SHA512
-        "2b6570",  # Ed25519
-    )
+    bytes.fromhex("2a864886f70d010101"): "",  # rsaEncryption, with whichever digest
+    bytes.fromhex("2a864886f70d01010a"): "",  # RSASSA-PSS, which names its digest in its parameters
+    bytes.fromhex("2a864886f70d01010b"): "256",  # sha256WithRSAEncryption
+    bytes.fromhex("2a864886f70d01010c"): "384",
+    bytes.fromhex("2a864886f70d01010d"): "512",
+    bytes.fromhex("2a8648ce3d040302"): "256",  # ecdsa-with-SHA256
+    bytes.fromhex("2a8648ce3d040303"): "384",
+    bytes.fromhex("2a8648ce3d040304"): "512",
+    bytes.fromhex("2b6570"): "",  # Ed25519
 }
+"""Signature algorithms, and the digest with which each goes."""
 
 
 def check_timestamps(
     stamps: Iterable[Timestamp],
     checkpoint: Checkpoint,
+    event_time: str,
     where: str,
     trust: Trust,
     hints: list[Policy],
@@ -77,8 +83,12 @@ def check_timestamps(
             if later is None or not _follows(later, checkpoint, stamp, at, findings):
                 continue
             history.see(later, at, findings)
+            history.tie(checkpoint, later)
             over = later
-        check_token(stamp, over, at, trust, findings)
+        time = check_token(stamp, over, at, trust, findings)
+        if time is not None and dt.datetime.fromisoformat(event_time) > time + CLOCKS_APART:
+            message = "the event says that it came to be after a timestamp over it"
+            findings.wrong("timestamp", at, message, got=event_time, wanted=f"at most {time.isoformat()}")
 
 
 def _follows(later: Checkpoint, earlier: Checkpoint, stamp: Timestamp, at: str, findings: Findings) -> bool:
@@ -93,8 +103,8 @@ def _follows(later: Checkpoint, earlier: Checkpoint, stamp: Timestamp, at: str, 
     return True
 
 
-def check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findings: Findings) -> None:
-    """One token over the note text of a checkpoint."""
+def check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findings: Findings) -> dt.datetime | None:
+    """One token over the note text of a checkpoint; its time if it holds."""
     message = over.text.encode()
     try:
         with warnings.catch_warnings():
@@ -107,13 +117,14 @@ def check_token(stamp: Timestamp, over: Checkpoint, at: str, trust: Trust, findi
     except (*REFUSALS, *FOREIGN) as error:
         wanted = f"a token over the checkpoint at size {over.size}"
         findings.wrong("timestamp", at, "the token does not hold", got=str(error), wanted=wanted)
-        return
-    time = response.tst_info.gen_time.isoformat()
+        return None
+    time = response.tst_info.gen_time
     if trust.authorities:
-        findings.ok("timestamp", at, f"the checkpoint at size {over.size} existed at {time}")
+        findings.ok("timestamp", at, f"the checkpoint at size {over.size} existed at {time.isoformat()}")
     else:
-        text = f"says {time}, but no certificate of an authority was given to check it with"
+        text = f"says {time.isoformat()}, but no certificate of an authority was given to check it with"
         findings.unchecked("timestamp-authority", at, text, wanted="--tsa PEM")
+    return time
 
 
 def _check_frame(response: TimeStampResponse, raw: bytes, message: bytes) -> None:
@@ -124,8 +135,11 @@ def _check_frame(response: TimeStampResponse, raw: bytes, message: bytes) -> Non
     signers = list(response.signed_data.signer_infos)
     if response.signed_data.version != 3 or len(signers) != 1 or signers[0].version != 1:  # RFC 5652 §5.1, §5.3
         raise FormatError("the token is not a version 3 SignedData with one version 1 signer")
-    if len(elements(raw)) != 1 or inside(raw, (0, *SIGNATURE_ALGORITHM)) not in ALGORITHMS:
-        raise FormatError("the token's signature algorithm is not one that is known here")
+    digest, algorithm = (inside(raw, (0, *path)) for path in (DIGEST_ALGORITHM, SIGNATURE_ALGORITHM))
+    if len(elements(raw)) != 1 or algorithm not in ALGORITHMS or digest not in DIGESTS:
+        raise FormatError("the token's signature or digest algorithm is not one that is known here")
+    if ALGORITHMS[algorithm] not in ("", DIGESTS[digest]):
+        raise FormatError("the token's signature algorithm goes with another digest than it names")
 
 
 def _check_authority(
@@ -137,7 +151,7 @@ def _check_authority(
         bound = hashlib.sha256(raw).digest() in stamp.response  # ESSCertIDv2 of the signed attributes (RFC 5035)
         if not bound and certificate not in authorities and not _is_issued(certificate, (*authorities, *embedded)):
             raise FormatError("a certificate in the token is neither one of yours nor issued by one")
-    _check_name(response, stamp.authority, (*embedded, *authorities))
+    _check_name(response, stamp, (*embedded, *authorities))
 
 
 def _is_issued(certificate: x509.Certificate, issuers: Iterable[x509.Certificate]) -> bool:
@@ -152,15 +166,17 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _check_name(response: TimeStampResponse, authority: str, certificates: Iterable[x509.Certificate]) -> None:
+def _check_name(response: TimeStampResponse, stamp: Timestamp, certificates: Iterable[x509.Certificate]) -> None:
     (signer,) = response.signed_data.signer_infos
+    issuer = inside(stamp.response, (0, *ISSUER))
     for certificate in certificates:
         if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
             names = {name.value for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
             names.add(certificate.subject.rfc4514_string())
-            if authority not in names:
-                raise FormatError(
-                    f"the receipt calls the authority {authority!r}, its certificate {sorted(map(str, names))}"
-                )
+            if stamp.authority not in names:
+                said = f"{stamp.authority!r}, its certificate {sorted(map(str, names))}"
+                raise FormatError(f"the receipt calls the authority {said}")
+            if issuer != inside(certificate.issuer.public_bytes(), (0,)):
+                raise FormatError("the signer's issuer is written in another way than in its certificate")
             return
     raise FormatError("the signer's certificate is not at hand")

@@ -62,7 +62,20 @@ def test_an_event_that_is_too_long_or_of_no_known_type_is_not_written() -> None:
 
 
 def test_a_disclosure_with_slack_bits_is_refused() -> None:
-    text = base64.urlsafe_b64encode(b'["s","n","v"]').rstrip(b"=").decode()
+    text = base64.urlsafe_b64encode(b'["0123456789012345678901","n","v"]').rstrip(b"=").decode()
     assert open_disclosure(text) == ("n", "v")
     with pytest.raises(FormatError):
         open_disclosure(text + "=")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'["short","n","v"]', b'[7,"n","v"]', b'["0123456789012345678901",7,"v"]', b'["0123456789012345678901","n"]',
+        b'["0123456789012345678901","n",NaN]', b'["0123456789012345678901","n",{"a":1,"a":2}]',
+        '["0123456789012345678901","n","ü"]'.encode("latin-1"), '["0123456789012345678901","n","v"]'.encode("utf-16"),
+    ],
+)  # fmt: skip
+def test_a_disclosure_is_read_strictly(raw) -> None:
+    with pytest.raises(FormatError):
+        open_disclosure(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())

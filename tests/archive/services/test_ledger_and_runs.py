@@ -197,11 +197,15 @@ def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_comm
 def test_a_bundle_holds_what_a_stranger_needs_at_one_checkpoint(hand_in) -> None:
     hand_in(LINE * 2, names=["a.example"])
     result = Run.objects.get(procedure="querier_concentration@1")
+    parse = Run.objects.get(procedure="parse.bind@1")
     names = [item.name for item in bundles.items(result, raw=True)]
+    asked, read = f"querier_concentration-{result.identity[:8]}", f"parse-{parse.identity[:8]}"
+    source = f"source-{parse.inputs.get().blob_id[7:15]}"
     assert names == [
-        "checkpoint", "client-1.sources.ndjson", "lookups.sources.ndjson", "querier_concentration.result.json",
-        "querier_concentration.result.attestation.json", "querier_concentration.result.receipt.json",
-        "parse-1.attestation.json", "parse-1.receipt.json", "source-1.receipt.json", "source-1.raw",
+        f"{sequencing.latest_checkpoint().size}.checkpoint", f"{asked}.client-1.sources.ndjson",
+        f"{asked}.lookups.sources.ndjson", f"{asked}.result.json", f"{asked}.result.attestation.json",
+        f"{asked}.result.receipt.json", f"{read}.attestation.json", f"{read}.receipt.json",
+        f"{source}.receipt.json", f"{source}.raw",
     ]  # fmt: skip
 
 

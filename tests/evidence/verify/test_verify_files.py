@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -45,8 +46,45 @@ def test_a_file_is_told_by_its_name_then_by_its_content(name, content, kind, tmp
 
 @pytest.mark.parametrize("name", ["a.log", "a.receipt.json", "a.sources.ndjson"])
 def test_a_file_that_cannot_be_read_is_wrong_and_named(name, tmp_path, check) -> None:
-    (tmp_path / name).symlink_to(tmp_path / "gone")
-    assert [(finding.code, finding.where) for finding in check(tmp_path).of("wrong")] == [("file-unreadable", name)]
+    path = tmp_path / name
+    path.symlink_to(tmp_path / "gone")
+    assert [(finding.code, finding.where) for finding in check(path).of("wrong")] == [("file-unreadable", name)]
+
+
+@pytest.mark.parametrize("name", ["a.log", "a.receipt.json", "a.sources.ndjson", "checkpoint"])
+def test_a_pipe_or_device_is_named_and_never_waited_for(name, tmp_path, check) -> None:
+    os.mkfifo(tmp_path / name)
+    assert [(finding.code, finding.got) for finding in check(tmp_path).of("wrong")] == [
+        ("file-unreadable", "not a regular file")
+    ]
+    (tmp_path / "b" / name).parent.mkdir()
+    (tmp_path / "b" / name).symlink_to("/dev/zero")
+    assert {finding.code for finding in check(tmp_path / "b" / name).of("wrong")} == {"file-unreadable"}
+
+
+def test_links_in_a_folder_are_named_and_not_followed(tmp_path, check) -> None:
+    (tmp_path / "round").symlink_to(tmp_path)
+    (tmp_path / "away.log").symlink_to("/etc/hostname")
+    found = check(tmp_path)
+    assert {(finding.code, finding.where) for finding in found.of("unchecked")} >= {
+        ("file-link", "round"), ("file-link", "away.log"),
+    }  # fmt: skip
+    assert not list(found.of("wrong"))
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, check, monkeypatch) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    honest = os.scandir
+
+    def scandir(path):
+        if str(path) == str(shut):
+            raise PermissionError(13, "Permission denied", str(shut))  # what root never meets
+        return honest(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (finding,) = check(tmp_path).of("wrong")
+    assert (finding.code, finding.where, finding.got) == ("file-unreadable", str(shut), "Permission denied")
 
 
 def test_a_raw_file_that_fails_while_it_is_read_is_wrong(tmp_path, check, monkeypatch) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import subprocess
 import tempfile
 from pathlib import Path
@@ -37,6 +38,10 @@ HERE = Path(__file__).parent
 BUNDLE = HERE / "bundle"
 ORIGIN = "archive.example.org/golden"
 NAME = "mail1.trump-email.com"
+ANSWER = (
+    f"192.0.2.17 made 6 of 10 lookups of {NAME} (60.00 %); 198.51.100.5 made 4 (40.00 %), the two together 100.00 % "
+    "of those by 2 clients."
+)
 MADE = "2026-11-01T00:00:00.000Z"
 UNIX = 1793491200
 
@@ -79,15 +84,39 @@ def ranges(raw: bytes, client: str | None) -> bytes:
     return b"".join(found)
 
 
-def finding(name: str, client: str | None, sources: bytes, whole: int) -> dict[str, Any]:
+def finding(name: str, client: str | None, sources: bytes, raw: bytes, before: int, whole: int) -> dict[str, Any]:
     count = sources.count(b"\n")
+    times = [when(raw[json.loads(line)["start"] :]) for line in sources.splitlines()]
     common: dict[str, Any] = {"name": name, "title": f"Lookups of {NAME}", "value": count, "unit": "lookups"}
     common["each_line_contains"] = [NAME] + ([client] if client else [])
     common["sources"] = {"name": f"{name}.sources.ndjson", "digest": str(Digest.of(sources)), "count": count}
+    common |= {"first": min(times), "last": max(times)} if times else {}
     if client:
-        share = {"numerator": count, "denominator": whole, "percent": f"{100 * count / whole:.2f}"}
-        common |= {"client": client, "share": share}
+        common |= {"title": f"Lookups by {client}", "client": client, "share": share(count, whole)}
+        common["cumulative"] = share(before + count, whole)
     return common
+
+
+def when(line: bytes) -> str:
+    """A line of `query_log` begins with a day of June 2016 and a time."""
+    return f"2016-06-{line[:2].decode()}T{line[12:24].decode()}Z"
+
+
+def share(part: int, whole: int) -> dict[str, Any]:
+    low = math.gcd(part, whole)
+    return {"numerator": part // low, "denominator": whole // low, "percent": f"{100 * part / whole:.2f}"}
+
+
+def table(found: list[dict[str, Any]]) -> dict[str, Any]:
+    rows = [
+        [
+            rank, item["client"], item["value"], item["share"]["percent"], item["cumulative"]["percent"],
+            item["first"], item["last"],
+        ]
+        for rank, item in enumerate(found, 1)
+    ]  # fmt: skip
+    columns = ["rank", "client", "lookups", "share %", "cumulative %", "first", "last"]
+    return {"columns": columns, "rows": rows, "clients": len(found)}
 
 
 def attestation(derivation: Derivation, outputs: dict[str, bytes]) -> bytes:
@@ -167,20 +196,23 @@ def stamped(files: dict[str, bytes]) -> dict[str, bytes]:
 
 def bundle(raw: bytes, change: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, bytes]:
     """All files by name; `change` may alter the result before it is signed, as an archive that lies would."""
-    table = {"table.parquet": b"PAR1 a table that the check never opens", "report.json": b"{}"}
+    parsed = {"table.parquet": b"PAR1 a table that the check never opens", "report.json": b"{}"}
     parse = Derivation("parse.bind@1", {}, (("source", Digest.of(raw)),))
-    parse_envelope = attestation(parse, table)
+    parse_envelope = attestation(parse, parsed)
     clients = {"lookups": None, "client-1": "192.0.2.17", "client-2": "198.51.100.5"}
     sources = {name: ranges(raw, client) for name, client in clients.items()}
-    whole = sources["lookups"].count(b"\n")
-    table_digest = Digest.of(table["table.parquet"])
+    counts = [data.count(b"\n") for data in sources.values()]
+    found = [
+        finding(name, client, sources[name], raw, sum(counts[1:number]), counts[0])
+        for number, (name, client) in enumerate(clients.items())
+    ]
+    table_digest = Digest.of(parsed["table.parquet"])
     question = Derivation("querier_concentration@1", {"name": NAME}, (("table", table_digest),))
     value: dict[str, Any] = {
         "format": "custos/result@1", "procedure": question.procedure, "parameters": question.parameters,
         "inputs": [{"role": "table", "digest": str(table_digest)}], "sources": [{"digest": str(Digest.of(raw))}],
-        "title": f"Who looked up {NAME}", "answer": "Two clients did.",
-        "findings": [finding(name, client, sources[name], whole) for name, client in clients.items()],
-        "table": {"columns": [], "rows": []}, "assumptions": [],
+        "title": f"Who looked up {NAME}", "answer": ANSWER, "findings": found, "table": table(found[1:]),
+        "assumptions": [],
         "limits": ["A lookup is not a communication.", "The querying address is a resolver, not a person."],
     }  # fmt: skip
     change(value)
@@ -189,7 +221,7 @@ def bundle(raw: bytes, change: Callable[[dict[str, Any]], None] = lambda _: None
     envelope = attestation(question, outputs)
     files = receipts({
         "source-1": event(1, "ingestion", {"source": raw}, {"submission": "golden", "duplicate": False}),
-        "parse-1": creation(2, parse, parse_envelope, table),
+        "parse-1": creation(2, parse, parse_envelope, parsed),
         "querier_concentration.result": creation(3, question, envelope, outputs),
     })  # fmt: skip
     files |= {"source-1.raw": raw, "parse-1.attestation.json": parse_envelope}

@@ -1,0 +1,118 @@
+"""Tasks do their one thing, and doing it twice changes nothing; the schedule names tasks that exist."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from archive.models import Alarm, Blob, CustodyEvent, Fixity, Leaf, Pulse, Run, RunOutput
+from archive.services import access, keeping
+from archive.storage.store import StoreError
+from config.celery import app
+from tests.archive.services.conftest import LINE
+from workers import derive, keep, seal, sequence, sweep
+
+ROOM = Path(keep.__file__).parent
+
+
+def events(kind: str) -> int:
+    return CustodyEvent.objects.filter(type=kind).count()
+
+
+def test_every_module_of_the_room_is_imported_by_the_worker_and_every_scheduled_task_exists() -> None:
+    modules = {f"workers.{path.stem}" for path in ROOM.glob("*.py") if path.stem != "__init__"}
+    assert set(app.conf.imports) == modules
+    for name in modules:
+        importlib.import_module(name)
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_sealing_twice_seals_once(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    for _ in range(2):
+        seal.seal.apply(args=(str(row.pk),), throw=True)
+    row.refresh_from_db()
+    assert row.state == "sealed"
+    assert (events("ingestion"), Blob.objects.filter(digest=row.blob_id).count()) == (1, 1)
+
+
+def test_deriving_twice_makes_one_result(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    seal.seal.apply(args=(str(row.pk),), throw=True)
+    run = Run.objects.get(state="pending")
+    for _ in range(2):
+        derive.derive.apply(args=(str(run.pk),), throw=True)
+    run.refresh_from_db()
+    assert run.state == "succeeded"
+    assert RunOutput.objects.filter(run=run).count() == 3
+    assert events("creation") == 1
+
+
+def test_a_run_whose_lease_passed_is_taken_up_by_the_sweep(hand_in, django_capture_on_commit_callbacks, monkeypatch):
+    row = hand_in(LINE, work=False)
+    seal.seal.apply(args=(str(row.pk),), throw=True)
+    lost = {"state": "running", "lease": timezone.now() - dt.timedelta(hours=1), "attempts": 1}
+    Run.objects.filter(state="pending").update(**lost)
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("archive.outbox._send", lambda name, *args: sent.append((name, *args)), raising=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep.sweep.apply(throw=True)
+    run = Run.objects.get()
+    assert ("workers.derive.derive", str(run.pk)) in sent
+    derive.derive.apply(args=(str(run.pk),), throw=True)
+    run.refresh_from_db()
+    assert (run.state, run.attempts) == ("succeeded", 2)
+
+
+def test_the_sweep_leaves_a_sign_of_life_and_sequences_what_is_pending(ann) -> None:
+    case = access.ensure_case(principal=ann, reference="case-a")
+    keeping.change_keeping(principal=ann, case=case, copies=1, retain_until=None, hold=False)
+    before = timezone.now()
+    pending = CustodyEvent.objects.filter(leaf=None).count()
+    sweep.sweep.apply(throw=True)
+    assert Pulse.objects.get(name="worker").at >= before
+    assert CustodyEvent.objects.filter(leaf=None).count() == 0
+    assert Leaf.objects.count() >= pending
+
+
+def test_sequencing_twice_places_each_event_once(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    seal.seal.apply(args=(str(row.pk),), throw=True)
+    for _ in range(2):
+        sequence.sequence.apply(throw=True)
+    assert Leaf.objects.count() == CustodyEvent.objects.count()
+    assert sorted(Leaf.objects.values_list("index", flat=True)) == list(range(Leaf.objects.count()))
+
+
+def test_fixity_on_schedule_looks_at_what_is_due_and_at_nothing_else(hand_in, settings) -> None:
+    row = hand_in(LINE)
+    settings.CUSTOS_FIXITY_DAYS = 1
+    keep.fixity.apply(throw=True)
+    assert not Fixity.objects.exists()
+    settings.CUSTOS_FIXITY_DAYS = 0
+    keep.fixity.apply(throw=True)
+    assert Fixity.objects.filter(blob=row.blob).count() == 1
+    assert events("fixity check") >= 1
+
+
+def test_a_store_that_lets_a_file_be_replaced_raises_the_alarm_at_night(hand_in, monkeypatch) -> None:
+    hand_in(LINE)
+    keep.check_worm.apply(throw=True)
+    assert not Alarm.objects.exists()
+
+
+def test_keeping_is_told_to_the_stores_or_tried_again(hand_in, ann) -> None:
+    row = hand_in(LINE)
+    case = keeping.change_keeping(principal=ann, case=row.case, copies=1, retain_until=None, hold=True)
+    keep.apply_keeping.apply(args=(str(case.pk),), throw=True)
+    case.refresh_from_db()
+    assert case.kept
+    case = keeping.change_keeping(principal=ann, case=case, copies=2, retain_until=None, hold=True)
+    with pytest.raises(StoreError, match="CUSTOS_STORE"):  # one store cannot hold two copies
+        keep.apply_keeping.apply(args=(str(case.pk),), throw=True)
+    case.refresh_from_db()
+    assert not case.kept
