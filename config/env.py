@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from config.sockets import socket_folder
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATABASE = "custos"
 APPLICATION_ROLE = "custos_app"
+BROKERS = ("pgmq", "amqp", "amqps", "redis", "rediss", "memory")
 
 
 def text(name: str, default: str) -> str:
@@ -36,6 +38,33 @@ def flag(name: str) -> bool:
     return value in ("1", "true")
 
 
+def public_url(default: str) -> str:
+    """Where people reach the service: scheme and host, and no path. Raises `ImproperlyConfigured`."""
+    value = text("CUSTOS_PUBLIC_URL", default)
+    if re.fullmatch(r"https?://[^/\s?#]+", value) is None:
+        raise ImproperlyConfigured(f"CUSTOS_PUBLIC_URL={value!r}: write https://host, with a port if need be, no path")
+    return value
+
+
+def origin(default: str) -> str:
+    """The log's name for ever: the URL of its prefix without the scheme. Raises `ImproperlyConfigured`."""
+    value = text("CUSTOS_ORIGIN", default)
+    if re.fullmatch(r"[!-*,-~]+", value) is None or "://" in value or value.endswith("/"):
+        raise ImproperlyConfigured(f"CUSTOS_ORIGIN={value!r}: write host/path, without https:// and without a final /")
+    return value
+
+
+def broker(default: str) -> str:
+    """Raises `ImproperlyConfigured` for a kind of broker that the project was not tried with."""
+    value = text("CELERY_BROKER_URL", default)
+    kind = value.partition("://")[0]
+    if kind not in BROKERS or "://" not in value:
+        raise ImproperlyConfigured(
+            f"CELERY_BROKER_URL={value!r}: write one of {', '.join(k + '://' for k in BROKERS)}…"
+        )
+    return value
+
+
 def home() -> Path:
     """The state folder."""
     return Path(text("CUSTOS_HOME", str(ROOT / "var"))).expanduser().resolve()
@@ -51,7 +80,7 @@ def conninfo(folder: Path) -> str:
         return make_conninfo(given)
     except ProgrammingError as error:
         raise ImproperlyConfigured(
-            f"DATABASE_URL is not understood ({error}); write postgresql://user:password@host/name"
+            f"DATABASE_URL is not understood ({str(error).strip()}); write postgresql://user:password@host/name"
         ) from error
 
 

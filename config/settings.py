@@ -11,12 +11,12 @@ from config import env, logs
 BASE_DIR = Path(__file__).resolve().parent.parent
 CUSTOS_HOME = env.home()
 CUSTOS_PORT = env.number("CUSTOS_PORT", 8000, 1, 65535)
-CUSTOS_PUBLIC_URL = env.text("CUSTOS_PUBLIC_URL", f"http://127.0.0.1:{CUSTOS_PORT}")
+CUSTOS_PUBLIC_URL = env.public_url(f"http://127.0.0.1:{CUSTOS_PORT}")
 CUSTOS_STORE = env.text("CUSTOS_STORE", f"file:{CUSTOS_HOME / 'store'}")
 CUSTOS_RETENTION_DAYS = env.number("CUSTOS_RETENTION_DAYS", 3653, 1, 36_500)
 CUSTOS_FIXITY_DAYS = env.number("CUSTOS_FIXITY_DAYS", 30, 1, 3650)
 CUSTOS_FIXITY_MIB_S = env.number("CUSTOS_FIXITY_MIB_S", 50, 0, 100_000)
-CUSTOS_ORIGIN = env.text("CUSTOS_ORIGIN", f"localhost:{CUSTOS_PORT}/log")
+CUSTOS_ORIGIN = env.origin(f"localhost:{CUSTOS_PORT}/log")
 CUSTOS_SOFTWARE = "custos/0.1.0"
 
 SECRET_KEY = env.text("CUSTOS_SECRET_KEY", "") or env.secret(CUSTOS_HOME / "keys" / "django-secret")
@@ -125,7 +125,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
+CELERY_BROKER_URL = env.broker("pgmq://")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 PROMETHEUS_EXPORT_MIGRATIONS = False
 

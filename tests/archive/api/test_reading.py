@@ -164,6 +164,7 @@ def test_odd_requests_are_problems_in_words(filled, ann) -> None:
         answer = ann.get(address)
         assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), address
         assert answer.json()["detail"]
+        assert answer.json()["instance"] == address.partition("?")[0]
     answer = ann.post("/api/v1/cases", b"{", content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 

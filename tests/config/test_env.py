@@ -1,0 +1,51 @@
+"""A setting that cannot be understood is refused at the start, in one line that says what to write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def started(home: Path, name: str, value: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"CUSTOS_HOME": str(home), name: value}
+    command = [sys.executable, str(ROOT / "manage.py"), "check"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=home)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("CUSTOS_PORT", "http", "1 to 65535"),
+        ("CUSTOS_PORT", "65536", "1 to 65535"),
+        ("CUSTOS_FIXITY_DAYS", "0", "1 to 3650"),
+        ("CUSTOS_FIXITY_MIB_S", "-1", "0 to 100000"),
+        ("CUSTOS_RETENTION_DAYS", "ten", "1 to 36500"),
+        ("CUSTOS_DEBUG", "maybe", "1 or 0"),
+        ("CUSTOS_PUBLIC_URL", "archive.example.org", "https://host"),
+        ("CUSTOS_PUBLIC_URL", "https://archive.example.org/custos", "no path"),
+        ("CUSTOS_ORIGIN", "https://archive.example.org/log", "without https://"),
+        ("CUSTOS_ORIGIN", "archive example", "host/path"),
+        ("DATABASE_URL", "nonsense://", "postgresql://"),
+        ("CELERY_BROKER_URL", "kafka://localhost", "pgmq://"),
+        ("CELERY_BROKER_URL", "pgmq", "pgmq://"),
+    ],
+)
+def test_a_setting_that_is_not_understood_is_refused_in_one_line(name, value, wanted, tmp_path) -> None:
+    ended = started(tmp_path, name, value)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"manage.py: {name}")
+    assert wanted in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_what_is_understood_starts(tmp_path) -> None:
+    for name, value in (("CUSTOS_PUBLIC_URL", "https://archive.example.org:8443"), ("CUSTOS_DEBUG", "TRUE"),
+                        ("CUSTOS_ORIGIN", "archive.example.org/2026/log"), ("CELERY_BROKER_URL", "redis://h/0")):  # fmt: skip
+        ended = started(tmp_path, name, value)
+        assert ended.returncode == 0, ended.stderr

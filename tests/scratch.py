@@ -1,0 +1,74 @@
+"""A database and a state folder of a test's own, used by processes of their own, as the service's are."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+SET_UP = "import django; django.setup()\n"
+
+
+class Scratch:
+    """An empty database in the tests' own server. What is committed in it is committed for good."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.name = f"scratch_{secrets.token_hex(6)}"
+        self._server = os.environ["DATABASE_URL"]
+        self.conninfo = make_conninfo(self._server, dbname=self.name)
+        self.environment = os.environ | {
+            "DATABASE_URL": self.conninfo, "CUSTOS_HOME": str(home), "CUSTOS_STORE": f"file:{home / 'store'}",
+            "CELERY_BROKER_URL": "memory://", "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+    def __enter__(self) -> Self:
+        self._on_server("CREATE DATABASE {}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._on_server("DROP DATABASE {} WITH (FORCE)")
+
+    def _on_server(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))  # type: ignore[arg-type]
+
+    def manage(self, *arguments: str) -> str:
+        """Run manage.py; what it prints. Raises `CalledProcessError` if it fails."""
+        return self._ended([str(ROOT / "manage.py"), *arguments])
+
+    def python(self, code: str) -> str:
+        """Run code with Django set up; what it prints. Raises `CalledProcessError` if it fails."""
+        return self._ended(["-c", SET_UP + code])
+
+    def start(self, code: str) -> subprocess.Popen[str]:
+        """The same in the background."""
+        command = [sys.executable, "-c", SET_UP + code]
+        return subprocess.Popen(
+            command, env=self.environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run SQL as the owner and commit; the rows that it gives."""
+        with psycopg.connect(self.conninfo) as connection:
+            cursor = connection.execute(query.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def _ended(self, arguments: list[str]) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False
+        )
+        if done.returncode:
+            raise AssertionError(f"{arguments[:2]} ended with {done.returncode}: {done.stderr[-3000:]}")
+        return done.stdout
