@@ -45,8 +45,8 @@ def blob_body(request: Request, blob: Blob, content_type: str, name: str) -> Htt
     span = _span(asked, blob.size) if asked and request.headers.get("If-Range", etag) == etag else (0, blob.size)
     if span is None:
         return problem(
-            request, 416, "The range is not in the file", f"the file has {blob.size} bytes; ask for bytes=0-{blob.size - 1}",
-            {"Content-Range": f"bytes */{blob.size}"},
+            request, 416, "The range is not in the file",
+            f"the file has {blob.size} bytes; ask for bytes=0-{blob.size - 1}", {"Content-Range": f"bytes */{blob.size}"},
         )  # fmt: skip
     start, stop = span
     partial = asked is not None and span != (0, blob.size)
