@@ -46,7 +46,8 @@ def blob_body(request: Request, blob: Blob, content_type: str, name: str) -> Htt
     if span is None:
         return problem(
             request, 416, "The range is not in the file",
-            f"the file has {blob.size} bytes; ask for bytes=0-{blob.size - 1}", {"Content-Range": f"bytes */{blob.size}"},
+            f"the file has {blob.size} bytes; ask for bytes=0-{blob.size - 1}",
+            {"Content-Range": f"bytes */{blob.size}"},
         )  # fmt: skip
     start, stop = span
     partial = asked is not None and span != (0, blob.size)
