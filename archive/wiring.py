@@ -19,8 +19,9 @@ from archive.storage.s3 import S3Store
 from archive.storage.store import BlobStore, Keeping, StoreError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
+from evidence.errors import FormatError
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
-from evidence.log.policy import policy_text
+from evidence.log.policy import parse_policy, policy_text
 
 if TYPE_CHECKING:
     from evidence.keys import Signer
@@ -106,11 +107,21 @@ def dsse_signers() -> tuple[Signer, Signer]:
 
 @functools.cache
 def policy() -> str:
-    """What the archive claims its log keys are, as a tlog-policy."""
+    """What the archive claims its log keys and witnesses are, as a tlog-policy. Raises `FormatError`."""
     signers = log_signers()
-    return policy_text(
-        [Vkey(origin(), ED25519, signers.ed25519.public), Vkey(origin(), ML_DSA_44, signers.ml_dsa_44.public)]
-    )
+    logs = [Vkey(origin(), ED25519, signers.ed25519.public), Vkey(origin(), ML_DSA_44, signers.ml_dsa_44.public)]
+    text = policy_text(logs, witnesses()) if witnesses() else policy_text(logs)
+    try:
+        parse_policy(text)
+    except FormatError as error:
+        raise FormatError(f"CUSTOS_WITNESSES={settings.CUSTOS_WITNESSES}: {error}") from error
+    return text
+
+
+@functools.cache
+def witnesses() -> str:
+    """The witness, group and quorum lines of the file that `CUSTOS_WITNESSES` names; empty without one."""
+    return Path(settings.CUSTOS_WITNESSES).read_text(encoding="utf-8") if settings.CUSTOS_WITNESSES else ""
 
 
 def public_url() -> str:

@@ -12,10 +12,15 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.sockets import socket_folder
+from evidence.errors import FormatError
+from evidence.log.note import ED25519, Vkey
+from evidence.log.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATABASE = "custos"
 APPLICATION_ROLE = "custos_app"
+SAMPLE_LOG = f"log {Vkey('sample', ED25519, bytes(32))}"
+"""Makes a whole policy of lines about witnesses."""
 BROKERS = ("pgmq", "amqp", "amqps", "redis", "rediss", "memory")
 
 
@@ -51,6 +56,22 @@ def origin(default: str) -> str:
     value = text("CUSTOS_ORIGIN", default)
     if re.fullmatch(r"[!-*,-~]+", value) is None or "://" in value or value.endswith("/"):
         raise ImproperlyConfigured(f"CUSTOS_ORIGIN={value!r}: write host/path, without https:// and without a final /")
+    return value
+
+
+def witnesses() -> str:
+    """The file with witness, group and quorum lines, or nothing. Raises `ImproperlyConfigured`."""
+    value = text("CUSTOS_WITNESSES", "")
+    if not value:
+        return ""
+    try:
+        lines = Path(value).read_text(encoding="utf-8")
+        found = parse_policy(f"{SAMPLE_LOG}\n{lines}")
+    except (OSError, UnicodeDecodeError, FormatError) as error:
+        raise ImproperlyConfigured(f"CUSTOS_WITNESSES={value!r}: {error}; see docs/witnesses.md") from error
+    silent = sorted(set(found.witnesses) - set(found.urls))
+    if silent or any(not url.startswith(("http://", "https://")) for url in found.urls.values()):
+        raise ImproperlyConfigured(f"CUSTOS_WITNESSES={value!r}: each witness line ends with the URL where it answers")
     return value
 
 

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SET_UP = "import django; django.setup()\n"
 
+WRITE = """
+from archive.models import Case
+from archive.services.custody import record_event
+from archive.services.sequencing import sequence_pending
+from django.db import transaction
+case = Case.objects.get()
+with transaction.atomic():
+    for n in range({count}):
+        record_event(case=case, type="access", objects=[], detail={{"n": n}})
+sequence_pending()
+"""
+
 
 class Scratch:
     """An empty database in the tests' own server. What is committed in it is committed for good."""
@@ -27,6 +39,7 @@ class Scratch:
         self.home = home
         self.name = f"scratch_{secrets.token_hex(6)}"
         self._server = os.environ["DATABASE_URL"]
+        self._copies: list[str] = []
         self.conninfo = make_conninfo(self._server, dbname=self.name)
         self.environment = os.environ | {
             "DATABASE_URL": self.conninfo, "CUSTOS_HOME": str(home), "CUSTOS_STORE": f"file:{home / 'store'}",
@@ -39,6 +52,29 @@ class Scratch:
 
     def __exit__(self, *_: object) -> None:
         self._on_server("DROP DATABASE {} WITH (FORCE)")
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            for copy in self._copies:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
+
+    def keep_copy(self) -> str:
+        """A backup as it is now; its name."""
+        copy = f"{self.name}_{secrets.token_hex(3)}"
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(copy), sql.Identifier(self.name)
+            )
+            connection.execute(statement)
+        self._copies.append(copy)
+        return copy
+
+    def restore(self, copy: str) -> None:
+        """Put the backup in the database's place."""
+        self._on_server("DROP DATABASE {} WITH (FORCE)")
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(self.name), sql.Identifier(copy)
+            )
+            connection.execute(statement)
 
     def _on_server(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
@@ -52,6 +88,17 @@ class Scratch:
         """Run code with Django set up; what it prints. Raises `CalledProcessError` if it fails."""
         return self._ended(["-c", SET_UP + code])
 
+    def with_log(self, events: int) -> None:
+        """Migrated, with keys, a case, and so many events under a checkpoint."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("make_keys")
+        self.python("from archive.services import access\naccess.ensure_case(principal=access.principal_of("
+                    "access.ensure_user(user_name='ann')), reference='a')")  # fmt: skip
+        self.add_events(events)
+
+    def add_events(self, count: int) -> None:
+        self.python(WRITE.format(count=count))
+
     def start(self, code: str) -> subprocess.Popen[str]:
         """The same in the background."""
         command = [sys.executable, "-c", SET_UP + code]
@@ -64,6 +111,20 @@ class Scratch:
         with psycopg.connect(self.conninfo) as connection:
             cursor = connection.execute(query.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def tamper(self, statement: str) -> None:
+        """Run SQL as somebody who owns the server and takes the triggers away for himself."""
+        with psycopg.connect(self.conninfo) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(statement.encode())
+
+    def refused(self, *arguments: str) -> str:
+        """Run manage.py, which has to fail without a traceback; what it says."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False)
+        assert done.returncode != 0, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr
 
     def _ended(self, arguments: list[str]) -> str:
         done = subprocess.run(

@@ -1,8 +1,8 @@
-"""On schedule: re-hash what is due, try the stores, tell them what cases ask for."""
+"""On schedule: re-hash what is due, try the stores, look at the ledger again, tell the stores what cases ask for."""
 
 from celery import shared_task
 
-from archive.services import keeping, worm_check
+from archive.services import keeping, ledger_check, worm_check
 from archive.services.fixity import check_due
 
 
@@ -14,6 +14,11 @@ def fixity() -> None:
 @shared_task
 def check_worm() -> None:
     worm_check.try_stores()
+
+
+@shared_task
+def check_ledger() -> None:
+    ledger_check.check_ledger()
 
 
 @shared_task

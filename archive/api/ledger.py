@@ -13,6 +13,7 @@ from archive.api.problems import problem
 from archive.models import Leaf
 from archive.services.execution import keys_in_force
 from archive.services.sequencing import latest_checkpoint, level_hashes
+from archive.services.witnessing import cosigned
 from evidence.errors import LogError
 from evidence.log.tile import WIDTH, entry_bundle, is_in_tree, parse_tile_path
 
@@ -24,12 +25,12 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
-    """The newest signed checkpoint."""
+    """The newest signed checkpoint, with the cosignatures that are there."""
     newest = latest_checkpoint()
     if newest is None:
         return problem(request, 404, "Not found", "the ledger is empty: nothing has been sealed yet")
     headers = {"Cache-Control": "public, max-age=1", "Access-Control-Allow-Origin": "*"}
-    return HttpResponse(newest.note, content_type="text/plain; charset=utf-8", headers=headers)
+    return HttpResponse(cosigned(newest), content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_safe

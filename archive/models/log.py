@@ -42,3 +42,17 @@ class Checkpoint(models.Model):
     class Meta:
         triggers = APPEND_ONLY
         ordering = ("size",)
+
+
+class Cosignature(models.Model):
+    """A witness's signature line over a checkpoint, verified before it was kept; `witness` as the policy names it."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    witness = models.CharField(max_length=200)
+    line = models.TextField()
+    kept = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = APPEND_ONLY
+        ordering = ("witness",)
+        constraints = (models.UniqueConstraint(fields=("checkpoint", "witness"), name="one_cosignature"),)

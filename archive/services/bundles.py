@@ -12,6 +12,7 @@ from archive.services.following import read_blob
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import NotReady
 from archive.services.sequencing import latest_checkpoint
+from archive.services.witnessing import cosigned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
     if checkpoint is None or run.event is None:
         raise NotReady("the ledger has no checkpoint for this result yet; ask again in a second")
     stem = f"{run.procedure.partition('@')[0]}-{run.identity[:8]}"
-    yield Item(f"{checkpoint.size}.checkpoint", checkpoint.note.encode())
+    yield Item(f"{checkpoint.size}.checkpoint", cosigned(checkpoint).encode())
     for output in run.outputs.select_related("blob").order_by("name"):
         yield Item(f"{stem}.{output.name}", output.blob)
     yield from _statement(run, f"{stem}.result", checkpoint.size)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from archive import outbox, wiring
 from archive.models import Alarm, Pulse
-from archive.services import worm_check
+from archive.services import ledger_check, publication, sequencing, worm_check
 from archive.storage.store import StoreError
 
 STALE = dt.timedelta(seconds=30)
@@ -21,7 +21,7 @@ def leave_pulse(name: str) -> None:
 
 def readiness() -> dict[str, str]:
     """Each part with `ok` or what is wrong."""
-    checks = {"database": _database, "store": _store, "broker": _broker, "worker": _worker}
+    checks = {"database": _database, "store": _store, "ledger": _ledger, "broker": _broker, "worker": _worker}
     return {name: check() for name, check in checks.items()}
 
 
@@ -40,6 +40,15 @@ def _store() -> str:
         broken = Alarm.objects.filter(kind=worm_check.KIND, ended=None).first()
     except (StoreError, DatabaseError) as error:
         return str(error)
+    return f"{broken.subject}: {broken.text}" if broken else "ok"
+
+
+def _ledger() -> str:
+    kinds = (ledger_check.KIND, sequencing.STOPPED, publication.AHEAD)
+    try:
+        broken = Alarm.objects.filter(kind__in=kinds, ended=None).first()
+    except DatabaseError:
+        return "unknown: the database does not answer"
     return f"{broken.subject}: {broken.text}" if broken else "ok"
 
 

@@ -8,6 +8,7 @@ from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf
 from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import subtree_root
+from archive.services.witnessing import cosigned
 from evidence.log.proof import inclusion_proof
 from evidence.log.tlogproof import TlogProof
 from evidence.receipt import receipt_bytes
@@ -26,7 +27,7 @@ def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: 
     return receipt_bytes(
         event=event.text,
         salt=bytes(event.salt),
-        proof=str(TlogProof(leaf.index, tuple(hashes), checkpoint.note)),
+        proof=str(TlogProof(leaf.index, tuple(hashes), cosigned(checkpoint))),
         disclosures=disclosures,
         policy=wiring.policy(),
     )

@@ -1,6 +1,7 @@
 """The sequencer: pending events become leaves, and one signed checkpoint covers them, in one transaction.
 
-It refuses to sign when what lies in the database does not continue the last checkpoint that it signed.
+It refuses to sign when what lies in the database does not continue the last checkpoint that it signed and the last
+that was published.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from archive import wiring
+from archive import outbox, wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, TileRoot
+from archive.services import publication
+from archive.services.alarms import end_alarm, raise_alarm
 from evidence.errors import LogError
 from evidence.log import checkpoint as checkpoints
 from evidence.log.hashing import leaf_hash, split, tree_root
@@ -20,6 +23,7 @@ from evidence.log.tile import WIDTH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+STOPPED = "ledger stopped"
 _LOCK = 0x437573746F73  # one sequencer at a time, in the whole database
 _BATCH = 5_000
 
@@ -27,10 +31,21 @@ _BATCH = 5_000
 def sequence_pending() -> int:
     """Place what is pending and sign; how many leaves were added. Safe to call at any time, by anybody.
 
-    Raises `LogError` if the rows do not continue the last signed checkpoint.
+    Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published; that is an
+    alarm as well, which ends when signing goes on.
     """
     if not CustodyEvent.objects.filter(leaf=None).exists():
         return 0
+    try:
+        placed = _sequence()
+    except LogError as error:
+        raise_alarm(kind=STOPPED, subject=wiring.origin(), text=str(error))
+        raise
+    end_alarm(kind=STOPPED, subject=wiring.origin())
+    return placed
+
+
+def _sequence() -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -61,6 +76,7 @@ def _size_that_was_signed() -> int:
         )
     if last and subtree_root(0, size) != bytes(last.root):
         raise LogError(f"the leaves do not have the root of the checkpoint of size {size}: nothing is signed")
+    publication.refuse_if_ahead(lambda earlier: subtree_root(0, earlier))
     return size
 
 
@@ -83,6 +99,9 @@ def _sign(size: int) -> None:
     body = checkpoints.Checkpoint(wiring.origin(), size, subtree_root(0, size))
     note = checkpoints.sign_checkpoint(body, signers.ed25519, signers.ml_dsa_44, int(time.time()))
     Checkpoint.objects.create(size=size, root=body.root, note=str(note))
+    transaction.on_commit(lambda: publication.publish(str(note)), robust=True)
+    if wiring.witnesses():
+        outbox.nudge("workers.cosign.cosign")
 
 
 def latest_checkpoint() -> Checkpoint | None:

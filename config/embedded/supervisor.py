@@ -76,6 +76,7 @@ def _run(installation: Installation, stack: ExitStack) -> None:
     environment |= {"CUSTOS_HOME": str(home), "CUSTOS_PORT": str(installation.port)}
     _manage(home, environment, "make_keys")
     _manage(home, environment, "check_worm")
+    _manage(home, environment, "check_ledger", "--start")
     children = [_start(installation, name, environment) for name in _programs(installation)]
     stack.callback(lambda: processes.stop([c for c in children if c.name != "database"], _STOP_WITHIN))
     if server is not None:

@@ -35,6 +35,13 @@ class Policy:
     witnesses: dict[str, Vkey] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     quorum: str | None = None
+    urls: dict[str, str] = field(default_factory=dict)
+    """Where witnesses can be reached, for those that say so."""
+
+
+def quorumless(policy: Policy) -> Policy:
+    """The same keys, asking for no witness: what an archive says of itself is no rule for the caller."""
+    return Policy(policy.logs, policy.witnesses)
 
 
 def allows_one_history(policy: Policy) -> bool:
@@ -49,9 +56,9 @@ def _overlaps(name: str, policy: Policy) -> bool:
     return 2 * group.threshold > len(group.members) and all(_overlaps(member, policy) for member in group.members)
 
 
-def policy_text(logs: Iterable[Vkey]) -> str:
-    """A policy that trusts these log keys and asks for no witness."""
-    return "".join(f"log {vkey}\n" for vkey in logs) + "quorum none\n"
+def policy_text(logs: Iterable[Vkey], witnesses: str = "quorum none\n") -> str:
+    """A policy that trusts these log keys; `witnesses` are the lines of witnesses, groups and quorum."""
+    return "".join(f"log {vkey}\n" for vkey in logs) + witnesses
 
 
 def parse_policy(text: str) -> Policy:
@@ -60,6 +67,7 @@ def parse_policy(text: str) -> Policy:
     witnesses: dict[str, Vkey] = {}
     groups: dict[str, Group] = {}
     quorums: list[str] = []
+    urls: dict[str, str] = {}
     if not all(char in "\n\t" or char.isprintable() for char in text):
         raise FormatError("policy: a control character; lines of printable text are wanted")
     for number, line in enumerate(text.split("\n"), 1):
@@ -69,9 +77,10 @@ def parse_policy(text: str) -> Policy:
                 continue
             case ["log", vkey] | ["log", vkey, _]:
                 logs.append(_key(vkey, LOG_KEYS, number))
-            case ["witness", name, vkey] | ["witness", name, vkey, _]:
+            case ["witness", name, vkey, *url] if len(url) <= 1:
                 _new_name(name, witnesses, groups, number)
                 witnesses[name] = _key(vkey, WITNESS_KEYS, number)
+                urls.update((name, address) for address in url)
             case ["group", name, threshold, *names]:
                 _new_name(name, witnesses, groups, number)
                 groups[name] = _group(threshold, names, witnesses, groups, number)
@@ -79,22 +88,22 @@ def parse_policy(text: str) -> Policy:
                 quorums.append(name)
             case _:
                 raise FormatError(f"policy line {number}: not understood: {line[:60]!r}")
-    return _whole(logs, witnesses, groups, quorums)
+    _refuse_doubles(logs, witnesses, groups)
+    if not logs or len(quorums) != 1:
+        raise FormatError("policy: at least one log line and exactly one quorum line are wanted")
+    name = quorums[0]
+    if name != "none" and name not in witnesses and name not in groups:
+        raise FormatError(f"policy: the quorum {name!r} is neither a witness nor a group")
+    return Policy(tuple(logs), witnesses, groups, None if name == "none" else name, urls)
 
 
-def _whole(logs: list[Vkey], witnesses: dict[str, Vkey], groups: dict[str, Group], quorums: list[str]) -> Policy:
+def _refuse_doubles(logs: list[Vkey], witnesses: dict[str, Vkey], groups: dict[str, Group]) -> None:
     publics = [vkey.public for vkey in (*logs, *witnesses.values())]
     if len(set(publics)) != len(publics):
         raise FormatError("policy: a public key stands twice; one signer may not count as two")
     members = [name for group in groups.values() for name in group.members]
     if len(set(members)) != len(members):
         raise FormatError("policy: a name stands in two groups; one witness may not count twice")
-    if not logs or len(quorums) != 1:
-        raise FormatError("policy: at least one log line and exactly one quorum line are wanted")
-    name = quorums[0]
-    if name != "none" and name not in witnesses and name not in groups:
-        raise FormatError(f"policy: the quorum {name!r} is neither a witness nor a group")
-    return Policy(tuple(logs), witnesses, groups, None if name == "none" else name)
 
 
 def _key(text: str, types: frozenset[int], number: int) -> Vkey:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from evidence.log.checkpoint import Checkpoint, parse_checkpoint
 from evidence.log.note import SignedNote, Vkey, parse_note
-from evidence.log.policy import Policy, allows_one_history, problems
+from evidence.log.policy import Policy, allows_one_history, problems, quorumless
 from evidence.log.tlogproof import parse_tlog_proof
-from evidence.verify.trust import REFUSALS, Trust, quorumless
+from evidence.verify.trust import REFUSALS, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

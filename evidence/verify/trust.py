@@ -48,8 +48,3 @@ def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise TrustError(f"certificates {path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise TrustError(f"certificates {path}: no PEM certificate: {error}") from error
-
-
-def quorumless(policy: Policy) -> Policy:
-    """The same keys, asking for no witness: what an archive says of itself is no rule for the caller."""
-    return Policy(policy.logs, policy.witnesses)

@@ -11,7 +11,7 @@ from archive import signing, wiring
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CACHED = (wiring.store, wiring.origin, wiring.log_signers, wiring.dsse_signers, wiring.policy)
+_CACHED = (wiring.store, wiring.origin, wiring.log_signers, wiring.dsse_signers, wiring.policy, wiring.witnesses)
 
 
 @pytest.fixture(autouse=True)

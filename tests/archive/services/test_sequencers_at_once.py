@@ -47,10 +47,7 @@ print(json.dumps({
 
 def test_sequencers_at_once_make_one_tree(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch:
-        scratch.manage("migrate", "--verbosity", "0")
-        scratch.manage("make_keys")
-        scratch.python("from archive.services import access\naccess.ensure_case(principal=access.principal_of("
-                       "access.ensure_user(user_name='ann')), reference='a')")  # fmt: skip
+        scratch.with_log(1)
         writers = [scratch.start(WRITE) for _ in range(PROCESSES)]
         ended = [(writer.communicate(timeout=120)[1], writer.returncode) for writer in writers]
         assert [code for _said, code in ended] == [0] * PROCESSES, ended

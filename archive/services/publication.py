@@ -1,0 +1,108 @@
+"""The newest checkpoint that left the house, kept in a file beside the database, so that a restored backup is noticed.
+
+A database alone cannot know that it is older than what others hold already. The file is written after each commit; it
+may be behind the database (a crash between the two) and is then written anew, but never ahead of it or beside it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from archive import wiring
+from archive.models import Alarm, Checkpoint
+from evidence.errors import EvidenceError, LogError
+from evidence.log import checkpoint as checkpoints
+from evidence.log.note import parse_note
+from evidence.log.policy import Policy, parse_policy, problems, quorumless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+AHEAD = "ledger ahead"
+"""An alarm of this kind stops all signing until it is over."""
+RECOVERY = (
+    "Nothing is signed. Was a backup restored? Restore a newer one, or replay the write-ahead log up to the present. "
+    "If what is missing is lost for good, this log cannot go on: begin another under a new CUSTOS_ORIGIN "
+    "(docs/recovery.md)."
+)
+
+
+class AheadError(LogError):
+    """Somebody holds a larger checkpoint of this log than the database."""
+
+
+def path() -> Path:
+    return wiring.home() / "published" / "checkpoint"
+
+
+def publish(note: str) -> None:
+    """Keep the note if it is larger than the one that is kept; whole and on the disk, or not at all."""
+    target = path()
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (target.parent / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = _kept()
+        if known is not None and known.size >= _checkpoint(note).size:
+            return
+        staged = target.with_name("next")
+        with staged.open("w", encoding="utf-8") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(target)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def refuse_if_ahead(root_at: Callable[[int], bytes]) -> None:
+    """Raises `LogError` if what was published is not a beginning of the database's log; `root_at` gives its roots."""
+    alarm = Alarm.objects.filter(kind=AHEAD, ended=None).first()
+    if alarm is not None:
+        raise LogError(f"{alarm.subject}: {alarm.text}")
+    published = _kept()
+    if published is not None:
+        refuse_other_history(published, f"the published checkpoint ({path()})", root_at)
+
+
+def refuse_other_history(seen: checkpoints.Checkpoint, whose: str, root_at: Callable[[int], bytes]) -> None:
+    """Raises `LogError` unless the database holds all of the log that `seen` is of."""
+    last = Checkpoint.objects.order_by("-size").first()
+    size = last.size if last else 0
+    if seen.size > size:
+        raise LogError(f"{whose} has size {seen.size}, the database's last has {size}: it is ahead. {RECOVERY}")
+    if root_at(seen.size) != seen.root:
+        raise LogError(f"{whose} of size {seen.size} has another root than this database's leaves. {RECOVERY}")
+
+
+def _kept() -> checkpoints.Checkpoint | None:
+    """Raises `LogError` for a file that is damaged or of another log."""
+    try:
+        note = path().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogError(f"{path()} cannot be read ({error}). {RECOVERY}") from error
+    return _checkpoint(note)
+
+
+def _checkpoint(note: str) -> checkpoints.Checkpoint:
+    try:
+        parsed = parse_note(note)
+        found = problems(_own_keys(), parsed)
+        if found:
+            raise LogError("; ".join(found))
+        return checkpoints.parse_checkpoint(parsed.text)
+    except EvidenceError as error:
+        raise LogError(
+            f"{path()} is not a checkpoint of this log ({error}); look at it before you remove it"
+        ) from error
+
+
+def _own_keys() -> Policy:
+    return quorumless(parse_policy(wiring.policy()))

@@ -1,0 +1,112 @@
+"""A database that is older than what was published signs nothing; a row that was changed is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scratch import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.enable_socket
+EVENTS = 300  # more than one tile
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory) -> Iterator[Scratch]:
+    with Scratch(tmp_path_factory.mktemp("home")) as made:
+        made.with_log(EVENTS)
+        yield made
+
+
+@pytest.fixture
+def scratch(founded: Scratch) -> Iterator[Scratch]:
+    """The same log for each test, whatever the one before did to it."""
+    published = founded.home / "published" / "checkpoint"
+    note, backup = published.read_bytes(), founded.keep_copy()
+    yield founded
+    founded.restore(backup)
+    published.unlink(missing_ok=True)
+    published.write_bytes(note)
+
+
+def size(scratch: Scratch) -> int:
+    return int(scratch.rows("SELECT max(size) FROM archive_checkpoint")[0][0])
+
+
+def published_size(home: Path) -> int:
+    return int((home / "published" / "checkpoint").read_text().split("\n")[1])
+
+
+def test_what_is_published_is_kept_beside_the_database(scratch: Scratch) -> None:
+    assert published_size(scratch.home) == size(scratch) == EVENTS
+    scratch.add_events(1)
+    assert published_size(scratch.home) == size(scratch) == EVENTS + 1
+    assert "all fit" in scratch.manage("check_ledger")
+
+
+def test_a_restored_backup_signs_nothing_until_a_newer_one_is_there(scratch: Scratch) -> None:
+    older = scratch.keep_copy()
+    scratch.add_events(2)
+    newer = scratch.keep_copy()
+    scratch.restore(older)
+    with pytest.raises(AssertionError, match="it is ahead"):
+        scratch.add_events(1)
+    assert size(scratch) == EVENTS
+    assert "docs/recovery.md" in scratch.refused("check_ledger", "--start")
+    ready = scratch.python("from archive.services.health import readiness\nprint(readiness()['ledger'])")
+    assert f"size {EVENTS + 2}, the database's last has {EVENTS}" in ready
+    scratch.restore(newer)
+    scratch.add_events(1)
+    assert published_size(scratch.home) == size(scratch) == EVENTS + 3
+    assert "ok" in scratch.python("from archive.services.health import readiness\nprint(readiness()['ledger'])")
+
+
+def test_a_backup_that_grew_on_in_another_way_is_refused(scratch: Scratch) -> None:
+    older, published = scratch.keep_copy(), scratch.home / "published" / "checkpoint"
+    scratch.add_events(2)
+    kept = published.read_bytes()
+    scratch.restore(older)
+    published.unlink()
+    scratch.add_events(3)  # as if the file had been lost with the disk
+    published.write_bytes(kept)
+    with pytest.raises(AssertionError, match="has another root"):
+        scratch.add_events(1)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\xff", b"other\n1\nAAAA\n"])
+def test_a_damaged_file_of_what_was_published_stops_the_log_and_is_named(scratch: Scratch, content) -> None:
+    (scratch.home / "published" / "checkpoint").write_bytes(content)
+    assert "published/checkpoint" in scratch.refused("check_ledger", "--start")
+    with pytest.raises(AssertionError, match="published/checkpoint"):
+        scratch.add_events(1)
+    assert size(scratch) == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE archive_custodyevent SET text = replace(text, '\"n\":7}', '\"n\":8}') WHERE text LIKE '%\"n\":7}%'",
+         "its text or salt is not what was committed to"),
+        ("UPDATE archive_custodyevent SET salt = sha256(salt) WHERE text LIKE '%\"n\":7}%'", "its text or salt"),
+        ("UPDATE archive_custodyevent SET outcome = 'failure' WHERE text LIKE '%\"n\":7}%'",
+         "its columns say something else"),
+        ("DELETE FROM archive_leaf WHERE index = 17", "leaf 17 is missing"),
+        ("DELETE FROM archive_leaf WHERE index = 299", "checkpoint 300: the ledger has 299 leaves only"),
+        ("UPDATE archive_leaf SET hash = sha256(hash) WHERE index = 17", "leaf 17 (event"),
+        ("UPDATE archive_tileroot SET hash = sha256(hash)", "tile root 1/0"),
+        ("UPDATE archive_checkpoint SET root = sha256(root)", "checkpoint 300: its root"),
+        ("UPDATE archive_checkpoint SET note = replace(note, E'\\n300\\n', E'\\n299\\n')", "checkpoint 300:"),
+        (("INSERT INTO archive_custodyobject (event_id, digest, role) SELECT id, 'sha256:' || repeat('0', 64), 'source'"
+         " FROM archive_custodyevent WHERE text LIKE '%\"n\":7}%'"), "the files listed for it"),
+    ],
+)  # fmt: skip
+def test_a_row_that_was_changed_past_the_triggers_is_named(scratch: Scratch, statement, named) -> None:
+    scratch.tamper(statement)
+    said = scratch.refused("check_ledger")
+    assert named in said
+    assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
