@@ -6,10 +6,12 @@ import datetime as dt
 import functools
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from cryptography import x509
 from django.conf import settings
 
 import evidence
@@ -116,6 +118,28 @@ def policy() -> str:
     except FormatError as error:
         raise FormatError(f"CUSTOS_WITNESSES={settings.CUSTOS_WITNESSES}: {error}") from error
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A timestamp authority: where it answers, and the certificates by which its tokens are verified."""
+
+    url: str
+    pem: str
+    certificates: tuple[x509.Certificate, ...]
+
+
+def authorities() -> list[Authority]:
+    """Those that `CUSTOS_TSA` names."""
+    found = []
+    for url, path in settings.CUSTOS_TSA:
+        pem = Path(path).read_text(encoding="ascii")
+        found.append(Authority(url, pem, tuple(x509.load_pem_x509_certificates(pem.encode()))))
+    return found
+
+
+def tsa_period() -> dt.timedelta:
+    return dt.timedelta(minutes=int(settings.CUSTOS_TSA_MINUTES))
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from client.api import ClientError, Server
 from client.demonstration import Demonstration, demonstrate
 from client.fetch import fetch
+from client.refresh import refresh
 from client.upload import upload, wait
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     four.add_argument("--folder", type=Path, help="where the files go; a new temporary folder if not said")
     four.add_argument("--policy", type=Path, help="the tlog-policy to trust; that of CUSTOS_HOME if not said")
     four.set_defaults(run=_demo)
-    for command in (one, two, three, four):
+    five = commands.add_parser("receipt", help="refresh: add newer cosignatures and timestamps to a receipt")
+    five.add_argument("act", choices=["refresh"])
+    five.add_argument("file", type=Path, help="a .receipt.json; replaced whole, or left as it is")
+    five.set_defaults(run=_receipt)
+    for command in (one, two, three, four, five):
         command.add_argument("--json", action="store_true", help="answer in JSON on standard output")
     return parser
 
@@ -92,6 +97,14 @@ def _server(token: str = "") -> Server:
 
 def _say(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
     print(json.dumps(value) if arguments.json else text)
+
+
+def _receipt(arguments: argparse.Namespace) -> int:
+    with _server() as server:
+        got = refresh(server, arguments.file)
+    text = f"{got['receipt']}: {got['signatures']} signatures, {got['timestamps']} timestamps"
+    _say(arguments, got, text)
+    return 0
 
 
 def _upload(arguments: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def _transport_options(broker: str) -> dict[str, Any]:
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
 app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
-    imports=("workers.seal", "workers.derive", "workers.sequence", "workers.sweep", "workers.keep", "workers.cosign"),
+    imports=[f"workers.{name}" for name in ("seal", "derive", "sequence", "sweep", "keep", "cosign", "timestamp")],
     broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
@@ -44,6 +44,7 @@ app.conf.update(
         "check_worm": {"task": "workers.keep.check_worm", "schedule": crontab(hour=3, minute=30)},
         "check_ledger": {"task": "workers.keep.check_ledger", "schedule": crontab(hour=4, minute=30)},
         "cosign": {"task": "workers.cosign.cosign", "schedule": 10.0, "options": {"expires": 10}},
+        "timestamp": {"task": "workers.timestamp.timestamp", "schedule": 60.0, "options": {"expires": 60}},
         "sweep": {"task": "workers.sweep.sweep", "schedule": 5.0, "options": {"expires": 5}},
     },
 )

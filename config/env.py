@@ -7,6 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
+from cryptography import x509
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -73,6 +74,24 @@ def witnesses() -> str:
     if silent or any(not url.startswith(("http://", "https://")) for url in found.urls.values()):
         raise ImproperlyConfigured(f"CUSTOS_WITNESSES={value!r}: each witness line ends with the URL where it answers")
     return value
+
+
+def authorities() -> list[tuple[str, str]]:
+    """URL and PEM file of each timestamp authority. Raises `ImproperlyConfigured`."""
+    found = []
+    for entry in filter(None, map(str.strip, text("CUSTOS_TSA", "").split(";"))):
+        url, _, path = entry.partition(" ")
+        if not url.startswith(("http://", "https://")) or not path:
+            wanted = "write a URL, a space, and the PEM file with the authority's certificates"
+            raise ImproperlyConfigured(f"CUSTOS_TSA={entry!r}: {wanted}; several are separated by semicolons")
+        try:
+            x509.load_pem_x509_certificates(Path(path.strip()).read_bytes())
+        except (OSError, ValueError) as error:
+            raise ImproperlyConfigured(
+                f"CUSTOS_TSA={entry!r}: {error}; name a PEM file with its certificates"
+            ) from error
+        found.append((url, path.strip()))
+    return found
 
 
 def broker(default: str) -> str:

@@ -18,6 +18,8 @@ CUSTOS_FIXITY_DAYS = env.number("CUSTOS_FIXITY_DAYS", 30, 1, 3650)
 CUSTOS_FIXITY_MIB_S = env.number("CUSTOS_FIXITY_MIB_S", 50, 0, 100_000)
 CUSTOS_ORIGIN = env.origin(f"localhost:{CUSTOS_PORT}/log")
 CUSTOS_WITNESSES = env.witnesses()
+CUSTOS_TSA = env.authorities()
+CUSTOS_TSA_MINUTES = env.number("CUSTOS_TSA_MINUTES", 10, 0, 60)
 CUSTOS_SOFTWARE = "custos/0.1.0"
 
 SECRET_KEY = env.text("CUSTOS_SECRET_KEY", "") or env.secret(CUSTOS_HOME / "keys" / "django-secret")

@@ -74,6 +74,6 @@ def keys(request: HttpRequest) -> JsonResponse:
             "origin": wiring.origin(),
             "policy": wiring.policy(),
             "dsse": now_valid,
-            "timestamp_authorities": [],
+            "timestamp_authorities": [{"url": each.url, "certificates": each.pem} for each in wiring.authorities()],
         }
     )

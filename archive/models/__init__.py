@@ -4,7 +4,7 @@ from archive.models.alarm import Alarm
 from archive.models.blob import Blob, BlobMove, Deaccession, Fixity
 from archive.models.care import AccessWindow, Handover
 from archive.models.custody import CustodyEvent, CustodyObject
-from archive.models.log import Checkpoint, Cosignature, Leaf, TileRoot
+from archive.models.log import Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
 from archive.models.pulse import Pulse
 from archive.models.run import Run, RunInput, RunOutput
@@ -34,5 +34,6 @@ __all__ = [
     "SignInLink",
     "Submission",
     "TileRoot",
+    "Timestamp",
     "User",
 ]

@@ -44,6 +44,21 @@ class Checkpoint(models.Model):
         ordering = ("size",)
 
 
+class Timestamp(models.Model):
+    """An RFC 3161 response over a checkpoint's note text, verified before it was kept; `authority` as certified."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="timestamps")
+    url = models.CharField(max_length=400)
+    authority = models.CharField(max_length=400)
+    response = models.BinaryField()
+    time = models.DateTimeField()
+    kept = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers = APPEND_ONLY
+        constraints = (models.UniqueConstraint(fields=("checkpoint", "url"), name="one_timestamp"),)
+
+
 class Cosignature(models.Model):
     """A witness's signature line over a checkpoint, verified before it was kept; `witness` as the policy names it."""
 

@@ -6,12 +6,11 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archive.models import CustodyEvent, Run, Submission
+from archive.models import Checkpoint, CustodyEvent, Run, Submission
 from archive.services import finding
 from archive.services.following import read_blob
-from archive.services.receipts import issue_receipt
+from archive.services.receipts import common_size, issue_receipt
 from archive.services.refusals import NotReady
-from archive.services.sequencing import latest_checkpoint
 from archive.services.witnessing import cosigned
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
 
     All receipts lead to the one checkpoint that is in it.
     """
-    checkpoint = latest_checkpoint()
+    size = common_size(_events(run)) if run.event else None
+    checkpoint = Checkpoint.objects.filter(size=size).first() if size is not None else None
     if checkpoint is None or run.event is None:
         raise NotReady("the ledger has no checkpoint for this result yet; ask again in a second")
     stem = f"{run.procedure.partition('@')[0]}-{run.identity[:8]}"
@@ -50,6 +50,16 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
         yield Item(f"{name}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
         if raw:
             yield Item(f"{name}.raw", source)
+
+
+def _events(run: Run) -> Iterator[CustodyEvent]:
+    """All events whose receipts the bundle holds. Raises `NotReady`."""
+    for each in (run, *finding.parses_behind(run)):
+        if each.event is None:
+            raise NotReady(f"the run {each.pk} has not ended; ask again when it has")
+        yield each.event
+    for parse in finding.parses_behind(run):
+        yield _ingestion(run, parse.inputs.select_related("blob").get(role="source").blob)
 
 
 def _statement(run: Run, stem: str, size: int) -> Iterator[Item]:

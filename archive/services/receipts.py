@@ -1,24 +1,29 @@
-"""Receipts: the opened event with its inclusion proof under a signed checkpoint."""
+"""Receipts: the opened event with its inclusion proof under a signed checkpoint, cosignatures and timestamps.
+
+A receipt is made under the earliest checkpoint with a token that holds its event, for that bounds its time best and
+stays the same; until there is one, under the newest.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from archive import wiring
-from archive.models import Checkpoint, CustodyEvent, Leaf
+from archive.models import Checkpoint, CustodyEvent, Leaf, Timestamp
 from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import subtree_root
-from archive.services.witnessing import cosigned
-from evidence.log.proof import inclusion_proof
+from archive.services.witnessing import cosigned, newest_to_show
+from evidence.log.proof import consistency_proof, inclusion_proof
 from evidence.log.tlogproof import TlogProof
+from evidence.opening import Timestamp as Stamp
 from evidence.receipt import receipt_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: Sequence[str] = ()) -> bytes:
-    """The receipt at the newest checkpoint, or at the one of `size`. Raises `NotReady`, `BadInput`."""
+    """The receipt at the best checkpoint for it, or at the one of `size`. Raises `NotReady`, `BadInput`."""
     leaf = Leaf.objects.filter(event=event).first()
     if leaf is None:
         raise NotReady("the event is not under a checkpoint yet; ask again in a second")
@@ -30,12 +35,41 @@ def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: 
         proof=str(TlogProof(leaf.index, tuple(hashes), cosigned(checkpoint))),
         disclosures=disclosures,
         policy=wiring.policy(),
+        timestamps=tuple(_stamps(checkpoint)),
     )
+
+
+def common_size(events: Iterable[CustodyEvent]) -> int | None:
+    """Size of the checkpoint under which receipts of all these events are given together; None without one yet."""
+    indices = list(Leaf.objects.filter(event__in=list(events)).values_list("index", flat=True))
+    found = _best(max(indices, default=-1))
+    return found.size if found else None
 
 
 def _checkpoint(leaf: Leaf, size: int | None) -> Checkpoint:
     rows = Checkpoint.objects.filter(size__gt=leaf.index)
-    found = rows.order_by("-size").first() if size is None else rows.filter(size=size).first()
+    found = _best(leaf.index) if size is None else rows.filter(size=size).first()
     if found is None:
         raise BadInput(f"no checkpoint of size {size} holds leaf {leaf.index}; ask without a size for the newest")
     return found
+
+
+def _best(index: int) -> Checkpoint | None:
+    """The earliest stamped checkpoint over a leaf, or the newest with a quorum, or the newest."""
+    rows = Checkpoint.objects.filter(size__gt=index)
+    stamped = rows.filter(timestamps__isnull=False).order_by("size").first()
+    shown = newest_to_show()
+    if stamped is not None or shown is None or shown.size > index:
+        return stamped or shown
+    return rows.order_by("-size").first()
+
+
+def _stamps(checkpoint: Checkpoint) -> Iterator[Stamp]:
+    """Of each authority the earliest token over the checkpoint or one after it."""
+    rows = Timestamp.objects.filter(checkpoint__size__gte=checkpoint.size).select_related("checkpoint")
+    for row in rows.order_by("url", "checkpoint__size").distinct("url"):
+        if row.checkpoint_id == checkpoint.size:
+            yield Stamp(row.authority, bytes(row.response), None, ())
+        else:
+            hashes = tuple(consistency_proof(checkpoint.size, row.checkpoint_id, subtree_root))
+            yield Stamp(row.authority, bytes(row.response), cosigned(row.checkpoint), hashes)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 AWAY = "witness"
 """Alarms about one witness, by its URL."""
 _TIMEOUT = 5.0
+_RECENT = 5  # cosigned checkpoints that are looked at for the newest with a quorum
 _ANSWER_LIMIT = 1 << 16
 
 
@@ -41,6 +42,15 @@ def cosigned(checkpoint: Checkpoint) -> str:
 def has_quorum(checkpoint: Checkpoint) -> bool:
     """Whether the witnesses that the archive names have cosigned as its own policy asks."""
     return not problems(parse_policy(wiring.policy()), parse_note(cosigned(checkpoint)))
+
+
+def newest_to_show() -> Checkpoint | None:
+    """The newest checkpoint that has its quorum, where one is asked for; else simply the newest."""
+    newest = latest_checkpoint()
+    if newest is None or not quorum_is_asked():
+        return newest
+    recent = Checkpoint.objects.filter(cosignatures__isnull=False).distinct().order_by("-size")[:_RECENT]
+    return next((checkpoint for checkpoint in recent if has_quorum(checkpoint)), newest)
 
 
 def quorum_is_asked() -> bool:

@@ -19,6 +19,7 @@ from archive.services.handovers import (
 )
 from archive.services.refusals import NotVisible
 from archive.services.sequencing import latest_checkpoint
+from archive.services.witnessing import has_quorum
 from archive.web.doors import page, person
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def find(request: HttpRequest) -> HttpResponse:
 def blob(request: HttpRequest, digest: str) -> HttpResponse:
     who = person(request)
     found = finding.blob(who, digest)
-    chain = chain_of(who, found.digest)
+    chain, shown = chain_of(who, found.digest), latest_checkpoint()
     events = [{**event_value(link, found.digest), "case_id": link.event.case_id} for link in chain.links]
     context = {
         "blob": found,
@@ -86,7 +87,9 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "submissions": finding.submissions(who).filter(blob=found),
         "runs": finding.runs(who).filter(inputs__blob=found).distinct(),
         "made_by": finding.runs(who).filter(outputs__blob=found).distinct(),
-        "checkpoint": latest_checkpoint(),
+        "checkpoint": shown,
+        "below_quorum": shown is not None and not has_quorum(shown),
+        "witnesses": [line.witness for line in shown.cosignatures.all()] if shown else [],
         "reconstruction": any(link.event.case and link.event.case.reconstruction for link in chain.links),
         "gaps": chain.gaps,
         "fixity": fixity_value(found),

@@ -34,6 +34,11 @@ def started(home: Path, name: str, value: str) -> subprocess.CompletedProcess[st
         ("DATABASE_URL", "nonsense://", "postgresql://"),
         ("CELERY_BROKER_URL", "kafka://localhost", "pgmq://"),
         ("CELERY_BROKER_URL", "pgmq", "pgmq://"),
+        ("CUSTOS_WITNESSES", "/nowhere/witnesses", "docs/witnesses.md"),
+        ("CUSTOS_WITNESSES", "/etc/hostname", "docs/witnesses.md"),
+        ("CUSTOS_TSA", "https://tsa.example", "PEM file"),
+        ("CUSTOS_TSA", "https://tsa.example /etc/hostname", "PEM file"),
+        ("CUSTOS_TSA_MINUTES", "61", "0 to 60"),
     ],
 )
 def test_a_setting_that_is_not_understood_is_refused_in_one_line(name, value, wanted, tmp_path) -> None:

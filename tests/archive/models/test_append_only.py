@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
-from archive.models import Blob, BlobMove, Checkpoint, Leaf, TileRoot
+from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
 from archive.models.append_only import is_append_only
 from archive.services import access, intake, sealing
 
@@ -24,6 +24,9 @@ def fill() -> None:
     sealing.seal_submission(row.pk)
     BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
+    checkpoint = Checkpoint.objects.latest("size")
+    Cosignature.objects.create(checkpoint=checkpoint, witness="w", line="x")
+    Timestamp.objects.create(checkpoint=checkpoint, url="u", authority="a", response=b"x", time=checkpoint.signed)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else PostgreSQL refuses TRUNCATE for another reason
     assert Blob.objects.exists() and Leaf.objects.exists() and Checkpoint.objects.exists()
@@ -37,12 +40,14 @@ def refused(statement: sql.Composed) -> str:
 
 def test_all_of_custody_and_ledger_is_append_only() -> None:
     assert TABLES == [
-        "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_custodyevent", "archive_custodyobject", "archive_leaf",
-        "archive_tileroot",
+        "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_cosignature", "archive_custodyevent",
+        "archive_custodyobject", "archive_leaf", "archive_tileroot", "archive_timestamp",
     ]  # fmt: skip
 
 
 COLUMNS = {
+    "archive_cosignature": "line",
+    "archive_timestamp": "authority",
     "archive_blob": "size", "archive_blobmove": "locator",
     "archive_checkpoint": "note", "archive_custodyevent": "text",
     "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash",
