@@ -37,6 +37,12 @@ def store() -> BlobStore:
     return stores[0] if len(stores) == 1 else ReplicatedStore(stores)
 
 
+def stores() -> tuple[BlobStore, ...]:
+    """Each of them by itself."""
+    found = store()
+    return found.stores if isinstance(found, ReplicatedStore) else (found,)
+
+
 def _store(text: str, *, alone: bool) -> BlobStore:
     address, _, query = text.partition("?")
     asked = dict(parse_qsl(query, keep_blank_values=True))
@@ -61,8 +67,7 @@ def keeping(*, copies: int, until: dt.date | None, hold: bool) -> Keeping:
 
 def prepare_stores() -> None:
     """Make what a store needs before its first blob. Raises `StoreError`."""
-    found = store()
-    for part in found.stores if isinstance(found, ReplicatedStore) else (found,):
+    for part in stores():
         if isinstance(part, S3Store):
             part.prepare()
 

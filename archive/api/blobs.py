@@ -18,6 +18,7 @@ from archive.models import Fixity, Submission
 from archive.services import finding
 from archive.services.chain import chain_of
 from archive.services.custody import rfc3339
+from archive.services.deaccessions import DEACCESSION
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
 from archive.storage.store import StoreError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from archive.models import Blob
-    from archive.services.chain import Link
+    from archive.services.chain import Chain, Link
 
 
 def event_value(link: Link, digest: str) -> dict[str, Any]:
@@ -60,6 +61,15 @@ def fixity_value(blob: Blob) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def deaccession_value(chain: Chain) -> dict[str, Any] | None:
+    """When and why the law had the bytes taken away, and the event that proves it; None for bytes that are kept."""
+    event = next((link.event for link in chain.links if link.event.type == DEACCESSION), None)
+    if event is None:
+        return None
+    reason = json.loads(event.text)["detail"]["reason"]
+    return {"time": rfc3339(event.time), "reason": reason, "receipt": f"/api/v1/events/{event.pk}/receipt"}
+
+
 class BlobView(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="blob")
     def get(self, request: Request, digest: str) -> Response:
@@ -71,7 +81,7 @@ class BlobView(APIView):
             "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
             "custody": [event_value(link, blob.digest) for link in chain.links],
-            "gaps": chain.gaps, "fixity": fixity_value(blob),
+            "gaps": chain.gaps, "fixity": fixity_value(blob), "deaccessioned": deaccession_value(chain),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
         })  # fmt: skip
 

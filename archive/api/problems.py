@@ -10,7 +10,7 @@ from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
 from archive.services import refusals
-from archive.storage.store import StoreError
+from archive.storage.store import StoreError, UnsafeStoreError
 from evidence.errors import EvidenceError
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     refusals.Busy: (423, "Busy"),
     refusals.NoSpace: (507, "No space left"),
     refusals.NotKept: (503, "The disk failed"),
+    refusals.TakenAway: (410, "Taken away by law"),
     refusals.NotReady: (409, "Not ready yet"),
     EvidenceError: (422, "The evidence does not allow it"),
+    UnsafeStoreError: (503, "The store does not hold"),
     StoreError: (503, "The store does not answer"),
 }
 

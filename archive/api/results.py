@@ -172,8 +172,8 @@ class BundleView(APIView):
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
         raw = query_value(request, "raw") in ("1", "true")
-        for parse in finding.parses_behind(run) if raw else ():
-            note_access(principal=principal(request), blob=parse.inputs.get(role="source").blob)
+        for source in bundles.sources(run) if raw else ():
+            note_access(principal=principal(request), blob=source)
         items = bundles.items(run, raw=raw)
         return StreamingHttpResponse(
             bundles.zip_stream(items), content_type="application/zip",

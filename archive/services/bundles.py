@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archive.models import Checkpoint, CustodyEvent, Run, Submission
 from archive.services import finding
+from archive.services.deaccessions import deaccession_in
 from archive.services.following import read_blob
 from archive.services.receipts import common_size, issue_receipt
 from archive.services.refusals import NotReady
@@ -45,11 +46,26 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
     yield from _statement(run, f"{stem}.result", checkpoint.size)
     for parse in finding.parses_behind(run):
         yield from _statement(parse, f"parse-{parse.identity[:8]}", checkpoint.size)
-        source = parse.inputs.select_related("blob").get(role="source").blob
+        source = _source(parse)
         name = f"source-{source.digest.removeprefix('sha256:')[:8]}"
         yield Item(f"{name}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
-        if raw:
+        gone = deaccession_in(run.case, source.digest)
+        if gone is not None:
+            yield Item(f"{name}.deaccession.receipt.json", _receipt(gone, checkpoint.size))
+        elif raw:
             yield Item(f"{name}.raw", source)
+
+
+def sources(run: Run) -> Iterator[Blob]:
+    """The sealed files behind a result whose bytes can still be given."""
+    for parse in finding.parses_behind(run):
+        source = _source(parse)
+        if deaccession_in(run.case, source.digest) is None:
+            yield source
+
+
+def _source(parse: Run) -> Blob:
+    return parse.inputs.select_related("blob").get(role="source").blob
 
 
 def _events(run: Run) -> Iterator[CustodyEvent]:
@@ -59,7 +75,11 @@ def _events(run: Run) -> Iterator[CustodyEvent]:
             raise NotReady(f"the run {each.pk} has not ended; ask again when it has")
         yield each.event
     for parse in finding.parses_behind(run):
-        yield _ingestion(run, parse.inputs.select_related("blob").get(role="source").blob)
+        source = _source(parse)
+        yield _ingestion(run, source)
+        gone = deaccession_in(run.case, source.digest)
+        if gone is not None:
+            yield gone
 
 
 def _statement(run: Run, stem: str, size: int) -> Iterator[Item]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from archive import outbox
-from archive.models import Blob, Deaccession
+from archive.models import Blob, CustodyEvent, Deaccession
 from archive.services import access
 from archive.services.custody import record_event
+from archive.services.keeping import cases_of
 from archive.services.refusals import BadInput, NotAllowed
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -34,7 +35,10 @@ def ask_deaccession(*, principal: Principal, case: Case, blob: Blob, reason: str
 
 
 def approve_deaccession(*, principal: Principal, deaccession: Deaccession) -> Deaccession:
-    """The second person's word, and the event. Only then may the operator take the bytes from the store."""
+    """The second person's word, and the event in every case of the bytes; from then on nobody is given them.
+
+    Only then may the operator take them from the store.
+    """
     if principal.user.pk == deaccession.asked_by_id:
         raise NotAllowed("a deaccession is approved by somebody else than who asked for it")
     if not (principal.user.is_staff or principal.audits):
@@ -44,13 +48,20 @@ def approve_deaccession(*, principal: Principal, deaccession: Deaccession) -> De
         if row.event_id is None:
             objects = [EventObject(Digest.parse(row.blob_id), row.blob.size, "deaccessioned")]
             detail = {"reason": row.reason, "asked_by": str(row.asked_by_id), "approved_by": str(principal.user.pk)}
-            recorded = record_event(
-                case=row.case, type=DEACCESSION, user=principal.user, objects=objects, detail=detail
-            )
-            row.approved_by, row.event = principal.user, recorded.event
+            told = [
+                record_event(case=case, type=DEACCESSION, user=principal.user, objects=objects, detail=detail).event
+                for case in cases_of(row.blob)
+            ]
+            row.approved_by = principal.user
+            row.event = next(event for event in told if event.case_id == row.case_id)
             row.save(update_fields=["approved_by", "event"])
             outbox.nudge("workers.sequence.sequence")
     return row
+
+
+def deaccession_in(case: Case, digest: str) -> CustodyEvent | None:
+    """The event that tells it in this case."""
+    return case.events.filter(type=DEACCESSION, objects_named__digest=digest).order_by("time").first()
 
 
 def is_deaccessioned(blob: Blob) -> bool:

@@ -20,6 +20,7 @@ from archive.services import runs
 from archive.services.custody import record_event, rfc3339
 from archive.services.keeping import keeping_of
 from archive.services.sequencing import sequence_pending
+from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
 from evidence.attest.signing import sign_envelope
@@ -106,6 +107,7 @@ def store_file(path: Path, run: Run) -> Blob:
     finally:
         os.close(descriptor)
     digest, size = hash_stream(_pieces(path))
+    ensure_stores_hold()
     locator = wiring.store().put(path, digest, keeping_of(run.case))
     return Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
 

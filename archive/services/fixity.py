@@ -46,10 +46,9 @@ class Pace:
             time.sleep(max(0.0, self._begun + self._passed / self._limit - time.monotonic()))
 
 
-def due_blobs(older_than: dt.timedelta) -> QuerySet[Blob]:
-    """Blobs that nobody looked at for so long; never looked at comes first."""
-    then = timezone.now() - older_than
-    due = Q(fixity=None, stored__lte=then) | Q(fixity__checked__lte=then)
+def due_blobs(seen_before: dt.datetime) -> QuerySet[Blob]:
+    """Blobs that nobody looked at since then; never looked at comes first."""
+    due = Q(fixity=None, stored__lte=seen_before) | Q(fixity__checked__lte=seen_before)
     return Blob.objects.filter(due).order_by(F("fixity__checked").asc(nulls_first=True), "digest")
 
 
@@ -60,14 +59,14 @@ def check_due() -> int:
 
 
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
-    """Check what is due for about so many seconds; how many. What is cut off begins again with the next blob."""
-    deadline, checked = time.monotonic() + seconds, 0
+    """Check what is due for about so many seconds; how many. What is cut off begins again with the same blob."""
+    deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return 0
     try:
-        while time.monotonic() < deadline and (blob := due_blobs(older_than).first()):
+        while time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
             check_blob(blob, Pace(limit))
             checked += 1
     finally:

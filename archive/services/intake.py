@@ -19,6 +19,7 @@ from archive import outbox, wiring
 from archive.models import Submission
 from archive.services import access
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
+from archive.services.worm_check import ensure_stores_hold
 from evidence.digest import Digest
 from evidence.errors import FormatError
 
@@ -48,7 +49,8 @@ def begin_submission(
     names: Iterable[str] = (),
     reading: dict[str, Any] | None = None,
 ) -> Submission:
-    """An empty submission that waits for `length` bytes. Raises `BadInput`, `NotAllowed`."""
+    """An empty submission that waits for `length` bytes. Raises `BadInput`, `NotAllowed`, `StoreError`."""
+    ensure_stores_hold()
     if not 0 <= length < LARGEST:
         raise BadInput(f"a length of {length} bytes; write the file's size in bytes")
     if declared_digest:
@@ -87,8 +89,9 @@ def own_submission(principal: Principal, submission_id: uuid.UUID) -> Submission
 def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int, chunks: Iterable[bytes]) -> int:
     """Append a stream; the new offset. What arrived before a cut is kept, synced and counted.
 
-    Raises `WrongOffset`, `Busy`, `NoSpace`, `BadInput` (more bytes than were announced).
+    Raises `WrongOffset`, `Busy`, `NoSpace`, `StoreError`, `BadInput` (more bytes than were announced).
     """
+    ensure_stores_hold()
     submission = own_submission(principal, submission_id)
     _check_offset(submission, offset)
     with _locked(staged_file(submission.pk)) as descriptor:

@@ -11,7 +11,8 @@ from archive import outbox
 from archive.models import AccessWindow
 from archive.services import finding, following
 from archive.services.custody import record_event, rfc3339
-from archive.services.refusals import NotVisible
+from archive.services.deaccessions import DEACCESSION, is_deaccessioned
+from archive.services.refusals import NotVisible, TakenAway
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 
 def note_access(*, principal: Principal, blob: Blob) -> None:
-    """To be called before the bytes of what somebody handed in are shown. Raises `NotVisible`."""
+    """To be called before the bytes of what somebody handed in are shown. Raises `NotVisible`, `TakenAway`."""
     rows = finding.submissions(principal).filter(blob=blob)
     cases = {row.case_id: row.case for row in rows}
     if not cases and blob.submissions.exists() and not finding.events_of(principal, blob.digest).exists():
         raise NotVisible(f"no file with the digest {blob.digest} is in a case that you may see")
+    _refuse_deaccessioned(principal, blob)
     minute = timezone.now().replace(second=0, microsecond=0)
     objects = [EventObject(Digest.parse(blob.digest), blob.size, "read")]
     for case in cases.values():
@@ -36,6 +38,13 @@ def note_access(*, principal: Principal, blob: Blob) -> None:
                 detail = {"from": rfc3339(minute), "seconds": 60}
                 record_event(case=case, type="access", user=principal.user, objects=objects, detail=detail)
                 outbox.nudge("workers.sequence.sequence")
+
+
+def _refuse_deaccessioned(principal: Principal, blob: Blob) -> None:
+    said = finding.events_of(principal, blob.digest).filter(type=DEACCESSION).first()
+    if said is not None or is_deaccessioned(blob):
+        when = f" on {rfc3339(said.time)}" if said else ""
+        raise TakenAway(f"the bytes of {blob.digest} were taken away by law{when}; its page shows the event and proof")
 
 
 def read_lines(*, principal: Principal, run: Run, name: str, offset: int, limit: int) -> list[Line]:

@@ -35,5 +35,9 @@ class NotKept(Refusal):
     """The disk did not take some bytes; only what it took before is counted."""
 
 
+class TakenAway(Refusal):
+    """The law had the bytes taken away; that they were here stays proved."""
+
+
 class NotReady(Refusal):
     """It will be there a moment later."""

@@ -15,6 +15,7 @@ from archive.services.custody import record_event
 from archive.services.keeping import keeping_of
 from archive.services.manifests import write_manifest
 from archive.services.sequencing import sequence_pending
+from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
 from evidence.formats.recognise import recognise
@@ -79,6 +80,7 @@ def _seal_staged(submission: Submission, staged: Path) -> None:
         if refused:
             staged.unlink(missing_ok=True)
         return
+    ensure_stores_hold()
     locator = wiring.store().put(staged, digest, keeping_of(submission.case))
     with transaction.atomic():
         if _received(submission).update(state="sealed") != 1:

@@ -49,6 +49,7 @@ _CONFIG = Config(
     request_checksum_calculation="when_required", response_checksum_validation="when_required",
     s3={"addressing_style": "path"},
 )  # fmt: skip
+_NO_LOCKS = {"InvalidRequest", "InvalidBucketState", "NotImplemented", "ObjectLockConfigurationNotFoundError"}
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"}
 _DAY = dt.timedelta(days=1)
 _AWAY = (BotoCoreError, ClientError)
@@ -202,12 +203,9 @@ class S3Store:
         key, data = self._key(f"check/{secrets.token_hex(8)}"), secrets.token_bytes(32)
         at: Any = {"Bucket": self._bucket, "Key": key}
         until = dt.datetime.now(dt.UTC) + _DAY
-        with self._said("be tried"):
-            first = self._client.put_object(**at, Body=data, **cast("Any", _lock(Keeping(until=until)))).get(
-                "VersionId"
-            )
-        if not first or first == "null":
-            return [Challenge(self.name, "lock an object", held=False, said="the bucket keeps no versions")]
+        first = self._locked_object(at, data, until)
+        if isinstance(first, Challenge):
+            return [first]
         sooner: Any = {"Mode": "COMPLIANCE", "RetainUntilDate": until - _DAY / 2}
         found = [
             self._refused("delete the locked version", lambda: self._client.delete_object(**at, VersionId=first)),
@@ -228,6 +226,22 @@ class S3Store:
                 act()
             found.append(self._still(attempt, at, first, data))
         return found
+
+    def _locked_object(self, at: Any, data: bytes, until: dt.datetime) -> str | Challenge:
+        """The version of an object to be tried; in a bucket that takes no locks, that it does not."""
+        said = "the bucket keeps no versions"
+        try:
+            with self._said("be tried", unless=ClientError):
+                answer = self._client.put_object(**at, Body=data, **cast("Any", _lock(Keeping(until=until))))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in _NO_LOCKS:
+                raise StoreError(f"{self.name} cannot be tried: {code}; see whether the bucket is yours") from error
+            said = f"{code}; make the bucket anew with Object Lock"
+        else:
+            if answer.get("VersionId", "null") != "null":
+                return answer["VersionId"]
+        return Challenge(self.name, "keep an object without a lock", held=False, said=said)
 
     def _refused(self, attempt: str, act: Callable[[], object]) -> Challenge:
         try:

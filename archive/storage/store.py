@@ -27,6 +27,10 @@ class StoreError(Exception):
     """The store refuses or cannot; the text says what, where and what to do."""
 
 
+class UnsafeStoreError(StoreError):
+    """The store lets evidence be changed or taken away, so nothing is put into it."""
+
+
 class MissingBlobError(StoreError):
     """The store answers, and does not have the bytes."""
 

@@ -10,14 +10,14 @@ from django.shortcuts import render
 
 from archive.models import User
 from archive.services import access
-from archive.services.refusals import BadInput, NotAllowed, NotVisible, Refusal
+from archive.services.refusals import BadInput, NotAllowed, NotVisible, Refusal, TakenAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
 
-STATUS: dict[type[Refusal], int] = {NotVisible: 404, NotAllowed: 403, BadInput: 400}
+STATUS: dict[type[Refusal], int] = {NotVisible: 404, NotAllowed: 403, BadInput: 400, TakenAway: 410}
 
 
 def page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

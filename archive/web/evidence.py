@@ -8,7 +8,7 @@ from django.db.models import F
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from archive.api.blobs import event_value, fixity_value
+from archive.api.blobs import deaccession_value, event_value, fixity_value
 from archive.services import access, alarms, finding
 from archive.services.chain import chain_of
 from archive.services.handovers import (
@@ -93,6 +93,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "reconstruction": any(link.event.case and link.event.case.reconstruction for link in chain.links),
         "gaps": chain.gaps,
         "fixity": fixity_value(found),
+        "deaccessioned": deaccession_value(chain),
         "handovers": handovers_of(who, found),
         "receivers": receivers_for(who, found),
     }

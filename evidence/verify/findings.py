@@ -25,6 +25,7 @@ CLAUSES = {
     "file-unknown": "§1",
     "file-untied": "§1",
     "file-absent": "§5",
+    "file-deaccessioned": "§2",
     "file-unreadable": "§10",
     "file-too-large": "§10",
     "file-link": "§10",

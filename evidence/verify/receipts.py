@@ -52,6 +52,10 @@ class OpenReceipt:
     def is_of_derivation(self) -> bool:
         return self.event.type == "creation"
 
+    @property
+    def is_of_deaccession(self) -> bool:
+        return self.event.type == "deaccession" and self.event.outcome == SUCCESS
+
     def names(self, digest: str) -> bool:
         return any(str(item.digest) == digest for item in self.event.objects)
 

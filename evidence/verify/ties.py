@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evidence.verify.scan import RawFile
     from evidence.verify.sources import SourcesFile
 
+REASON = 400
+"""Characters shown of a reason, which anybody may have written."""
 RESULT_OUTPUT = "result.json"
 SOURCES_OUTPUT = ".sources.ndjson"
 PARSED = frozenset({"table.parquet", "rejects.parquet", "report.json"})
@@ -98,6 +100,7 @@ def check_ties(bag: Bag, findings: Findings) -> None:
         if digest in spoken:
             _check_size(digest, document.name, len(document.content), spoken[digest], findings)
     _check_made(bag, absent, findings)
+    _say_kept_elsewhere(bag, findings)
     for receipt in bag.receipts:
         for item in receipt.event.objects:
             if str(item.digest) not in bag.digests:
@@ -192,9 +195,33 @@ def _sizes(by: Iterable[Mention]) -> str:
     return "".join(f"{size} bytes, " for size in sizes)
 
 
+def _deaccession(digest: str, bag: Bag) -> OpenReceipt | None:
+    """The receipt that says that the law took these bytes away; the earliest, where there are several."""
+    found = [receipt for receipt in bag.receipts if receipt.is_of_deaccession and receipt.names(digest)]
+    return min(found, key=lambda receipt: receipt.event.time, default=None)
+
+
+def _taken_away(gone: OpenReceipt) -> str:
+    reason = gone.event.detail.get("reason")
+    why = f", for this reason: {reason[:REASON]}" if isinstance(reason, str) and reason else ", without a reason"
+    return f"its bytes were taken away by law; said on {gone.event.time}{why} ({gone.where})"
+
+
+def _say_kept_elsewhere(bag: Bag, findings: Findings) -> None:
+    """A file that was given although the archive was made to take its own copy away is the same file as ever."""
+    for raw in bag.raw.values():
+        gone = _deaccession(str(raw.digest), bag)
+        if gone is not None:
+            findings.ok("file-deaccessioned", raw.name, f"the archive no longer has this file: {_taken_away(gone)}")
+
+
 def _say_absent(receipt: OpenReceipt, item: EventObject, bag: Bag, findings: Findings) -> None:
     wanted = f"{item.digest}, {item.size} bytes"
-    if not receipt.is_of_derivation:
+    gone = _deaccession(str(item.digest), bag)
+    if gone is not None:
+        message = f"the file it speaks of ({item.role}) cannot be given: {_taken_away(gone)}"
+        findings.unchecked("file-deaccessioned", receipt.where, message, wanted=wanted)
+    elif not receipt.is_of_derivation:
         message = f"the file it speaks of ({item.role}) was not given"
         findings.unchecked("file-absent", receipt.where, message, wanted=wanted)
     elif item.role == STATEMENT_ROLE:

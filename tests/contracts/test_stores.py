@@ -135,11 +135,18 @@ def test_a_newer_version_and_a_delete_marker_change_nothing(s3: S3Store, tmp_pat
     assert put(s3, tmp_path, b"abc") == locator
 
 
-def test_a_bucket_without_versions_is_refused(s3: S3Store, tmp_path: Path) -> None:
-    s3._client.create_bucket(Bucket="plain-bucket")
-    plain = S3Store("plain-bucket", "", tmp_path)
-    with pytest.raises(StoreError, match="cannot be tried"):
-        plain.challenge()
+@pytest.mark.parametrize("versions", [False, True])
+def test_a_bucket_without_object_lock_is_found_out_and_refused(s3: S3Store, tmp_path: Path, versions: bool) -> None:
+    bucket = f"plain-{secrets.token_hex(4)}"
+    s3._client.create_bucket(Bucket=bucket)
+    if versions:
+        s3._client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    plain = S3Store(bucket, "", tmp_path)
+    (found,) = plain.challenge()
+    assert (found.binding, found.held) == (True, False)
+    assert "make the bucket anew with Object Lock" in found.said
+    with pytest.raises(StoreError, match="cannot keep"):
+        put(plain, tmp_path, b"abc")
 
 
 def test_a_store_that_is_away_is_said_and_comes_back(ceph, s3: S3Store, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from archive.services import fixity
 from archive.storage.store import WHOLE
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--mib-per-second", type=int, default=0, help="read no faster; 0 is as fast as it goes")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        due = fixity.due_blobs(dt.timedelta(days=options["older_than_days"]))
+        due = fixity.due_blobs(timezone.now() - dt.timedelta(days=options["older_than_days"]))
         blobs, bad = list(due), 0
         pace = fixity.Pace(options["mib_per_second"] << 20)
         for number, blob in enumerate(blobs, 1):

@@ -5,13 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from archive import wiring
-from archive.models import AccessWindow, Alarm, Blob, CustodyEvent, Fixity
-from archive.services import access, chain, deaccessions, fixity, handovers, keeping, reading, worm_check
-from archive.services.refusals import BadInput, NotAllowed, NotVisible
+from archive.models import AccessWindow, Alarm, Blob, CustodyEvent, Run
+from archive.services import (
+    access,
+    bundles,
+    chain,
+    deaccessions,
+    fixity,
+    following,
+    handovers,
+    keeping,
+    reading,
+    worm_check,
+)
+from archive.services.refusals import BadInput, NotAllowed, NotVisible, TakenAway
+from archive.services.sequencing import sequence_pending
+from evidence.verify.audit import audit
+from evidence.verify.trust import load_trust
+from tests.archive.services.conftest import LINE
 
 pytestmark = pytest.mark.django_db
 
@@ -66,10 +84,53 @@ def test_damage_is_mended_from_the_other_store_and_told(hand_in, two_stores) -> 
 def test_the_one_longest_unseen_comes_first(hand_in) -> None:
     first, second = hand_in(b"abc"), hand_in(b"def")
     fixity.check_blob(first.blob, fixity.Pace(0))
-    due = list(fixity.due_blobs(dt.timedelta(0)).values_list("digest", flat=True))
+    due = list(fixity.due_blobs(timezone.now()).values_list("digest", flat=True))
     assert due.index(second.blob_id) < due.index(first.blob_id)
-    assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) >= 2 or Fixity.objects.count() == 2
+    assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) == 2
     assert fixity.check_round(seconds=60, older_than=dt.timedelta(days=1), limit=0) == 0
+
+
+def test_a_round_that_was_cut_off_goes_on_where_it_was(hand_in, monkeypatch) -> None:
+    digests = sorted(hand_in(data).blob_id for data in (b"abc", b"def", b"ghi"))
+    honest, looked_at = fixity.check_blob, []
+
+    def killed_at_the_second(blob, pace):
+        looked_at.append(blob.digest)
+        if len(looked_at) == 2:
+            raise KeyboardInterrupt
+        return honest(blob, pace)
+
+    monkeypatch.setattr(fixity, "check_blob", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0)
+    assert (
+        fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) == 3
+    )  # the first is due again, as the last
+    assert looked_at == [*digests[:2], *digests[1:], digests[0]]
+    assert fixity.check_round(seconds=0, older_than=dt.timedelta(0), limit=0) == 0
+
+
+def test_no_more_bytes_a_second_than_are_allowed(monkeypatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(fixity, "time", SimpleNamespace(monotonic=lambda: 10.0, sleep=slept.append))
+    pace = fixity.Pace(100)
+    for count in (50, 0, 100):
+        pace(count)
+    fixity.Pace(0)(1 << 40)
+    assert slept == [0.5, 0.5, 1.5]
+
+
+def test_a_round_leaves_to_another_what_it_is_at(hand_in) -> None:
+    hand_in(b"abc")
+    another = connection.copy()
+    try:
+        with another.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [fixity._LOCK])
+            assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) == 0
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [fixity._LOCK])
+    finally:
+        another.close()
+    assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) == 1
 
 
 def test_a_case_asks_for_more_and_never_for_less(hand_in, ann, two_stores) -> None:
@@ -143,11 +204,60 @@ def test_deaccession_takes_two_persons_and_is_said_before_and_after(hand_in, ann
     assert not Alarm.objects.exists()
 
 
-def test_reading_often_in_a_minute_is_one_event(hand_in, ann) -> None:
-    row = hand_in(b"abc")
-    for _ in range(50):
+@pytest.fixture
+def deaccessioned(ann, home):
+    """A file that lay in these cases, deaccessioned by two persons and taken from the store by the operator."""
+
+    def make(*rows):
+        ann.user.is_staff = True
+        ann.user.save()
+        blob = rows[0].blob
+        asked = deaccessions.ask_deaccession(principal=ann, case=rows[0].case, blob=blob, reason="order 1")
+        eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+        deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+        sequence_pending()
+        (home / "store" / blob.place).unlink()
+        return blob
+
+    return make
+
+
+def test_every_case_of_the_bytes_is_told_of_their_deaccession(hand_in, ann, deaccessioned) -> None:
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    blob = deaccessioned(hand_in(b"abc"), hand_in(b"abc", who=bob, case="case-b"))
+    assert len(events("deaccession")) == 2
+    for who in (ann, bob):
+        with pytest.raises(TakenAway, match="taken away by law on 20"):
+            reading.note_access(principal=who, blob=blob)
+    assert events("access") == []
+
+
+def test_a_bundle_of_a_deaccessioned_file_lets_the_verifier_say_so(hand_in, deaccessioned, tmp_path) -> None:
+    row = hand_in(LINE, names=["a.example"])
+    run = Run.objects.get(procedure="querier_concentration@1")
+    assert [blob.digest for blob in bundles.sources(run)] == [row.blob_id]
+    deaccessioned(row)
+    assert list(bundles.sources(run)) == []
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    for item in bundles.items(run, raw=True):
+        data = item.content if isinstance(item.content, bytes) else b"".join(following.read_blob(item.content))
+        (folder / item.name).write_bytes(data)
+    (tmp_path / "policy.txt").write_text(wiring.policy())
+    findings = audit([folder], load_trust(tmp_path / "policy.txt", None))
+    assert findings.exit_status == 3
+    assert any(said.code == "file-deaccessioned" and "order 1" in said.message for said in findings.said)
+
+
+def test_reading_often_in_a_minute_is_one_event(hand_in, ann, monkeypatch) -> None:
+    row, now = hand_in(b"abc"), timezone.now()
+    monkeypatch.setattr(reading, "timezone", SimpleNamespace(now=lambda: now))
+    for _ in range(1000):
         reading.note_access(principal=ann, blob=row.blob)
-    assert len(events("access")) == AccessWindow.objects.count() <= 2
+    assert len(events("access")) == AccessWindow.objects.count() == 1
+    now += dt.timedelta(minutes=1)
+    reading.note_access(principal=ann, blob=row.blob)
+    assert len(events("access")) == 2
 
 
 def test_what_was_stated_of_earlier_holders_is_sealed(hand_in) -> None:
@@ -188,7 +298,6 @@ def test_a_store_that_lets_it_happen_raises_the_alarm(db, monkeypatch) -> None:
 
 def test_nothing_is_derived_from_damaged_bytes(hand_in, home) -> None:
     row = hand_in(b"time,client,name\n2016-05-04T00:00:00Z,192.0.2.1,a.example\n", work=False)
-    from archive.models import Run
     from archive.services import execution, sealing
 
     sealing.seal_submission(row.pk)
