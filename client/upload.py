@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -104,14 +105,17 @@ def _send(server: Server, location: str, path: Path, size: int, progress: Callab
 
 
 def _pieces(path: Path, offset: int, size: int, state: Any, progress: Callable[[int], None]) -> Iterator[bytes]:
-    """The file's bytes up to the size it had; a log that is still written to is taken as it stood."""
-    with path.open("rb") as file:
+    """The file's bytes up to the size it had, hashed beside their being sent; a growing log is taken as it stood."""
+    hashing: Future[None] | None = None
+    with path.open("rb") as file, ThreadPoolExecutor(1) as hasher:
         file.seek(offset)
         while offset < size:
             piece = file.read(min(PIECE, size - offset))
             if not piece:
                 raise ClientError(f"{path} became shorter while it was sent: {offset} of {size} bytes; send it again")
-            state.update(piece)
+            if hashing is not None:
+                hashing.result()
+            hashing = hasher.submit(state.update, piece)
             offset += len(piece)
             progress(offset)
             yield piece

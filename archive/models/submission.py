@@ -36,6 +36,7 @@ class Submission(models.Model):
     stated_custody = models.TextField(blank=True)  # what the uploader says of earlier holders: a statement, not a fact
     reading = models.JSONField(default=dict)  # {"procedure"?, "columns"?, "kind"?}: how the uploader says to read it
     created = models.DateTimeField(auto_now_add=True)
+    arrived = models.JSONField(null=True)  # digest as the bytes came, and size, inode and ctime of the staged file then
     received = models.DateTimeField(null=True, blank=True)
     blob = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions")
     event = models.ForeignKey(CustodyEvent, null=True, blank=True, on_delete=models.PROTECT)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from django.utils import timezone
 from archive import outbox, wiring
 from archive.models import Submission
 from archive.services import access
+from archive.services.receiving import StagedWriter, SyncFailedError
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.services.worm_check import ensure_stores_hold
 from evidence.digest import Digest
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
     from archive.services.access import Principal
 
-SYNC_EVERY = 64 << 20
 LARGEST = 1 << 53
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST_NAME = 200
@@ -97,10 +98,10 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     with _locked(staged_file(submission.pk)) as descriptor:
         submission.refresh_from_db()
         _check_offset(submission, offset)
-        os.ftruncate(descriptor, offset)
-        _write(descriptor, submission, chunks)
+        _prepare(descriptor, submission)
+        digest = _write(descriptor, submission, chunks)
         if submission.offset == submission.length:
-            _finish(submission)
+            _finish(submission, arrived(descriptor, digest) if digest else None)
     return submission.offset
 
 
@@ -109,9 +110,22 @@ def _check_offset(submission: Submission, offset: int) -> None:
         raise WrongOffset(f"the upload continues at byte {submission.offset}, not at {offset}; ask with HEAD where")
 
 
+def _prepare(descriptor: int, submission: Submission) -> None:
+    """What was counted has to be there, as does the file's name, before more is; what was not counted goes."""
+    there = os.fstat(descriptor).st_size
+    if there < submission.offset:
+        raise NotKept(
+            f"of the {submission.offset} bytes that had arrived only {there} are left in {wiring.staging()}; put "
+            f"{submission.pk} back there from a backup, or begin the upload anew"
+        )
+    os.ftruncate(descriptor, submission.offset)
+    if submission.offset == 0:
+        _sync_folder(wiring.staging())
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """The upload's file, for this request alone; an upload that ended meanwhile gets no second, empty one."""
+    """The upload's file, for this request alone."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -122,27 +136,36 @@ def _locked(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _write(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> None:
-    """Write the stream; only what was synced is counted, and a cut keeps what came before it."""
-    os.lseek(descriptor, submission.offset, os.SEEK_SET)
-    at = submission.offset
+def _write(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> Digest | None:
+    """The digest of the whole file, if all of it came now. Only what was synced is counted."""
+    with StagedWriter(descriptor, submission.offset, partial(_count, submission)) as writer:
+        try:
+            _take(writer, submission, chunks)
+        except SyncFailedError as error:
+            raise NotKept(
+                f"the disk did not take the upload ({error}); {submission.offset} bytes of {submission.length} are "
+                "kept. See to the disk, then resume"
+            ) from error
+        return writer.digest()
+
+
+def _take(writer: StagedWriter, submission: Submission, chunks: Iterable[bytes]) -> None:
+    """Write the stream; a cut keeps what came before it."""
     try:
         for chunk in chunks:
-            _check_room(submission, at + len(chunk))
-            at += _write_all(descriptor, chunk)
-            if at - submission.offset >= SYNC_EVERY:
-                _count_synced(descriptor, submission, at)
-    except NotKept:
+            _check_room(submission, writer.at + len(chunk))
+            writer.write(chunk)
+    except SyncFailedError:
         raise
     except Exception as error:
-        _count_synced(descriptor, submission, os.lseek(descriptor, 0, os.SEEK_CUR))
+        writer.finish()
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             raise NoSpace(
                 f"no space is left for this upload; {submission.offset} bytes of {submission.length} are kept. "
                 "Free some, then resume"
             ) from error
         raise
-    _count_synced(descriptor, submission, at)
+    writer.finish()
 
 
 def _check_room(submission: Submission, end: int) -> None:
@@ -150,42 +173,34 @@ def _check_room(submission: Submission, end: int) -> None:
         raise BadInput(f"more than the {submission.length} bytes that were announced; nothing beyond is kept")
 
 
-def _count_synced(descriptor: int, submission: Submission, at: int) -> None:
-    """The kernel tells of a failed write once: after a failed sync nothing since the last good one is believed."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise NotKept(
-            f"the disk did not take the upload ({error.strerror}); {submission.offset} bytes of {submission.length} "
-            "are kept. See to the disk, then resume"
-        ) from error
-    Submission.objects.filter(pk=submission.pk).update(offset=at)
-    submission.offset = at
-
-
-def _write_all(descriptor: int, chunk: bytes) -> int:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    return len(chunk)
-
-
 def _count(submission: Submission, at: int) -> None:
     Submission.objects.filter(pk=submission.pk).update(offset=at)
     submission.offset = at
 
 
-def _finish(submission: Submission) -> None:
-    """The name in the staging folder is made durable too, then the row says that all is here."""
-    folder = os.open(wiring.staging(), os.O_RDONLY | os.O_DIRECTORY)
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
+    except OSError as error:
+        raise NotKept(
+            f"the disk did not take a new upload ({error.strerror}); see to the disk, then try again"
+        ) from error
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def arrived(descriptor: int, digest: Digest) -> dict[str, Any]:
+    """The digest of a staged file, and all by which one can tell that nobody touched the file since."""
+    now = os.fstat(descriptor)
+    return {"digest": str(digest), "size": now.st_size, "inode": now.st_ino, "changed": now.st_ctime_ns}
+
+
+def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
     with transaction.atomic():
-        submission.state = Submission.State.RECEIVED
+        submission.state, submission.arrived = Submission.State.RECEIVED, seen
         submission.received = timezone.now()
-        submission.save(update_fields=["state", "received"])
+        submission.save(update_fields=["state", "received", "arrived"])
         outbox.nudge("workers.seal.seal", str(submission.pk))
 
 

@@ -10,8 +10,9 @@ import resource
 
 import pytest
 
-from archive.models import Blob, CustodyEvent, Submission
-from archive.services import access, finding, intake, sealing
+from archive import wiring
+from archive.models import Alarm, Blob, CustodyEvent, Submission
+from archive.services import access, finding, intake, receiving, sealing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.storage.store import StoreError
@@ -183,31 +184,106 @@ def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
     assert CustodyEvent.objects.filter(type="format identification").count() == 1
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 def test_bytes_that_the_disk_did_not_take_are_not_counted(ann, monkeypatch, failing: int, number: int) -> None:
     """The kernel tells of a failed write once; a sync that succeeds afterwards says nothing of those bytes."""
-    calls, real = [0], os.fsync
+    calls, taken, real = [0], [0], os.fsync
 
     def fsync(descriptor: int) -> None:
         calls[0] += 1
+        size = os.fstat(descriptor).st_size
         if calls[0] == failing:
             raise OSError(number, os.strerror(number))
         real(descriptor)
+        if calls[0] > 1:  # the first one is of the folder
+            taken[0] = size
 
     row = intake.begin_submission(principal=ann, case_reference="a", length=2500)
-    monkeypatch.setattr(intake, "SYNC_EVERY", 1000)
+    monkeypatch.setattr(receiving, "SYNC_EVERY", 500)
+    monkeypatch.setattr(receiving, "BEHIND", 2)
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(NotKept, match=f"{1000 * (failing - 1)} bytes of 2500 are kept"):
+    with pytest.raises(NotKept, match=r"the disk did not take .*See to the disk|see to the disk"):
         intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abcde" * 100] * 5)
+    assert calls[0] == failing  # nothing is asked of the disk after it failed
     row.refresh_from_db()
-    assert (row.offset, row.state) == (1000 * (failing - 1), "receiving")
+    assert row.state == "receiving"
+    assert row.offset <= taken[0] < 2500
     monkeypatch.undo()
     rest = (b"abcde" * 500)[row.offset :]
     intake.append_bytes(principal=ann, submission_id=row.pk, offset=row.offset, chunks=[rest])
     sealing.seal_submission(row.pk)
     row.refresh_from_db()
     assert row.blob_id == str(Digest.of(b"abcde" * 500))
+
+
+def test_the_disk_is_never_far_behind_what_is_written(ann, monkeypatch) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="a", length=10_000)
+    monkeypatch.setattr(receiving, "SYNC_EVERY", 1000)
+    monkeypatch.setattr(receiving, "CACHED", 2000)
+    counted: list[int] = []
+
+    def body():
+        for _ in range(100):
+            yield b"a" * 100
+            row.refresh_from_db()
+            counted.append(row.offset)
+
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=body())
+    assert all(100 * (n + 1) - offset <= receiving.BEHIND * 1000 for n, offset in enumerate(counted))
+    assert Submission.objects.get().offset == 10_000
+
+
+def test_a_counted_byte_that_is_gone_is_missed_aloud(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="a", length=6)
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abc"])
+    os.truncate(intake.staged_file(row.pk), 1)
+    with pytest.raises(NotKept, match="of the 3 bytes that had arrived only 1 are left"):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=3, chunks=[b"def"])
+    row.refresh_from_db()
+    assert (row.offset, row.state) == (3, "receiving")
+
+
+def test_what_was_hashed_on_its_way_in_is_not_read_again_before_its_receipt(hand_in, monkeypatch) -> None:
+    row = hand_in(b"abc", work=False)
+    assert row.arrived["digest"] == str(Digest.of(b"abc"))
+    monkeypatch.setattr(sealing, "_pieces", lambda _: pytest.fail("it was read"))
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.blob_id) == ("sealed", str(Digest.of(b"abc")))
+
+
+def test_a_staged_file_that_somebody_touched_is_read_and_sealed_as_it_is(hand_in) -> None:
+    row = hand_in(b"abc", work=False, declared_digest=str(Digest.of(b"abc")))
+    intake.staged_file(row.pk).write_bytes(b"abd")
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.state == "refused"
+    assert str(Digest.of(b"abd")) in row.problem
+
+
+def test_an_upload_in_two_parts_is_read_when_it_is_sealed(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="a", length=6)
+    for offset, part in ((0, b"abc"), (3, b"def")):
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=offset, chunks=[part])
+    row.refresh_from_db()
+    assert row.arrived is None
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.blob_id == str(Digest.of(b"abcdef"))
+
+
+def test_what_the_store_does_not_give_back_raises_an_alarm(hand_in, monkeypatch) -> None:
+    row = hand_in(b"abc", work=False)
+
+    def damage(submission: Submission) -> None:
+        path = wiring.home() / "store" / submission.blob.place
+        path.chmod(0o600)
+        path.write_bytes(b"abd")
+
+    monkeypatch.setattr(sealing, "write_manifest", damage)
+    sealing.seal_submission(row.pk)
+    assert (Alarm.objects.get().kind, Alarm.objects.get().subject) == ("damage", str(Digest.of(b"abc")))
 
 
 def test_a_late_append_leaves_nothing_behind(hand_in, ann) -> None:
