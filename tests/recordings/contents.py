@@ -1,0 +1,319 @@
+"""What was recorded: one entry a file, with the commands that count what is in it."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from dataclasses import dataclass, field
+
+from tests.recordings.derived import ROOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`counts` maps what is counted to a shell command that prints one whole number, run in this folder."""
+
+    path: str
+    format: str
+    software: str
+    settings: str
+    counts: dict[str, str]
+    zone: str = "UTC, stated in the file"
+    origin: str = "recorded"
+    notes: list[str] = field(default_factory=list)
+
+
+NO_ZONE = "none in the file; the server ran in UTC"
+UNIX = "Unix time"
+
+
+@functools.cache
+def debian(package: str, suite: str = "") -> str:
+    """`package version`, as installed on this machine or in the system of another suite."""
+    command = ["dpkg-query", "-W", "-f", "${Version}", package]
+    inside = ["chroot", str(ROOTS / suite), *command] if suite else command
+    version = subprocess.run(inside, check=True, capture_output=True, text=True).stdout
+    return f"{package} {version} (Debian {suite or 'bookworm'})"
+
+
+def recorded() -> list[Entry]:
+    return [
+        *_bind(), *_unbound(), *_dnsmasq(), *_powerdns(), *_dnsdist(), *_knot(), *_dnstap(), *_captures(), *_suricata(),
+        *_client(),
+    ]  # fmt: skip
+
+
+def _by_type(
+    path: str, pattern: str, types: tuple[str, ...] = ("A", "AAAA", "TXT", "ANY", "TYPE65280")
+) -> dict[str, str]:
+    return {f"lookups of type {kind}": f"grep -c '{pattern.format(kind)}' {path}" for kind in types}
+
+
+def _bind_counts(path: str) -> dict[str, str]:
+    return {
+        "lines": f"awk 'END {{ print NR }}' {path}",
+        "lookups": f"grep -c ': query: ' {path}",
+        "rejects": f"awk '!/: query: /' {path} | awk 'END {{ print NR }}'",
+        "lookups over TCP": f"grep -cE ' [+-](E\\([0-9]+\\))?T[A-Z]* ' {path}",
+        "lookups from IPv6": f"grep -cE ' (::1|fe80::53%1)#[0-9]+ \\(' {path}",
+        **_by_type(path, " IN {} [+-]"),
+    }
+
+
+BIND_LOGS = {
+    "query.log": ("print-time yes", NO_ZONE),
+    "query-category-severity.log": ("print-time yes; print-category yes; print-severity yes", NO_ZONE),
+    "query-iso8601.log": ("print-time iso8601", NO_ZONE),
+    "query-iso8601-utc.log": ("print-time iso8601-utc; print-category yes; print-severity yes", "UTC, stated in the file"),
+    "query-no-time.log": ("print-time no", "no time in the file"),
+    "query-no-time-category.log": ("print-time no; print-category yes; print-severity yes", "no time in the file"),
+    "query-and-errors.log": ("query-errors in the same channel; print-category yes; print-severity yes", NO_ZONE),
+    "query-syslog-traditional.log": ("through rsyslog, RSYSLOG_TraditionalFileFormat", NO_ZONE + "; no year"),
+    "query-syslog-iso8601.log": ("through rsyslog, RSYSLOG_FileFormat", "offset stated in the file"),
+    "query-syslog-rfc5424.log": ("through rsyslog, RSYSLOG_SyslogProtocol23Format", "offset stated in the file"),
+    "query-views.log": ("three views, print-time yes", "none in the file; the server ran in America/New_York"),
+    "query-views-category-severity.log": (
+        "three views, query-errors in the same channel; print-category yes; print-severity yes",
+        "none in the file; the server ran in America/New_York",
+    ),
+    "query-views-iso8601.log": (
+        "three views, print-time iso8601", "none in the file; the server ran in America/New_York",
+    ),
+}  # fmt: skip
+
+
+def _bind() -> list[Entry]:
+    return [
+        Entry(f"bind/{file}", "BIND 9 query log", debian("bind9"), settings, _bind_counts(f"bind/{file}"), zone)
+        for file, (settings, zone) in BIND_LOGS.items()
+    ]
+
+
+def _unbound() -> list[Entry]:
+    query = "awk '/ (info|query): [0-9a-f.:%]+ [^ ]+ [A-Z0-9]+ IN$/' {0} | awk 'END {{ print NR }}'"
+    reply = "awk '/ (info|reply): [0-9a-f.:%]+ [^ ]+ [A-Z0-9]+ IN [A-Z]+ [0-9.]+ [01] [0-9]+$/' {0} | awk 'END {{ print NR }}'"
+    notes = [
+        "every octet of a name that is not a letter, digit, hyphen, underscore or asterisk is written as ?",
+        "sequence 43 (a name of 255 octets) is cut and ends with &",
+        "neither the client's port nor the message id is in the line",
+    ]
+    variants = {
+        "unbound.log": ("log-queries yes; log-replies yes", UNIX),
+        "unbound-time-ascii.log": (
+            "log-queries yes; log-replies yes; log-time-ascii yes; log-tag-queryreply yes; log-servfail yes", NO_ZONE + "; no year",
+        ),
+        "unbound-replies.log": ("log-replies yes", UNIX),
+    }  # fmt: skip
+    return [
+        Entry(
+            f"unbound/{file}", "Unbound query and reply log", debian("unbound"), settings,
+            {
+                "lines": f"awk 'END {{ print NR }}' unbound/{file}",
+                "queries": query.format(f"unbound/{file}"),
+                "replies": reply.format(f"unbound/{file}"),
+                "replies NXDOMAIN": f"grep -c ' IN NXDOMAIN ' unbound/{file}",
+                "replies SERVFAIL": f"grep -cE ' IN SERVFAIL [0-9.]+ [01] [0-9]+$' unbound/{file}",
+            },
+            zone, notes=notes,
+        )
+        for file, (settings, zone) in variants.items()
+    ]  # fmt: skip
+
+
+def _dnsmasq() -> list[Entry]:
+    notes = [
+        "names with a dot inside a label or an octet that is not printable are all `<name unprintable>`",
+        "a space in a name is written as it is: sequence 26, 45 and 46",
+        "neither year nor zone; SERVFAIL is `reply error is SERVFAIL`, without the name",
+    ]
+    return [
+        Entry(
+            f"dnsmasq/{file}", "dnsmasq log", debian("dnsmasq-base"), settings,
+            {
+                "lines": f"awk 'END {{ print NR }}' {path}",
+                "lookups": f"grep -cE ' query\\[[A-Za-z0-9=]+\\] ' {path}",
+                "forwarded": f"grep -c ' forwarded ' {path}",
+                "replies": f"grep -cE '(\\]:|/[0-9]+) reply ' {path}",
+                "cached": f"grep -cE '(\\]:|/[0-9]+) cached(-stale)? ' {path}",
+                "unprintable names looked up": f"grep -c '\\] <name unprintable> from ' {path}",
+                **_by_type(path, " query.{}. ", ("A", "AAAA", "TXT", "ANY")),
+            },
+            NO_ZONE + "; no year", notes=notes,
+        )
+        for file, settings in (("dnsmasq.log", "log-queries"), ("dnsmasq-extra.log", "log-queries=extra"))
+        for path in (f"dnsmasq/{file}",)
+    ]  # fmt: skip
+
+
+def _powerdns() -> list[Entry]:
+    structured, classic = "powerdns/recursor.log", "powerdns/recursor-unstructured.log"
+    software = debian("pdns-recursor")
+    return [
+        Entry(
+            structured, "PowerDNS Recursor log (structured)", software, "quiet=no, log-timestamp=yes",
+            {
+                "lines": f"awk 'END {{ print NR }}' {structured}",
+                "lookups": f"grep -c 'msg=\"Question\"' {structured}",
+                "answers": f"grep -c 'msg=\"Answer\"' {structured}",
+                **_by_type(structured, 'msg="Question".* qtype="{}"'),
+            },
+            UNIX + " in ts; the first column is local time without year or zone",
+            notes=["an answer from the packet cache has its own line and no Question of its own"],
+        ),
+        Entry(
+            classic, "PowerDNS Recursor log (unstructured)", software, "quiet=no, structured-logging=no",
+            {
+                "lines": f"awk 'END {{ print NR }}' {classic}",
+                "lookups": f"grep -c \" question for '\" {classic}",
+                "answers": f"grep -c \" answer to question '\" {classic}",
+            },
+            NO_ZONE + "; no year",
+        ),
+    ]  # fmt: skip
+
+
+def _dnsdist() -> list[Entry]:
+    software = debian("dnsdist")
+    actions = {
+        "log-action.log": ("LogAction(file, false, true, false, false, true)", "Packet from", UNIX + ", nanoseconds"),
+        "log-action-no-time.log": ("LogAction(file, false, true, false, false, false)", "Packet from", "no time"),
+        "log-response-action.log": ("LogResponseAction(file, true, false, false, true)", "Answer to", UNIX),
+    }
+    notes = ["the id is printed in the machine's byte order: 16 is 0x1000", "escapes as in PowerDNS: ; is not escaped"]
+    entries = [
+        Entry(
+            f"dnsdist/{file}", "dnsdist LogAction", software, settings,
+            {
+                "lines": f"awk 'END {{ print NR }}' dnsdist/{file}",
+                "rows": f"grep -c '{words} ' dnsdist/{file}",
+                **_by_type(f"dnsdist/{file}", f"{words} .* {{}} .*with id "),
+            },
+            zone, notes=notes,
+        )
+        for file, (settings, words, zone) in actions.items()
+    ]  # fmt: skip
+    verbose = "dnsdist/verbose.log"
+    counts = {"lines": f"awk 'END {{ print NR }}' {verbose}", "lookups": f"grep -c '^Got query for ' {verbose}"}
+    return [*entries, Entry(verbose, "dnsdist verbose log", software, "dnsdist -v", counts, "no time in the file")]
+
+
+def _knot() -> list[Entry]:
+    path = "knot/kresd-reqtrace.log"
+    counts = {
+        "lines": f"awk 'END {{ print NR }}' {path}",
+        "requests": f"grep -cE '\\[0[0-9]+\\.[0-9]+\\] request packet:$' {path}",
+        "requests of its own": f"grep -cE '\\[65536\\.[0-9]+\\] request packet:$' {path}",
+    }
+    notes = ["Knot Resolver has no query log; this is policy.REQTRACE; there is no client in it"]
+    return [
+        Entry(path, "Knot Resolver request trace", debian("knot-resolver"), "policy.REQTRACE for all", counts,
+              "no time in the file", notes=notes),
+    ]  # fmt: skip
+
+
+def _dnstap() -> list[Entry]:
+    taps = {
+        "bind/bind.dnstap": ("bind9", "dnstap { all; }; authoritative; written by named", ("AQ", "AR", "CR")),
+        "bind/bind-recursive.dnstap": (
+            "bind9", "dnstap { all; }; three views, one of them forwards", ("AQ", "AR", "CQ", "CR", "RQ", "RR"),
+        ),
+        "unbound/unbound.dnstap": ("unbound", "client and forwarder messages; fstrm_capture", ("CQ", "CR", "FQ", "FR")),
+        "dnsdist/dnsdist.dnstap": ("dnsdist", "DnstapLogAction, DnstapLogResponseAction; fstrm_capture", ("CQ", "CR")),
+        "knot/kresd.dnstap": ("knot-resolver", "module dnstap, client messages; fstrm_capture", ("CQ", "CR")),
+        "knot/knotd.dnstap": ("knot", "mod-dnstap, queries and responses; written by knotd", ("AQ", "AR")),
+    }  # fmt: skip
+    return [
+        Entry(
+            path, "dnstap frame stream", debian(package), settings,
+            {
+                "frames": f"dnstap -r {path} -q 2>/dev/null | awk 'END {{ print NR }}'",
+                **{
+                    f"frames {kind}": f"dnstap -r {path} -q 2>/dev/null | awk '$2 == \"{kind}\"' | awk 'END {{ print NR }}'"
+                    for kind in kinds
+                },
+            },
+            UNIX + ", nanoseconds",
+        )
+        for path, (package, settings, kinds) in taps.items()
+    ]  # fmt: skip
+
+
+CAPTURES = {
+    "ethernet.pcap": ("pcap, Ethernet", "tcpdump -i lo"),
+    "ethernet-nanoseconds.pcap": ("pcap with nanoseconds, Ethernet", "tcpdump -i lo --time-stamp-precision=nano"),
+    "linux-cooked-v1.pcap": ("pcap, Linux cooked v1", "tcpdump -i any -y LINUX_SLL"),
+    "linux-cooked-v2.pcap": ("pcap, Linux cooked v2", "tcpdump -i any -y LINUX_SLL2"),
+    "ethernet.pcapng": ("pcapng, Ethernet", "editcap of ethernet.pcap"),
+    "ethernet-nanoseconds.pcapng": ("pcapng with nanoseconds, Ethernet", "editcap of ethernet-nanoseconds.pcap"),
+    "two-interfaces.pcapng": ("pcapng, two interfaces", "mergecap of ethernet.pcap and linux-cooked-v2.pcap"),
+    "raw-ip.pcap": ("pcap, raw IP", "editcap -C 14 -T rawip of ethernet.pcap"),
+    "snapped.pcap": ("pcap, Ethernet, packets cut at 60 octets", "editcap -s 60 of ethernet.pcap"),
+    "vlan.pcap": ("pcap, Ethernet with 802.1Q", "tcprewrite --enet-vlan=add of ethernet.pcap"),
+    "loopback-null.pcap": ("pcap, BSD loopback (DLT_NULL)", "derived.py of raw-ip.pcap"),
+    "ethernet-big-endian.pcap": ("pcap, big-endian, Ethernet", "derived.py of ethernet.pcap"),
+}
+
+
+def _captures() -> list[Entry]:
+    notes = ["three IPv4 fragments: the answer of sequence 54; TCP port 53 has one message a connection"]
+    return [
+        Entry(f"pcap/{file}", form, f"{debian('tcpdump')}, {debian('tshark')}, {debian('tcpreplay')}", settings,
+              _tshark(f"pcap/{file}", whole=file == "ethernet.pcap"), UNIX, notes=notes,
+              origin="recorded" if settings.startswith("tcpdump") else "made from a recording")
+        for file, (form, settings) in CAPTURES.items()
+    ]  # fmt: skip
+
+
+def _tshark(path: str, *, whole: bool) -> dict[str, str]:
+    filters = {
+        "packets": "",
+        "lookups": "dns.flags.response == 0",
+        "responses": "dns.flags.response == 1",
+        "lookups over TCP": "dns.flags.response == 0 && tcp",
+        "lookups over IPv6": "dns.flags.response == 0 && ipv6",
+        "lookups with EDNS": "dns.flags.response == 0 && dns.resp.type == 41",
+        "lookups of type AAAA": "dns.flags.response == 0 && dns.qry.type == 28",
+        "lookups of type TYPE65280": "dns.flags.response == 0 && dns.qry.type == 65280",
+        "responses NXDOMAIN": "dns.flags.rcode == 3",
+        "responses SERVFAIL": "dns.flags.rcode == 2",
+        "responses truncated": "dns.flags.truncated == 1 && dns.flags.response == 1",
+        "IP fragments": "ip.flags.mf == 1 || ip.frag_offset > 0",
+    }
+    return {
+        what: f"tshark -n -r {path} -Y '{text}' 2>/dev/null | awk 'END {{ print NR }}'".replace(" -Y ''", "")
+        for what, text in filters.items()
+        if whole or what in {"lookups", "responses", "lookups over TCP"}
+    }
+
+
+def _suricata() -> list[Entry]:
+    entries = []
+    for version, suite in ((1, "bullseye"), (2, "bullseye"), (2, "sid"), (3, "sid")):
+        path = f"suricata/eve-v{version}-{suite}.json"
+        asked, answered = ("request", "response") if version == 3 else ("query", "answer")
+        counts = {
+            "records": f"jq -c . {path} | awk 'END {{ print NR }}'",
+            "lookups": f"jq -c 'select(.dns.type == \"{asked}\")' {path} | awk 'END {{ print NR }}'",
+            "response records": f"jq -c 'select(.dns.type == \"{answered}\")' {path} | awk 'END {{ print NR }}'",
+        }
+        notes = ["version 1 writes one record an answer, not one a response"] if version == 1 else []
+        entries.append(
+            Entry(path, f"Suricata EVE dns version {version}", debian("suricata", suite),
+                  f"-r ethernet.pcap -k none, eve-log dns version {version}", counts, "offset stated in the file",
+                  origin="made from a recording", notes=notes)
+        )  # fmt: skip
+    return entries
+
+
+def _client() -> list[Entry]:
+    """The truth: what was sent, and for each server what the client saw."""
+    truth = Entry("traffic.json", "JSON", "traffic.py", "what is sent to every server",
+                  {"queries": "jq length traffic.json", "messages sent": "jq 'map(.sent) | add' traffic.json"})  # fmt: skip
+    labels = ("bind", "bind-views", "unbound", "unbound-ascii", "unbound-replies", "dnsmasq", "dnsmasq-extra",
+              "recursor", "recursor-classic", "dnsdist", "kresd", "knotd")  # fmt: skip
+    return [truth, *(
+        Entry(f"seen/{label}.json", "JSON", "wire.py", f"what the client saw of {label}: Unix seconds of its clock",
+              {"messages sent": f"jq length seen/{label}.json",
+               "answers": f"jq 'map(select(.answered)) | length' seen/{label}.json"})
+        for label in labels
+    )]  # fmt: skip

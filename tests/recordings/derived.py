@@ -1,0 +1,121 @@
+"""What real tools make of the recorded capture: other link types and containers, and Suricata's reading of it."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOTS = Path("/var/tmp/recording-roots")  # noqa: S108  # whole Debian systems: too large for a folder in memory
+MIRROR = mirror()
+
+# One system a version of Suricata: 6 writes versions 1 and 2 of its DNS records, 8 versions 2 and 3.
+SURICATAS = {"bullseye": (1, 2), "sid": (2, 3)}
+
+CHAINS = (
+    "editcap -F pcapng ethernet.pcap ethernet.pcapng",
+    "editcap -F pcapng ethernet-nanoseconds.pcap ethernet-nanoseconds.pcapng",
+    "mergecap -F pcapng -w two-interfaces.pcapng ethernet.pcap linux-cooked-v2.pcap",
+    "editcap -F pcap -C 14 -T rawip ethernet.pcap raw-ip.pcap",
+    "editcap -F pcap -s 60 ethernet.pcap snapped.pcap",
+    "tcprewrite --enet-vlan=add --enet-vlan-tag=10 --enet-vlan-pri=0 --enet-vlan-cfi=0 -i ethernet.pcap -o vlan.pcap",
+)
+
+
+def derive() -> None:
+    """Every variant of `pcap/ethernet.pcap`, from scratch."""
+    folder = HERE / "pcap"
+    for command in CHAINS:
+        subprocess.run(command.split(), check=True, cwd=folder, stderr=subprocess.DEVNULL)
+    _null_link(folder / "raw-ip.pcap", folder / "loopback-null.pcap")
+    _other_byte_order(folder / "ethernet.pcap", folder / "ethernet-big-endian.pcap")
+    for suite, versions in SURICATAS.items():
+        for version in versions:
+            _suricata(suite, version)
+
+
+def _packets(capture: bytes) -> list[tuple[int, int, int, bytes]]:
+    """Seconds, microseconds, original length and bytes of each packet of a little-endian pcap file."""
+    packets, at = [], 24
+    while at < len(capture):
+        seconds, micros, kept, length = struct.unpack_from("<4I", capture, at)
+        packets.append((seconds, micros, length, capture[at + 16 : at + 16 + kept]))
+        at += 16 + kept
+    return packets
+
+
+def _null_link(raw: Path, target: Path) -> None:
+    """BSD loopback (DLT_NULL), which no Linux interface captures: the address family before each IP packet."""
+    family = {4: 2, 6: 30}
+    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 0)]
+    for seconds, micros, length, data in _packets(raw.read_bytes()):
+        head = struct.pack("<I", family[data[0] >> 4])
+        out.append(struct.pack("<4I", seconds, micros, len(data) + 4, length + 4) + head + data)
+    target.write_bytes(b"".join(out))
+
+
+def _other_byte_order(source: Path, target: Path) -> None:
+    """As a big-endian machine would have written it."""
+    capture = source.read_bytes()
+    out = [struct.pack(">IHHiIII", *struct.unpack_from("<IHHiIII", capture))]
+    for seconds, micros, length, data in _packets(capture):
+        out.append(struct.pack(">4I", seconds, micros, len(data), length) + data)
+    target.write_bytes(b"".join(out))
+
+
+def install_roots() -> None:
+    """A Debian of its own for each Suricata that bookworm does not have."""
+    ROOTS.mkdir(exist_ok=True)
+    for suite in SURICATAS:
+        root = ROOTS / suite
+        if not (root / "usr/bin/suricata").exists():
+            subprocess.run(["debootstrap", "--variant=minbase", suite, str(root), MIRROR], check=True)
+            install = "apt-get update -qq && apt-get install -y -qq --no-install-recommends netbase suricata"
+            subprocess.run(["chroot", str(root), "sh", "-c", install], check=True)
+
+
+def _suricata(suite: str, version: int) -> None:
+    """EVE records of the DNS in the capture, without any rule."""
+    root = ROOTS / suite
+    with tempfile.TemporaryDirectory(dir=root / "tmp") as name:
+        folder = Path(name)
+        inside = f"/tmp/{folder.name}"  # noqa: S108  # as seen from within the root
+        shutil.copyfile(HERE / "pcap/ethernet.pcap", folder / "ethernet.pcap")
+        (folder / "suricata.yaml").write_text(_settings(version))
+        command = f"suricata -c {inside}/suricata.yaml -r {inside}/ethernet.pcap -l {inside} -k none --runmode single"
+        subprocess.run(["chroot", str(root), *command.split()], check=True, capture_output=True)
+        (HERE / "suricata").mkdir(exist_ok=True)
+        shutil.copyfile(folder / "eve.json", HERE / f"suricata/eve-v{version}-{suite}.json")
+
+
+def _settings(version: int) -> str:
+    return f"""%YAML 1.1
+---
+vars:
+  address-groups: {{HOME_NET: "any", EXTERNAL_NET: "any"}}
+  port-groups: {{}}
+default-rule-path: /tmp
+rule-files: []
+classification-file: /etc/suricata/classification.config
+reference-config-file: /etc/suricata/reference.config
+outputs:
+  - eve-log:
+      enabled: yes
+      filetype: regular
+      filename: eve.json
+      types:
+        - dns:
+            version: {version}
+            enabled: yes
+            requests: yes
+            responses: yes
+            formats: [detailed, grouped]
+app-layer:
+  protocols:
+    dns:
+      tcp: {{enabled: yes, detection-ports: {{dp: 53}}}}
+      udp: {{enabled: yes, detection-ports: {{dp: 53}}}}
+"""
