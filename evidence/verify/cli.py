@@ -15,10 +15,12 @@ from evidence.verify.trust import TrustError, load_trust
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+LOG = "to read a whole log, run the command custos-verify log"
 DESCRIPTION = (
     "Check evidence without the archive: raw files, receipts, attestations, results and the sources of their "
     "numbers, in any order or as a folder. Exit status: 0 all checked under your policy, 1 something is wrong, "
-    "3 nothing is wrong but something could not be checked, 2 usage."
+    "3 nothing is wrong but something could not be checked, 2 usage. "
+    "The command custos-verify log URL-OR-FOLDER checks a whole log instead."
 )
 
 
@@ -26,13 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     missing = [str(path) for path in arguments.paths if not path.exists()]
     if missing:
-        return _usage(f"no such file or folder: {', '.join(missing)}")
+        hint = f"; {LOG}" if missing[0] == "log" else ""
+        return _usage(f"no such file or folder: {', '.join(missing)}{hint}")
     try:
         trust = load_trust(arguments.policy, arguments.tsa)
     except TrustError as error:
         return _usage(str(error))
     findings = audit(arguments.paths, trust)
-    _print(as_json(findings) if arguments.json else as_text(findings))
+    show(as_json(findings) if arguments.json else as_text(findings))
     return findings.exit_status
 
 
@@ -50,7 +53,7 @@ def _usage(message: str) -> int:
     return USAGE
 
 
-def _print(text: str) -> None:
+def show(text: str) -> None:
     """A terminal that cannot write a character still gets the report."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))

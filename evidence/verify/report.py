@@ -63,6 +63,13 @@ def as_text(findings: Findings) -> str:
     return "\n".join((*_lines(findings), verdict(findings)))
 
 
+def as_lines(findings: Findings, *, only_open: bool = False) -> str:
+    """One line a finding, for a mail from cron; with `only_open` nothing at all if everything was checked."""
+    said = [finding for finding in findings.said if finding.level != "ok" or not only_open]
+    lines = [f"{finding.level:9} {_line(finding)}" for finding in said]
+    return "\n".join(lines if only_open else [*lines, verdict(findings)])
+
+
 def _lines(findings: Findings) -> Iterator[str]:
     for level, heading in HEADINGS:
         said = list(findings.of(level))

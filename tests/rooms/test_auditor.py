@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/vectors/golden"
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "evidence", "client")
+VECTORS = ROOT / "tests/vectors/custos"
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "evidence", "client", "witness", "monitor")
 ABSENT = ("django", "rest_framework", "celery", "pyarrow", "duckdb", "numpy", "rfc8785", "httpx", "pip", "archive")
 TRUST = ("--policy", str(GOLDEN / "policy.txt"), "--tsa", str(GOLDEN / "tsa.pem"))
 
@@ -121,3 +122,22 @@ def test_it_says_what_it_could_not_check(auditor, handed_over, tmp_path) -> None
     ended = run(auditor / "python", "-m", "evidence", handed_over, cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (3, "")
     assert "policy-absent" in ended.stdout
+
+
+def test_it_reads_a_whole_log_and_remembers_it(auditor, tmp_path) -> None:
+    log = Path(shutil.copytree(VECTORS / "log", tmp_path / "log"))
+    look = (auditor / "custos-verify", "log", log, "--policy", VECTORS / "policy.txt", "--keep", tmp_path / "kept")
+    ended = run(*look, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "300 leaves make the checkpoint's root" in ended.stdout
+    tile = log / "tile/1/000.p/1"
+    tile.write_bytes(bytes(32))
+    ended = run(*look, "--again", "--quiet", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.startswith("wrong     tile-hashes §3  tile/1/000.p/1: ")
+
+
+def test_the_module_without_the_network_says_how_to_read_a_log(auditor, tmp_path) -> None:
+    ended = run(auditor / "python", "-m", "evidence", "log", "https://archive.example/log", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "run the command custos-verify log" in ended.stderr

@@ -13,7 +13,7 @@ from archive.api.urls import _V1
 from evidence.verify.findings import CLAUSES
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = ("evidence", "archive", "workers", "config", "client")
+FLOORS = ("evidence", "archive", "workers", "config", "client", "witness", "monitor")
 MODULES = [path for floor in FLOORS for path in (ROOT / floor).rglob("*.py") if "migrations" not in path.parts]
 
 
