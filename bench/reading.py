@@ -41,7 +41,7 @@ def ours(path: Path, folder: Path) -> None:
     with path.open("rb") as file:
         digest, _ = hash_stream(iter(lambda: file.read(1 << 20), b""))
     begin = time.perf_counter()
-    PROCEDURES["parse.bind@1"].run({"source": path}, {"source": Digest(digest.hex)}, {}, folder)
+    PROCEDURES["parse.bind@2"].run({"source": path}, {"source": Digest(digest.hex)}, {}, folder)
     report(begin)
 
 

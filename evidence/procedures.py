@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from evidence.analyses import engine, querier_concentration
@@ -12,8 +12,9 @@ from evidence.canonical import canonical
 from evidence.crosscheck import sighting_match
 from evidence.errors import ReadingError
 from evidence.formats.batch import REJECTS, Conservation
-from evidence.formats.lines import LineSource
-from evidence.formats.registry import READERS
+from evidence.formats.clock import split_parameters
+from evidence.formats.registry import FORMATS
+from evidence.formats.source import Source
 from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS, NAMES
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[dict[str, Path], dict[str, Digest], dict[str, Any], Path], list[Output]]
 
-REPORT_FORMAT = "custos/parse-report@1"
+REPORT_FORMAT = "custos/parse-report@2"
 TOLERANCE = 60
 
 
@@ -71,23 +72,29 @@ def _parse(identifier: str) -> Run:
 
 def _read(identifier: str, descriptor: int, digest: Digest, parameters: dict[str, Any], folder: Path) -> list[Output]:
     """Table, rejects and report of a source; refused if the bytes read are not those named."""
-    source = LineSource(descriptor)
-    reading = READERS[identifier](source, parameters)
+    source = Source(descriptor)
+    form = FORMATS[identifier]
+    own, clock = split_parameters(form, parameters)
+    reading = form.read(source, own)
     holds = "lookups" if reading.schema is LOOKUPS else "sightings"
-    about = {"custos.schema": NAMES[holds], "custos.source": str(digest), "custos.procedure": identifier}
+    about = {
+        "custos.schema": NAMES[holds], "custos.source": str(digest), "custos.procedure": identifier,
+        "custos.unit": form.unit, "custos.text": "yes" if form.is_text else "no",
+    }  # fmt: skip
     counted = Conservation()
     table, rejects = folder / "table.parquet", folder / "rejects.parquet"
     with TableWriter(table, reading.schema, about) as rows, TableWriter(rejects, REJECTS, about) as others:
         for batch in reading.batches:
-            counted.add(batch)
-            rows.write(batch.rows)
-            others.write(batch.rejects)
+            timed = replace(batch, rows=clock.to_utc(batch.rows))
+            counted.add(timed)
+            rows.write(timed.rows)
+            others.write(timed.rejects)
     if source.digest != digest.hex:
         raise ReadingError(f"the source has the digest sha256:{source.digest}, wanted {digest}: the store is damaged")
     report = {
-        "format": REPORT_FORMAT, "procedure": identifier, "schema": NAMES[holds],
-        "source": {"digest": str(digest), "size": counted.bytes}, "conservation": counted.counts(),
-        "reasons": counted.reasons, "notes": list(reading.notes),
+        "format": REPORT_FORMAT, "procedure": identifier, "parameters": parameters, "schema": NAMES[holds],
+        "unit": form.unit, "source": {"digest": str(digest), "size": counted.bytes},
+        "conservation": counted.counts(), "reasons": counted.reasons, "notes": [*reading.notes, *clock.notes()],
         "first_time": written(counted.first) if counted.first else None,
         "last_time": written(counted.last) if counted.last else None,
     }  # fmt: skip
@@ -96,7 +103,7 @@ def _read(identifier: str, descriptor: int, digest: Digest, parameters: dict[str
 
 
 PROCEDURES: dict[str, Procedure] = {
-    **{name: Procedure(name, "parse", ("source",), _parse(name)) for name in READERS},
+    **{name: Procedure(name, "parse", ("source",), _parse(name)) for name in FORMATS},
     querier_concentration.ID: Procedure(querier_concentration.ID, "analysis", ("table",), querier_concentration.run),
     sighting_match.ID: Procedure(sighting_match.ID, "cross-check", ("lookups", "sightings"), sighting_match.run),
 }

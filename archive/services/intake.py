@@ -23,7 +23,8 @@ from archive.services.receiving import StagedWriter, SyncFailedError
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.services.worm_check import ensure_stores_hold
 from evidence.digest import Digest
-from evidence.errors import FormatError
+from evidence.errors import FormatError, ReadingError
+from evidence.formats.clock import YEARS, check_zone
 
 if TYPE_CHECKING:
     import uuid
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 53
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST_NAME = 200
-_READING = {"procedure", "columns", "kind"}
+_READING = {"procedure", "columns", "kind", "zone", "year"}
 
 
 def begin_submission(
@@ -209,9 +210,20 @@ def _check_reading(reading: dict[str, Any]) -> None:
     columns = reading.get("columns", {})
     if set(reading) - _READING or not isinstance(columns, dict):
         raise BadInput(f"reading: only {sorted(_READING)} are understood, columns as a map of names")
-    texts = [value for key, value in reading.items() if key != "columns"] + [*columns, *columns.values()]
+    if "year" in reading and (type(reading["year"]) is not int or reading["year"] not in YEARS):
+        raise BadInput(f"reading: the year is a number from {YEARS[0]} to {YEARS[-1]}")
+    texts = [value for key, value in reading.items() if key not in ("columns", "year")] + [*columns, *columns.values()]
     if not all(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST_NAME for text in texts):
         raise BadInput(f"reading: names are printable texts of at most {_LONGEST_NAME} characters")
+    if reading.get("zone"):
+        _check_zone(reading["zone"])
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        check_zone(zone)
+    except ReadingError as error:
+        raise BadInput(f"reading: {error}") from error
 
 
 def _digest(text: str) -> str:

@@ -156,7 +156,7 @@ def _recognise(submission: Submission) -> None:
     if blob is None:
         return
     head = b"".join(wiring.store().open_range(blob.place, 0, min(blob.size, HEAD)))
-    found = recognise(head, submission.reading)
+    found = recognise(head, submission.reading, whole=blob.size <= HEAD)
     procedure = found.procedure or "none"
     with transaction.atomic():
         unread = Submission.objects.filter(pk=submission.pk, read_as="")

@@ -10,13 +10,17 @@ from evidence.analyses import engine
 from evidence.analyses.result import Output, ResultWriter, share, written
 from evidence.errors import AnalysisError
 from evidence.table.parquet import metadata
+from evidence.table.schema import RESPONSE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from evidence.digest import Digest
 
 ID = "querier_concentration@1"
+UNSTATED = "(not stated)"
+"""Stands for the client where a record names none."""
 RANKS = 10
 ROWS = 100
 ASSUMPTIONS = (
@@ -30,16 +34,36 @@ LIMITS = (
 )
 
 
+def lookups_of(table: Any, name: str) -> Any:
+    """The lookups of a name: a record that holds a response alone tells of a lookup that another record holds."""
+    found = table.filter((table["name"] == name) & (table["event"] != RESPONSE))
+    return found.mutate(client=found["client"].fill_null(UNSTATED))
+
+
+class Words:
+    """What stands in every line of a finding: nothing where a record is binary or writes the name in another way."""
+
+    def __init__(self, about: Mapping[str, str], table: Any, name: str) -> None:
+        others = table.filter((table["name"] == name) & table["name_as_written"].notnull())
+        spelled = others["name_as_written"].lower().re_replace(r"\.$", "")
+        self._name = name
+        self._stand = about["custos.text"] == "yes" and not others.filter(spelled != name).count().to_pyarrow().as_py()
+
+    def of(self, *more: str) -> list[str]:
+        """The name, and what else is said to stand there."""
+        return [self._name, *more] if self._stand else []
+
+
 def per_client(table: Any, name: str) -> Any:
     """Lookups, first and last a client, the most frequent first."""
-    asked = table.filter(table["name"] == name)
+    asked = lookups_of(table, name)
     counted = asked.group_by("client").agg(lookups=asked.count(), first=asked["time"].min(), last=asked["time"].max())
     return counted.order_by(ibis.desc("lookups"), "client")
 
 
 def spans(table: Any, name: str, keep: Any = None) -> Any:
     """Byte ranges of the lookups of a name in the order of the source."""
-    asked = table.filter(table["name"] == name)
+    asked = lookups_of(table, name)
     if keep is not None:
         asked = asked.filter(keep(asked))
     return asked.select("line", "start", "stop").order_by("start").to_pyarrow().to_batches(max_chunksize=50_000)
@@ -48,23 +72,25 @@ def spans(table: Any, name: str, keep: Any = None) -> Any:
 def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path) -> list[Output]:
     """Raises `AnalysisError` for parameters that cannot be used."""
     name = name_parameter(parameters, {"name"})
-    blob = metadata(paths["table"])["custos.source"]
+    about = metadata(paths["table"])
+    blob = about["custos.source"]
     writer = ResultWriter(ID, parameters, list(digests.items()), folder)
     with engine.tables(lookups=paths["table"]) as opened:
         table = opened["lookups"]
         clients = per_client(table, name).to_pyarrow().to_pylist()
+        words = Words(about, table, name)
         total = writer.finding(
-            "lookups", f"Lookups of {name}", blob, spans(table, name), unit="lookups", contains=[name],
+            "lookups", f"Lookups of {name}", blob, spans(table, name), unit="lookups", contains=words.of(),
             facts=_ends(clients),
         )  # fmt: skip
-        _ranked(writer, table, name, blob, clients, total)
+        _ranked(writer, table, name, blob, clients, words)
         ranked = [client["client"] for client in clients[:RANKS]]
         if len(clients) > RANKS:
             rest = spans(table, name, lambda asked: asked["client"].notin(ranked))
             others = total - sum(client["lookups"] for client in clients[:RANKS])
             writer.finding(
                 "others", f"Lookups by clients after the first {RANKS}", blob, rest, unit="lookups",
-                contains=[name], facts={"share": share(others, total)},
+                contains=words.of(), facts={"share": share(others, total)},
             )  # fmt: skip
     return writer.close(
         title=f"Who looked up {name}", answer=_answer(name, clients, total), table=_rows(clients, total),
@@ -80,8 +106,10 @@ def name_parameter(parameters: dict[str, Any], known: set[str]) -> str:
     return name
 
 
-def _ranked(writer: ResultWriter, table: Any, name: str, blob: str, clients: list[dict[str, Any]], total: int) -> None:
-    before = 0
+def _ranked(
+    writer: ResultWriter, table: Any, name: str, blob: str, clients: list[dict[str, Any]], words: Words
+) -> None:
+    before, total = 0, sum(client["lookups"] for client in clients)
     for rank, client in enumerate(clients[:RANKS], 1):
         address = client["client"]
         before += client["lookups"]
@@ -89,14 +117,16 @@ def _ranked(writer: ResultWriter, table: Any, name: str, blob: str, clients: lis
         writer.finding(
             f"client-{rank}", f"Lookups by {address}", blob,
             spans(table, name, lambda asked, address=address: asked["client"] == address),
-            unit="lookups", contains=[name, address], facts=facts | _ends([client]),
+            unit="lookups", contains=words.of(address), facts=facts | _ends([client]),
         )  # fmt: skip
 
 
 def _ends(clients: list[dict[str, Any]]) -> dict[str, str]:
-    if not clients:
+    """Of those records that have a time."""
+    timed = [client for client in clients if client["first"] is not None]
+    if not timed:
         return {}
-    first, last = min(c["first"] for c in clients), max(c["last"] for c in clients)
+    first, last = min(client["first"] for client in timed), max(client["last"] for client in timed)
     return {"first": written(first), "last": written(last)}
 
 

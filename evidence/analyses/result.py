@@ -111,6 +111,8 @@ def share(part: int, whole: int) -> dict[str, Any]:
     }
 
 
-def written(time: dt.datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+def written(time: dt.datetime | None) -> str:
+    """RFC 3339 in UTC with milliseconds; nothing for no time."""
+    if time is None:
+        return ""
     return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.analyses import engine
-from evidence.analyses.querier_concentration import name_parameter
+from evidence.analyses.querier_concentration import Words, lookups_of, name_parameter
 from evidence.analyses.result import Output, ResultWriter, written
 from evidence.errors import AnalysisError
 from evidence.table.parquet import metadata
@@ -62,9 +62,11 @@ def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str
     """Raises `AnalysisError` for parameters that cannot be used."""
     name, tolerance = _parameters(parameters)
     writer = ResultWriter(ID, parameters, list(digests.items()), folder)
-    blobs = {role: metadata(path)["custos.source"] for role, path in paths.items()}
+    about = {role: metadata(path) for role, path in paths.items()}
     with engine.tables(lookups=paths["lookups"], sightings=paths["sightings"]) as opened:
-        lookups, sightings = (_of_name(opened[role], name) for role in ("lookups", "sightings"))
+        lookups = _timed(lookups_of(opened["lookups"], name))
+        words = {role: Words(about[role], opened[role], name).of() for role in paths}
+        sightings = _timed(opened["sightings"].filter(opened["sightings"]["name"] == name))
     times = [_times(table) for table in (lookups, sightings)]
     counts = sightings["count"].to_numpy()
     matched, used = matches(times[0], times[1], counts, tolerance * 1_000_000)
@@ -77,7 +79,9 @@ def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str
         ("unsighted-lookups", "Lookups that match no sighting", "lookups", ~used),
     ):
         table = {"lookups": lookups, "sightings": sightings}[role].filter(pa.array(mask)).sort_by("start")
-        number[key] = writer.finding(key, title, blobs[role], table.to_batches(), unit=role, contains=[name])
+        number[key] = writer.finding(
+            key, title, about[role]["custos.source"], table.to_batches(), unit=role, contains=words[role]
+        )
     return writer.close(
         title=f"Does the third party's view of {name} agree?", answer=_answer(name, tolerance, number),
         table=_rows(sightings, times, matched, used), assumptions=ASSUMPTIONS, limits=LIMITS,
@@ -91,8 +95,9 @@ def _parameters(parameters: dict[str, Any]) -> tuple[str, int]:
     return name, tolerance
 
 
-def _of_name(table: Any, name: str) -> pa.Table:
-    found: pa.Table = table.filter(table["name"] == name).order_by("time", "start").to_pyarrow()
+def _timed(table: Any) -> pa.Table:
+    """In order of time; what has none matches nothing."""
+    found: pa.Table = table.filter(table["time"].notnull()).order_by("time", "start").to_pyarrow()
     return found
 
 

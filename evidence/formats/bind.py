@@ -1,37 +1,50 @@
-"""BIND 9 query logs (category `queries`), as `rndc querylog` and `print-time`, `-category`, `-severity` write them.
+"""BIND 9 query logs (category `queries`), in all variants of `print-time`, `print-category` and `print-severity`.
 
     04-May-2016 00:00:12.345 queries: info: client @0x7f 192.0.2.1#53124 (a.example): view v: query: a.example IN A +
 
 `PATTERN` is the law: a line is a row if it matches. Lines of the usual layouts are checked as columns instead, which
-accepts the same lines (a property test holds the two together); all others go to the pattern one by one.
+accepts the same lines (a property test holds the two together); all others go to the pattern one by one. The grammar
+is that of BIND 9.9 to 9.20 (`lib/ns/query.c`, `lib/ns/client.c`, `lib/isc/log.c`).
 """
 
 from __future__ import annotations
 
 import calendar
 import datetime as dt
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evidence.formats import gather
-from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.lines import LONGEST_LINE
-from evidence.table.schema import LOOKUPS
+from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
+from evidence.formats.lines import LONGEST_LINE, chunks
+from evidence.formats.names import name_columns
+from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.table.schema import LOOKUPS, QUERY, complete
 
 if TYPE_CHECKING:
-    from evidence.formats.lines import Chunk
+    from collections.abc import Mapping
 
-NOTES = ("The log states no time zone: its times are taken as UTC.",)
+    from evidence.formats.lines import Chunk
+    from evidence.formats.reading import NoRow, Row
+    from evidence.formats.source import Source
+
+PROCEDURE, TITLE = "parse.bind@2", "a BIND query log"
 PATTERN = re.compile(
-    rb"(?P<day>\d\d)-(?P<month>[A-Z][a-z]{2})-(?P<year>\d{4}) "
-    rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\.(?P<ms>\d{3}) "
-    rb"(?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+)#(?P<port>\d{1,5}) \([!-~]+\): "
+    rb"(?:(?P<day>[0-9]{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>[0-9]{4}) "
+    rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})\.(?P<ms>[0-9]{3}) |"
+    rb"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3})(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})? )?"
+    rb"(?:queries: )?(?:query: )?(?:info: )?client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+(?:%[!-\"$-~]+)?)"
+    rb"#(?P<port>[0-9]{1,5})(?P<key>/key [!-~]+)?(?: \([!-~]+\))?: "
     rb"(?:view (?P<view>[!-~]+): )?query: (?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
-    rb"(?P<flags>[+-][!-~]*)(?: \([0-9A-Fa-f:.]+\))?(?: \[ECS [!-~]+\])?\r?\n?"
+    rb"(?P<flags>[+-][!-~]*)(?: \((?P<server>[0-9A-Fa-f:.]+(?:%[!-(*-~]+)?)\))?(?P<ecs> \[ECS [!-~]+\])?\r?\n?"
 )
+FLAGS = re.compile(r"([+-])(S?)(?:E\(([0-9]{1,3})\))?(T?)(D?)(C?)([VK]?)")
+SHORT_NAME = 63  # octets: a name so short has no label that is too long
 MONTHS = {name.encode(): number for number, name in enumerate(calendar.month_abbr) if name}
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _CLASSES = gather.literals(b"IN", b"CH", b"HS", b"ANY")
@@ -58,7 +71,7 @@ LAYOUTS = [
 def read_chunk(chunk: Chunk) -> Batch:
     """Rows and rejects of whole lines."""
     if chunk.too_long:
-        return _all_rejected(chunk)
+        return too_long(chunk, LOOKUPS)
     buffer = gather.padded(chunk.data)
     newlines = np.flatnonzero(buffer[: chunk.size] == 10)
     stops = newlines + 1
@@ -67,7 +80,7 @@ def read_chunk(chunk: Chunk) -> Batch:
     starts = np.concatenate(([0], stops[:-1]))
     rows, slow = _columns(buffer, chunk, starts, stops)
     rejects: list[Reject] = []
-    more: list[dict[str, Any]] = []
+    more: list[Row] = []
     for index in slow.tolist():
         _slow_line(chunk, int(starts[index]), int(stops[index]), chunk.line + index, more, rejects)
     if more:
@@ -75,53 +88,67 @@ def read_chunk(chunk: Chunk) -> Batch:
     return Batch(rows, rejects_table(rejects), chunk.size)
 
 
-def _all_rejected(chunk: Chunk) -> Batch:
-    reject = Reject(chunk.line, chunk.start, chunk.start + chunk.size, REJECT, "too-long")
-    return Batch(LOOKUPS.empty_table(), rejects_table([reject]), chunk.size)
-
-
-def _slow_line(
-    chunk: Chunk, start: int, stop: int, line: int, rows: list[dict[str, Any]], rejects: list[Reject]
-) -> None:
+def _slow_line(chunk: Chunk, start: int, stop: int, line: int, rows: list[Row], rejects: list[Reject]) -> None:
     first, last = chunk.start + start, chunk.start + stop
-    found = read_line(chunk.data[start:stop])
+    text = chunk.data[start:stop]
+    found = read_line(text)
     if isinstance(found, dict):
         rows.append({"line": line, "start": first, "stop": last, **found})
     else:
-        rejects.append(Reject(line, first, last, *found))
+        rejects.append(Reject(line, first, last, *found, head=text))
 
 
-def read_line(text: bytes) -> dict[str, Any] | tuple[str, str]:
+def read_line(text: bytes) -> Row | NoRow:
     """The reference: the values of a row, or why there is none (kind and reason)."""
-    if len(text) > LONGEST_LINE:
-        return REJECT, "too-long"
-    if not text.strip(b" \t\r\n"):
-        return SKIP, "blank"
-    if text.startswith(b"#"):
-        return SKIP, "comment"
+    plain = plain_line(text)
+    if plain:
+        return plain
     found = PATTERN.fullmatch(text)
     if not found:
         return REJECT, "binary" if b"\0" in text else "not-a-query-line"
-    time = _time(found)
-    if time is None or int(found["port"]) > 65535:
-        return REJECT, "bad-time" if time is None else "bad-port"
-    name = found["name"].decode().lower()
-    if len(name) > 1 and name.endswith(".") and not name.endswith("\\."):
-        name = name[:-1]
-    view = found["view"]
+    times = _time(found)
+    if times is None or int(found["port"]) > 65535:
+        return REJECT, "bad-time" if times is None else "bad-port"
+    named = name_columns(found["name"].decode())
+    if named is None:
+        return REJECT, "bad-name"
+    flags, transport = flag_words(found["flags"].decode())
+    words = " ".join(filter(None, (flags, "ECS" if found["ecs"] else "")))
     return {
-        "time": time, "client": found["client"].decode().lower(), "port": int(found["port"]), "name": name,
-        "type": found["type"].decode(), "class": found["class"].decode(), "view": view.decode() if view else None,
+        **times, **named, "event": QUERY, "client": found["client"].decode().lower(), "port": int(found["port"]),
+        "server": found["server"].decode().lower() if found["server"] else None, "type": found["type"].decode(),
+        "class": found["class"].decode(), "flags": words or None, "transport": transport,
+        "view": found["view"].decode() if found["view"] else None,
     }  # fmt: skip
 
 
-def _time(found: re.Match[bytes]) -> dt.datetime | None:
-    day, hour, minute, second, milli = (int(found[name]) for name in ("day", "hour", "minute", "second", "ms"))
+@functools.lru_cache(maxsize=4096)
+def flag_words(written: str) -> tuple[str | None, str | None]:
+    """BIND's letters in the words of the header and of EDNS, and the transport; nothing for letters not known here."""
+    found = FLAGS.fullmatch(written)
+    if found is None:
+        return None, None
+    recursion, signed, edns, tcp, dnssec, checking, cookie = found.groups()
+    words = (
+        (recursion == "+", "RD"), (checking, "CD"), (edns is not None, f"EDNS{int(edns or 0)}"), (dnssec, "DO"),
+        (signed, "TSIG"), (cookie, "COOKIE"),
+    )  # fmt: skip
+    return " ".join(word for is_set, word in words if is_set) or None, "tcp" if tcp else "udp"
+
+
+def _time(found: re.Match[bytes]) -> Row | None:
+    """Time, its digits and zone; nothing of it where `print-time` is off. None if it is no time."""
     try:
-        month = MONTHS[found["month"]]
-        return dt.datetime(int(found["year"]), month, day, hour, minute, second, milli * 1000, dt.UTC)
-    except (KeyError, ValueError):
+        if found["iso"]:
+            time = dt.datetime.fromisoformat((found["iso"] + (found["zone"] or b"Z")).decode()).astimezone(dt.UTC)
+            return {"time": time, "time_digits": 3, "time_zone": found["zone"].decode() if found["zone"] else None}
+        if not found["day"]:
+            return {"time": None, "time_digits": None, "time_zone": None}
+        day, hour, minute, second, milli = (int(found[name]) for name in ("day", "hour", "minute", "second", "ms"))
+        time = dt.datetime(int(found["year"]), MONTHS[found["month"]], day, hour, minute, second, milli * 1000, dt.UTC)
+    except (KeyError, ValueError, OverflowError):
         return None
+    return {"time": time, "time_digits": 3, "time_zone": None}
 
 
 def _columns(buffer: gather.Bytes, chunk: Chunk, starts: Any, stops: Any) -> tuple[pa.Table, Any]:
@@ -135,7 +162,9 @@ def _columns(buffer: gather.Bytes, chunk: Chunk, starts: Any, stops: Any) -> tup
     tokens = np.searchsorted(low, stops) - first  # each line's separators, its newline included
     odd = np.zeros(len(starts), dtype=bool)
     odd[np.searchsorted(stops, low[(values != 32) & (values != 10)], side="right")] = True
-    odd[np.searchsorted(stops, np.flatnonzero(body >= 127), side="right")] = True
+    odd[np.searchsorted(stops, np.flatnonzero((body >= 127) | (body == 92)), side="right")] = True
+    dots = np.flatnonzero(body == 46)
+    odd[np.searchsorted(stops, dots[buffer[dots + 1] == 46], side="right")] = True  # an empty label
     if chunk.size and body[-1] != 10:
         odd[-1] = True  # the file's last line without a newline has one separator less
     sizes = stops - starts
@@ -170,7 +199,7 @@ def _table(columns: dict[str, pa.Array], chosen: Any, chunk: Chunk, starts: Any,
         "start": pa.array(starts[chosen] + chunk.start, pa.int64()),
         "stop": pa.array(stops[chosen] + chunk.start, pa.int64()),
     }
-    return pa.table({**spans, **columns}, schema=LOOKUPS)
+    return complete(spans | columns, len(chosen), LOOKUPS)
 
 
 class _Context:
@@ -220,26 +249,39 @@ class _Context:
             good &= (seen[1] - seen[0] >= 2) & (buffer[seen[1] - 1] == 58)
             here += 2
         name, kind, record, flags = (self.token(starts, first, here + n) for n in (1, 2, 3, 4))
-        good &= (name[1] > name[0]) & gather.one_of(_CLASSES, buffer, *kind) & gather.one_of(_TYPES, buffer, *record)
+        good &= gather.one_of(_CLASSES, buffer, *kind) & gather.one_of(_TYPES, buffer, *record)
+        good &= (name[1] > name[0]) & (name[1] - name[0] <= SHORT_NAME)
+        good &= (buffer[name[0]] != 46) | (name[1] - name[0] == 1)
         good &= (buffer[flags[0]] == 43) | (buffer[flags[0]] == 45)
+        answering = None
         if server:
             begin, end = self.token(starts, first, here + 5)
             good &= (end - begin >= 3) & (buffer[begin] == 40) & (buffer[end - 1] == 41)
             good &= gather.only(_ADDRESS, buffer, begin + 1, end - 1, 40)
-        name_end = self._without_final_dot(*name)
+            answering = begin + 1, end - 1
         keep = np.flatnonzero(good)
         columns = {
             "time": pa.array(time[keep], pa.int64()).view(LOOKUPS.field("time").type),
+            "time_digits": gather.constant(3, len(keep), pa.int8()),
+            "event": gather.constant(QUERY, len(keep), pa.string()),
             "client": gather.strings(self.lower, client[0][keep], hashed[keep]),
             "port": pa.array(port[keep], pa.int32()),
-            "name": gather.strings(self.lower, name[0][keep], name_end[keep]),
             "type": gather.strings(buffer, record[0][keep], record[1][keep]),
             "class": gather.strings(buffer, kind[0][keep], kind[1][keep]),
-            "view": gather.strings(buffer, seen[0][keep], seen[1][keep] - 1)
-            if seen
-            else pa.nulls(len(keep), pa.string()),
+            **self._names(name[0][keep], name[1][keep]),
+            **_flags(gather.strings(buffer, flags[0][keep], flags[1][keep])),
         }
+        if answering:
+            columns["server"] = gather.strings(self.lower, answering[0][keep], answering[1][keep])
+        if seen:
+            columns["view"] = gather.strings(buffer, seen[0][keep], seen[1][keep] - 1)
         return keep, columns
+
+    def _names(self, begin: Any, end: Any) -> dict[str, pa.Array]:
+        final_dot = (end - begin > 1) & (self.buffer[np.maximum(end - 1, 0)] == 46)
+        written, name = gather.strings(self.buffer, begin, end), gather.strings(self.lower, begin, end - final_dot)
+        differs = pc.not_equal(written, name)
+        return {"name": name, "name_as_written": pc.if_else(differs, written, pa.scalar(None, pa.string()))}
 
     def _object_address(self, begin: Any, end: Any) -> Any:
         prefix = (gather.words(self.buffer, begin) & np.uint64(0xFFFFFF)) == np.uint64(int.from_bytes(b"@0x", "little"))
@@ -264,9 +306,15 @@ class _Context:
             port += np.where(inside, digit * 10**place_value, 0)
         return good & (port <= 65535), hashed, port
 
-    def _without_final_dot(self, begin: Any, end: Any) -> Any:
-        dot = (end - begin > 1) & (self.buffer[end - 1] == 46) & (self.buffer[np.maximum(end - 2, 0)] != 92)
-        return end - dot
+
+def _flags(written: pa.Array) -> dict[str, pa.Array]:
+    """Few lines differ in their flags: each spelling is put into words once."""
+    encoded = written.dictionary_encode()
+    words = [flag_words(text) for text in encoded.dictionary.to_pylist()]
+    return {
+        name: pa.array([word[place] for word in words], pa.string()).take(encoded.indices)
+        for place, name in enumerate(("flags", "transport"))
+    }
 
 
 def _times(buffer: gather.Bytes, starts: Any) -> tuple[Any, Any]:
@@ -303,3 +351,11 @@ def _days_from_civil(year: Any, month: Any, day: Any) -> Any:
     era, of_era = shifted // 400, shifted % 400
     of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
+    refuse_parameters(PROCEDURE, parameters, set())
+    return Reading(LOOKUPS, in_order(chunks(source), read_chunk))
+
+
+FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _read, has_zone=False)

@@ -15,18 +15,33 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.errors import ReadingError
-from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.lines import LONGEST_LINE
-from evidence.table.schema import LOOKUPS, SIGHTINGS
+from evidence.formats.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.formats.lines import LONGEST_LINE, chunks
+from evidence.formats.names import name_columns
+from evidence.formats.reading import Format, Guess, Reading, refuse_parameters
+from evidence.table.schema import LOOKUPS, QUERY, SIGHTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from evidence.formats.lines import Chunk
+    from evidence.formats.reading import Head, NoRow, Row
+    from evidence.formats.source import Source
 
+PROCEDURE, TITLE = "parse.delimited@2", "CSV with a header"
 SCHEMAS = {"lookups": LOOKUPS, "sightings": SIGHTINGS}
 LOOK_AHEAD = 1 << 12
 NEEDED = {"lookups": ("time", "client", "name"), "sightings": ("time", "name")}
+TEXTS = {
+    "lookups": ("server", "type", "class", "flags", "transport", "rcode", "view", "vantage"),
+    "sightings": ("type", "place", "observer"),
+}
+"""Columns that are taken as they are written."""
+MAPPED = {
+    "lookups": {"time", "client", "port", "name", *TEXTS["lookups"]},
+    "sightings": {"time", "last", "name", "data", "count", *TEXTS["sightings"]},
+}
+CONFIDENCE = 0.9  # a header is a strong sign, and a log whose every line is understood a stronger one
 SYNONYMS = {
     "time": ("time", "timestamp", "ts", "datetime", "date", "seen_at", "first_seen", "time_first"),
     "client": ("client", "client_ip", "src", "src_ip", "source", "querier", "resolver", "id.orig_h"),
@@ -35,6 +50,11 @@ SYNONYMS = {
     "type": ("type", "qtype", "rrtype", "qtype_name"),
     "class": ("class", "qclass"),
     "view": ("view",),
+    "server": ("server", "server_ip", "dst", "dst_ip", "id.resp_h"),
+    "rcode": ("rcode", "rcode_name", "response_code"),
+    "transport": ("transport", "proto", "protocol"),
+    "last": ("last", "last_seen", "time_last"),
+    "data": ("data", "rdata", "answer"),
     "place": ("place", "country", "region", "location"),
     "count": ("count", "lookups", "hits"),
     "observer": ("observer", "sensor", "vantage", "source_name"),
@@ -52,7 +72,7 @@ def mapping_of(header: list[str]) -> tuple[str, dict[str, str]] | None:
     kind = "lookups" if "client" in columns else "sightings"
     if not all(name in columns for name in NEEDED[kind]):
         return None
-    return kind, {name: column for name, column in columns.items() if name in SCHEMAS[kind].names}
+    return kind, {name: column for name, column in columns.items() if name in MAPPED[kind]}
 
 
 class DelimitedReader:
@@ -62,7 +82,7 @@ class DelimitedReader:
         if kind not in SCHEMAS:
             raise ReadingError(f"kind {kind!r}: write lookups or sightings")
         missing = [name for name in NEEDED[kind] if name not in columns]
-        unknown = [name for name in columns if name not in SCHEMAS[kind].names]
+        unknown = [name for name in columns if name not in MAPPED[kind]]
         if missing or unknown:
             raise ReadingError(f"columns for {kind}: missing {missing}, unknown {unknown}; map each to a header's name")
         self._kind, self._columns = kind, dict(columns)
@@ -88,7 +108,7 @@ class DelimitedReader:
     def _take(self, more: bytes, *, last: bool) -> Iterator[Batch]:
         """The records that are whole by now; what is left waits for the next chunk."""
         data, start, line = self._rest + more, self._rest_start, self._rest_line
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         rejects: list[Reject] = []
         stop = 0
         for at, stop, is_open in _records(data, last=last):
@@ -96,7 +116,7 @@ class DelimitedReader:
             found = _given_up(stop - at) if is_open else self._values(data[at:stop])
             if isinstance(found, tuple):
                 kind, reason = found
-                rejects.append(Reject(**span, kind=kind, reason=reason))
+                rejects.append(Reject(**span, kind=kind, reason=reason, head=data[at:stop]))
             else:
                 rows.append(span | found)
             line += data.count(b"\n", at, stop)
@@ -104,7 +124,7 @@ class DelimitedReader:
         if stop:
             yield Batch(pa.Table.from_pylist(rows, schema=self.schema), rejects_table(rejects), stop)
 
-    def _values(self, record: bytes) -> dict[str, Any] | tuple[str, str]:
+    def _values(self, record: bytes) -> Row | NoRow:
         """A row's values, or why there is none (kind and reason); the header is taken on the way."""
         if record.startswith(b"#") or not record.strip(b" \t\r\n"):
             return SKIP, "comment" if record.startswith(b"#") else "blank"
@@ -124,7 +144,7 @@ class DelimitedReader:
         if absent:
             raise ReadingError(f"the header has no column {absent}; it has {self._header}")
         self._places = {target: self._header.index(column) for target, column in self._columns.items()}
-        return SKIP, "header"
+        return CONTEXT, "header"
 
 
 def _given_up(size: int) -> tuple[str, str]:
@@ -143,49 +163,72 @@ def _fields(record: bytes) -> list[str] | str:
         return "bad-quotes"
 
 
-def convert(kind: str, values: Mapping[str, str]) -> dict[str, Any] | str:
+def convert(kind: str, values: Mapping[str, str]) -> Row | str:
     """A row's values, or the reason why there is none."""
-    time = parse_time(values["time"])
-    if time is None:
+    times = parse_time(values["time"])
+    if times is None:
         return "bad-time"
-    name = values["name"].strip().lower()
-    if not name:
-        return "no-name"
-    row: dict[str, Any] = {"time": time, "name": name[:-1] if len(name) > 1 and name.endswith(".") else name}
-    texts = ("type", "class", "view") if kind == "lookups" else ("type", "place", "observer")
-    row |= {column: values.get(column) or None for column in texts}
-    if kind == "sightings":
-        count = values.get("count") or "1"
-        if not _is_number(count, 18) or int(count) < 1:
-            return "bad-count"
-        return row | {"count": int(count)}
+    named = name_columns(values["name"].strip()) if values["name"].strip() else None
+    if named is None:
+        return "bad-name" if values["name"].strip() else "no-name"
+    row: Row = {**times, **named, **{column: values.get(column) or None for column in TEXTS[kind]}}
+    return row | more if isinstance(more := _MORE[kind](values), dict) else more
+
+
+def _lookup(values: Mapping[str, str]) -> Row | str:
     port = values.get("port") or ""
     if port and not (_is_number(port, 5) and int(port) <= 65535):
         return "bad-port"
     client = values["client"].strip().lower()
-    return row | {"client": client, "port": int(port) if port else None} if client else "no-client"
+    return {"event": QUERY, "client": client, "port": int(port) if port else None} if client else "no-client"
+
+
+def _sighting(values: Mapping[str, str]) -> Row | str:
+    count = values.get("count") or "1"
+    if not _is_number(count, 18) or int(count) < 1:
+        return "bad-count"
+    last = parse_time(values["last"]) if values.get("last") else None
+    if values.get("last") and last is None:
+        return "bad-time"
+    data = values.get("data")
+    return {"count": int(count), "last": last["time"] if last else None, "data": [data] if data else None}
+
+
+_MORE = {"lookups": _lookup, "sightings": _sighting}
 
 
 def _is_number(text: str, digits: int) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
-def parse_time(text: str) -> dt.datetime | None:
-    """ISO 8601, in UTC where no zone is given, or seconds since 1970; never a guess."""
+def parse_time(text: str) -> Row | None:
+    """ISO 8601, or seconds since 1970: the time, its digits and the zone that it states; None for anything else."""
+    text = text.strip()
     try:
         if _is_number(text.replace(".", "", 1), 30) and len(text) >= 9:
             return _since_1970(text)
-        time = dt.datetime.fromisoformat(text.strip())
-        return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
+        time = dt.datetime.fromisoformat(text)
+        zone = None if time.tzinfo is None else f"{time:%:z}"
+        utc = time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return {"time": utc, "time_digits": _digits(text), "time_zone": "UTC" if zone == "+00:00" else zone}
 
 
-def _since_1970(text: str) -> dt.datetime:
+def _since_1970(text: str) -> Row:
     """Exact to the microsecond, which a float is not; further digits are cut off."""
     seconds, _, fraction = text.partition(".")
     whole = dt.timedelta(seconds=int(seconds or "0"), microseconds=int(fraction[:6].ljust(6, "0")))
-    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + whole
+    return {
+        "time": dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + whole, "time_digits": min(len(fraction), 9),
+        "time_zone": "UTC",
+    }  # fmt: skip
+
+
+def _digits(text: str) -> int:
+    """How many digits of a second ISO 8601 states."""
+    fraction = text.replace(",", ".").partition(".")[2]
+    return min(len(fraction) - len(fraction.lstrip("0123456789")), 9)
 
 
 def _ends(data: bytes, at: int, stop: int) -> list[int]:
@@ -227,3 +270,27 @@ def _records(data: bytes, *, last: bool) -> Iterator[tuple[int, int, bool]]:
         else:
             yield at, newline or len(data), True
             at, width = newline or len(data), LOOK_AHEAD
+
+
+def _guess(head: Head) -> Guess | None:
+    header = next((line for line in head.lines() if not line.startswith(b"#")), b"")
+    try:
+        fields = next(csv.reader([header.decode().removeprefix("\ufeff").rstrip("\r\n")], strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    found = mapping_of([field.strip() for field in fields]) if len(fields) > 1 else None
+    if found is None:
+        return None
+    kind, columns = found
+    return Guess(CONFIDENCE, f"CSV of {kind} by its header", {"kind": kind, "columns": columns})
+
+
+def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
+    refuse_parameters(PROCEDURE, parameters, {"kind", "columns"})
+    if not isinstance(parameters.get("columns"), dict):
+        raise ReadingError(f"{PROCEDURE} takes kind (lookups or sightings) and columns (ours to the header's)")
+    reader = DelimitedReader(str(parameters.get("kind", "lookups")), parameters["columns"])
+    return Reading(reader.schema, reader.read(chunks(source)))
+
+
+FORMAT = Format(PROCEDURE, TITLE, _guess, _read, has_zone=False, unit="record")

@@ -29,6 +29,11 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     return whole.take(pa.array(np.arange(0, 2 * count - 1, 2, dtype=np.int64))).view(pa.string())
 
 
+def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:
+    """One value so many times."""
+    return pa.repeat(pa.scalar(value, kind), count)
+
+
 def equals(buffer: Bytes, starts: Ints, stops: Ints, literal: bytes) -> Any:
     """Where a token is this literal of at most 8 bytes."""
     size = len(literal)

@@ -1,79 +1,95 @@
-"""What a file is, from its first bytes: the procedure that reads it, or in words why none does."""
+"""What a file is, from its first bytes: the procedure that reads it, or in words why none does.
+
+Every format is asked; the surest answer is taken, and what else it might have been is said. By content alone: a file's
+name is never looked at.
+"""
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats import bind, delimited
-from evidence.formats.batch import SKIP
+from evidence.formats.reading import Head
+from evidence.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from evidence.formats.reading import Guess
 
 MAGIC = {
     b"\x1f\x8b": "gzip data: archives are kept as they are and not yet opened; upload what is inside to have it read",
     b"PK\x03\x04": "a zip archive: kept as it is and not yet opened; upload what is inside to have it read",
     b"\xff\xfe": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",
     b"\xfe\xff": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",
-    b"\xd4\xc3\xb2\xa1": "a packet capture: kept as it is; no reader takes captures yet",
-    b"\n\r\r\n": "a packet capture: kept as it is; no reader takes captures yet",
 }
-_LOOKED_AT = 200
+SURE = 0.5
+"""Below, people are asked to look at what was recognised."""
+NEAR = 0.1
+"""Answers so near to each other are a tie, which is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """`procedure` is None if no reader takes the bytes; `reason` is a sentence for people either way."""
+    """`procedure` is None if no reader takes the bytes; `reason` is a sentence for people either way.
+
+    `confidence` is from 0 to 1; `others` are procedures that read some of it too, the surest first, with theirs.
+    """
 
     procedure: str | None
     reason: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    confidence: float = 0.0
+    others: tuple[tuple[str, float], ...] = ()
 
 
-def recognise(head: bytes, said: Mapping[str, Any] | None = None) -> Recognition:
-    """What the first bytes are; what the uploader `said` (procedure, kind, columns) goes first."""
+def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool = True) -> Recognition:
+    """What the first bytes are; what a person `said` (procedure, kind, columns, zone, year) goes first.
+
+    `whole` says that the head is all there is.
+    """
     said = said or {}
     if not head:
         return Recognition(None, "an empty file: there is nothing to read")
+    stated = {name: said[name] for name in ("zone", "year") if said.get(name)}
     if said.get("columns"):
         kind = said.get("kind") or ("lookups" if "client" in said["columns"] else "sightings")
-        parameters = {"kind": kind, "columns": dict(said["columns"])}
-        return Recognition("parse.delimited@1", "read as CSV with the columns that the uploader named", parameters)
-    if said.get("procedure") == "parse.bind@1":
-        return Recognition("parse.bind@1", "read as a BIND query log, as the uploader said")
+        parameters = {"kind": kind, "columns": dict(said["columns"]), **stated}
+        return Recognition("parse.delimited@2", "read with the columns that a person named", parameters, 1.0)
     for magic, reason in MAGIC.items():
         if head.startswith(magic):
             return Recognition(None, reason)
-    lines = [line for line in head.splitlines(keepends=True)[:_LOOKED_AT] if line.strip()]
-    return _as_bind(lines) or _as_csv(lines) or _unknown(head)
+    guesses = _guesses(Head(head, whole), said.get("procedure"))
+    return _chosen(guesses, stated, said.get("procedure")) if guesses else _unknown(head, said.get("procedure"))
 
 
-def _as_bind(lines: list[bytes]) -> Recognition | None:
-    """If among the first lines that are no comments one in five is a query line: other categories share channels."""
-    read = [bind.read_line(line) for line in lines]
-    counted = [item for item in read if isinstance(item, dict) or item[0] != SKIP]
-    rows = sum(isinstance(item, dict) for item in counted)
-    if not rows or rows * 5 < len(counted):
-        return None
-    return Recognition("parse.bind@1", f"a BIND query log: {rows} of the first {len(counted)} lines are queries")
+def _guesses(head: Head, wanted: str | None) -> list[tuple[str, Guess]]:
+    """The surest first; formats in the registry's order where they are as sure."""
+    asked = [form for form in FORMATS.values() if wanted in (None, form.procedure)]
+    found = [(form.procedure, guess) for form in asked if (guess := form.guess(head))]
+    return sorted(found, key=lambda item: -item[1].confidence)
 
 
-def _as_csv(lines: list[bytes]) -> Recognition | None:
-    header = next((line for line in lines if not line.startswith(b"#")), b"")
-    try:
-        fields = next(csv.reader([header.decode().removeprefix("\ufeff").rstrip("\r\n")], strict=True), [])
-    except (UnicodeDecodeError, csv.Error):
-        return None
-    found = delimited.mapping_of([field.strip() for field in fields]) if len(fields) > 1 else None
-    if found is None:
-        return None
-    kind, columns = found
-    return Recognition("parse.delimited@1", f"CSV of {kind} by its header", {"kind": kind, "columns": columns})
+def _chosen(guesses: list[tuple[str, Guess]], stated: dict[str, Any], wanted: str | None) -> Recognition:
+    (procedure, guess), *rest = guesses
+    others = tuple((name, round(other.confidence, 2)) for name, other in rest)
+    reason = guess.reason
+    if wanted:
+        reason = f"{reason}, as a person said"
+    elif guess.confidence < SURE:
+        reason = f"{reason}. That is few: look whether it is right"
+    near = [name for name, confidence in others if confidence > guess.confidence - NEAR]
+    if near:
+        reason = f"{reason}. It might as well be {', '.join(near)}: say which it is"
+    form = FORMATS[procedure]
+    used = {"zone": form.has_zone, "year": form.has_year}
+    parameters = guess.parameters | {name: value for name, value in stated.items() if not used[name]}
+    return Recognition(procedure, reason, parameters, round(guess.confidence, 2), others)
 
 
-def _unknown(head: bytes) -> Recognition:
+def _unknown(head: bytes, wanted: str | None) -> Recognition:
+    if wanted in FORMATS:
+        return Recognition(wanted, f"read as {FORMATS[wanted].title}, as a person said, though it does not look so")
     if b"\0" in head:
         return Recognition(None, "binary data that no reader knows: kept as it is")
     return Recognition(

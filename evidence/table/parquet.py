@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LOW_CARDINALITY = ("client", "name", "type", "class", "view", "place", "observer", "kind", "reason")
+_LOW_CARDINALITY = (
+    "time_digits", "time_zone", "event", "client", "server", "name", "name_as_written", "type", "class", "flags",
+    "transport", "rcode", "view", "vantage", "place", "observer", "kind", "reason",
+)  # fmt: skip
 
 
 class TableWriter:

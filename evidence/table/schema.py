@@ -1,34 +1,75 @@
-"""The normalised columns (RFC 9499 words) and their versions: every row begins with its line and byte range."""
+"""The normalised columns (RFC 9499 words) and their versions; each is described in docs/tables.md.
+
+Every row begins with its way back: the number of its line or record, and the bytes that carry it. `earlier` names
+records before it without which it cannot be read (a message in several TCP segments).
+"""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-_SPAN = [
+QUERY, RESPONSE, EXCHANGE = "query", "response", "exchange"
+"""What a record of the lookups table tells of: a query, its response, or both in one record."""
+_SPANS = pa.list_(pa.struct([pa.field("start", pa.int64()), pa.field("stop", pa.int64())]))
+_ANSWERS = pa.list_(
+    pa.struct([
+        pa.field("name", pa.string()), pa.field("type", pa.string()), pa.field("ttl", pa.int64()),
+        pa.field("data", pa.string()),
+    ])
+)  # fmt: skip
+_WAY_BACK = [
     pa.field("line", pa.int64(), nullable=False),
     pa.field("start", pa.int64(), nullable=False),
     pa.field("stop", pa.int64(), nullable=False),
-    pa.field("time", pa.timestamp("us", "UTC"), nullable=False),
+]
+_TIME = [
+    pa.field("time", pa.timestamp("us", "UTC")),
+    pa.field("time_digits", pa.int8()),
+    pa.field("time_zone", pa.string()),
+]
+_NAME = [
+    pa.field("name", pa.string(), nullable=False),
+    pa.field("name_as_written", pa.string()),
+    pa.field("type", pa.string()),
 ]
 LOOKUPS = pa.schema(
     [
-        *_SPAN,
-        pa.field("client", pa.string(), nullable=False),
+        *_WAY_BACK,
+        *_TIME,
+        pa.field("event", pa.string(), nullable=False),
+        pa.field("client", pa.string()),
         pa.field("port", pa.int32()),
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("type", pa.string()),
+        pa.field("server", pa.string()),
+        pa.field("server_port", pa.int32()),
+        *_NAME,
         pa.field("class", pa.string()),
+        pa.field("flags", pa.string()),
+        pa.field("transport", pa.string()),
+        pa.field("rcode", pa.string()),
+        pa.field("answers", _ANSWERS),
         pa.field("view", pa.string()),
+        pa.field("vantage", pa.string()),
+        pa.field("earlier", _SPANS),
     ]
 )
 SIGHTINGS = pa.schema(
     [
-        *_SPAN,
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("type", pa.string()),
+        *_WAY_BACK,
+        *_TIME,
+        pa.field("last", pa.timestamp("us", "UTC")),
+        *_NAME,
+        pa.field("data", pa.list_(pa.string())),
         pa.field("place", pa.string()),
         pa.field("count", pa.int64(), nullable=False),
         pa.field("observer", pa.string()),
     ]
 )
-NAMES = {"lookups": "lookups@1", "sightings": "sightings@1"}
+NAMES = {"lookups": "lookups@2", "sightings": "sightings@2"}
+
+
+def complete(columns: dict[str, pa.Array], count: int, schema: pa.Schema) -> pa.Table:
+    """A table of `count` rows with all columns of the schema; those that are not given are null."""
+    return pa.table(
+        [columns[field.name] if field.name in columns else pa.nulls(count, field.type) for field in schema],
+        schema=schema,
+    )

@@ -34,11 +34,11 @@ class TooManyError(AnalysisError):
 
 @dataclass(slots=True)
 class Client:
-    """The lookups of one client: how many, the first and the last (microseconds since 1970)."""
+    """The lookups of one client: how many, the first and the last (microseconds since 1970), None without times."""
 
     lookups: int
-    first: int
-    last: int
+    first: int | None
+    last: int | None
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Gathered:
     def add(self, row: Row, gather: Gather) -> None:
         if gather == "clients":
             self._add_client(row)
-        elif gather != "nothing":
+        elif gather != "nothing" and row.time is not None:
             self.times.append(row.time)
             if gather == "sightings":
                 self.sightings.append(row)
@@ -60,7 +60,9 @@ class Gathered:
     def _add_client(self, row: Row) -> None:
         known = self.clients.setdefault(row.client, Client(0, row.time, row.time))
         known.lookups += 1
-        known.first, known.last = min(known.first, row.time), max(known.last, row.time)
+        if row.time is not None:
+            known.first = row.time if known.first is None else min(known.first, row.time)
+            known.last = row.time if known.last is None else max(known.last, row.time)
 
 
 @dataclass(slots=True)

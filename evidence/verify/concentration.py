@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,6 @@ GATHER: Final[dict[str, Gather]] = {"lookups": "clients"}
 RANKS = 10
 ROWS = 100
 COLUMNS = ["rank", "client", "lookups", "share %", "cumulative %", "first", "last"]
-PLAIN = re.compile(r"[a-z0-9._:-]+")
 
 type Ranked = Sequence[tuple[str, Client]]
 
@@ -59,22 +57,21 @@ def _ranges(parts: Sequence[Mapping[str, Claim]]) -> list[Any]:
 
 def _findings(name: str, clients: Ranked) -> Any:
     total, before = _total(clients), 0
-    yield {"name": "lookups", "title": f"Lookups of {name}", **_number(total, name), **_ends(clients)}
+    yield {"name": "lookups", "title": f"Lookups of {name}", **_number(total), **_ends(clients)}
     for rank, (address, client) in enumerate(clients[:RANKS], 1):
         before += client.lookups
         yield {
-            "name": f"client-{rank}", "title": f"Lookups by {address}", **_number(client.lookups, name, address),
+            "name": f"client-{rank}", "title": f"Lookups by {address}", **_number(client.lookups),
             "client": address, "share": share(client.lookups, total), "cumulative": share(before, total),
             **_ends([(address, client)]),
         }  # fmt: skip
     if len(clients) > RANKS:
         title = f"Lookups by clients after the first {RANKS}"
-        yield {"name": "others", "title": title, **_number(total - before, name), "share": share(total - before, total)}
+        yield {"name": "others", "title": title, **_number(total - before), "share": share(total - before, total)}
 
 
-def _number(value: int, *words: str) -> dict[str, Any]:
-    contained = [text for text in words if PLAIN.fullmatch(text)]
-    return {"value": value, "unit": "lookups", "each_line_contains": contained}
+def _number(value: int) -> dict[str, Any]:
+    return {"value": value, "unit": "lookups"}
 
 
 def _total(clients: Ranked) -> int:
@@ -82,10 +79,9 @@ def _total(clients: Ranked) -> int:
 
 
 def _ends(clients: Ranked) -> dict[str, str]:
-    if not clients:
-        return {}
-    first, last = min(client.first for _, client in clients), max(client.last for _, client in clients)
-    return {"first": written(first), "last": written(last)}
+    first = min((client.first for _, client in clients if client.first is not None), default=None)
+    last = max((client.last for _, client in clients if client.last is not None), default=None)
+    return {} if first is None else {"first": written(first), "last": written(last)}
 
 
 def share(part: int, whole: int) -> dict[str, Any]:

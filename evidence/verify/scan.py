@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evidence.verify.claims import Claim
+    from evidence.verify.fields import Row
 
 CHUNK = 1 << 20
 HEAD = 1 << 16
@@ -149,12 +150,20 @@ class Watch:
         shown = repr(text[:160])[1:]
         if row is None:
             return (f"is no row as {claim.format.procedure} reads it", shown, "a lookup or a sighting")
-        if claim.name and row.name != claim.name:
-            return ("is of another name", f"{row.name} in {shown}", claim.name)
-        if claim.client and row.client != claim.client:
-            return ("is of another client", f"{row.client} in {shown}", claim.client)
-        claim.rows.add(row, claim.gather)
-        return None
+        problem = _of_values(claim, row, shown)
+        if problem is None:
+            claim.rows.add(row, claim.gather)
+        return problem
+
+
+def _of_values(claim: Claim, row: Row, shown: str) -> tuple[str, str, str] | None:
+    if row.time is None and claim.gather in ("times", "sightings"):
+        return ("has no time, and was matched by time", shown, "a line with a time")
+    if claim.name and row.name != claim.name:
+        return ("is of another name", f"{row.name} in {shown}", claim.name)
+    if claim.client and row.client != claim.client:
+        return ("is of another client", f"{row.client} in {shown}", claim.client)
+    return None
 
 
 def _ranges(claim: Claim) -> Iterator[_Range]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evidence.errors import AnalysisError
 from evidence.verify.claims import TooManyError
-from evidence.verify.concentration import PLAIN, refuse_other_files
+from evidence.verify.concentration import refuse_other_files
 from evidence.verify.fields import written
 from evidence.verify.sources import refuse_no_partition
 
@@ -71,7 +71,7 @@ def expected(parameters: dict[str, Any], claims: Mapping[str, Mapping[str, Claim
 
 def _sightings(claim: Claim | None) -> list[Sighting]:
     rows = zip(claim.ranges.starts, claim.rows.sightings, strict=True) if claim else ()
-    return sorted(Sighting(row.time, start, row) for start, row in rows)
+    return sorted(Sighting(row.time, start, row) for start, row in rows if row.time is not None)
 
 
 def _lookups(*claims: Claim | None) -> list[Lookup]:
@@ -141,10 +141,9 @@ def _findings(name: str, count: Mapping[str, int]) -> list[dict[str, Any]]:
         f"Sightings of {name} by the third party", "Sightings that lookups match", "Sightings that no lookup matches",
         "Lookups that match a sighting", "Lookups that match no sighting",
     )  # fmt: skip
-    words = [name] if PLAIN.fullmatch(name) else []
     units = {finding: "lookups" if finding.endswith("lookups") else "sightings" for finding in NAMES}
     return [
-        {"name": finding, "title": title, "value": count[finding], "unit": units[finding], "each_line_contains": words}
+        {"name": finding, "title": title, "value": count[finding], "unit": units[finding]}
         for finding, title in zip(NAMES, titles, strict=True)
     ]
 

@@ -32,9 +32,9 @@ def tables(tmp_path_factory) -> dict[str, Path]:
     columns = {name: name for name in ("time", "name", "type", "place", "count", "observer")}
     return {
         "source": folder / "log",
-        "lookups": run("parse.bind@1", {"source": folder / "log"}, {}, folder / "1")["table.parquet"],
+        "lookups": run("parse.bind@2", {"source": folder / "log"}, {}, folder / "1")["table.parquet"],
         "sightings": run(
-            "parse.delimited@1",
+            "parse.delimited@2",
             {"source": folder / "sightings"},
             {"kind": "sightings", "columns": columns},
             folder / "2",
@@ -94,7 +94,7 @@ def test_both_sightings_of_the_reconstruction_are_matched(tables, tmp_path: Path
 
 def test_doing_it_again_gives_the_same_bytes(tables, tmp_path: Path) -> None:
     for n, (procedure, inputs, parameters) in enumerate([
-        ("parse.bind@1", {"source": tables["source"]}, {}),
+        ("parse.bind@2", {"source": tables["source"]}, {}),
         ("querier_concentration@1", {"table": tables["lookups"]}, {"name": reconstruction.NAME}),
     ]):  # fmt: skip
         once, twice = (run(procedure, inputs, parameters, tmp_path / f"{n}{k}") for k in "ab")
@@ -103,7 +103,7 @@ def test_doing_it_again_gives_the_same_bytes(tables, tmp_path: Path) -> None:
 
 def test_a_source_that_is_not_the_one_named_is_refused(tables, tmp_path: Path) -> None:
     with pytest.raises(ReadingError, match="the store is damaged"):
-        PROCEDURES["parse.bind@1"].run({"source": tables["source"]}, {"source": Digest.of(b"other")}, {}, tmp_path)
+        PROCEDURES["parse.bind@2"].run({"source": tables["source"]}, {"source": Digest.of(b"other")}, {}, tmp_path)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"name": 5}, {"name": "UPPER"}, {"name": "a", "colour": "red"}])

@@ -31,7 +31,7 @@ def test_a_file_goes_in_and_a_receipt_that_verifies_comes_out(service: Service, 
     )
     assert check.returncode == 3, check.stdout
     row = service.json("custos", "wait", said["submission"], token=token)
-    assert [run["procedure"] for run in row["runs"]] == ["parse.bind@1", "querier_concentration@1"]
+    assert [run["procedure"] for run in row["runs"]] == ["parse.bind@2", "querier_concentration@1"]
     result = row["runs"][1]["result"].rsplit("/", 1)[1]
     service.run("custos", "fetch", result, str(folder / "got"), CUSTOS_TOKEN=token)
     whole = service.run("custos-verify", str(folder / "got"), "--policy", str(service.home / "policy.txt"), check=False)

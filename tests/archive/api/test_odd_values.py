@@ -13,7 +13,7 @@ LARGE = "9" * 5000
 
 
 def test_odd_addresses_are_answered_in_words(filled, ann) -> None:
-    parse = Run.objects.get(procedure="parse.bind@1").pk
+    parse = Run.objects.get(procedure="parse.bind@2").pk
     for address, status in (
         ("/api/v1/submissions?case=%00", 400), ("/api/v1/submissions?state=a%00", 400), ("/api/v1/results?case=%00", 400),
         (f"/api/v1/runs/{parse}/outputs/%00", 404), (f"/api/v1/submissions?limit={LARGE[:30]}", 200),

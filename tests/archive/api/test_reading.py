@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 def addresses(row) -> list[str]:
     result = Run.objects.get(procedure="querier_concentration@1").pk
-    parse = Run.objects.get(procedure="parse.bind@1").pk
+    parse = Run.objects.get(procedure="parse.bind@2").pk
     return [
         "/api/v1/cases/case-a", f"/api/v1/submissions/{row.pk}", f"/api/v1/submissions/{row.pk}/receipt",
         f"/api/v1/submissions/{row.pk}/content", f"/api/v1/blobs/{row.blob_id}", f"/api/v1/blobs/{row.blob_id}/content",

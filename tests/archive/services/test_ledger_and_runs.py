@@ -82,7 +82,7 @@ def test_a_pending_event_has_no_receipt_yet(case) -> None:
 
 def test_a_log_is_read_analysed_and_attested_by_itself(hand_in) -> None:
     row = hand_in(LINE * 3 + b"other\n", names=["A.Example."])
-    assert row.read_as == "parse.bind@1"
+    assert row.read_as == "parse.bind@2"
     parse, result = Run.objects.order_by("created")
     assert (parse.state, result.state, result.parameters) == ("succeeded", "succeeded", {"name": "a.example"})
     assert [item["value"] for item in following.result_of(result)["findings"]] == [3, 3]
@@ -197,7 +197,7 @@ def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_comm
 def test_a_bundle_holds_what_a_stranger_needs_at_one_checkpoint(hand_in) -> None:
     hand_in(LINE * 2, names=["a.example"])
     result = Run.objects.get(procedure="querier_concentration@1")
-    parse = Run.objects.get(procedure="parse.bind@1")
+    parse = Run.objects.get(procedure="parse.bind@2")
     names = [item.name for item in bundles.items(result, raw=True)]
     asked, read = f"querier_concentration-{result.identity[:8]}", f"parse-{parse.identity[:8]}"
     source = f"source-{parse.inputs.get().blob_id[7:15]}"

@@ -64,7 +64,7 @@ def test_the_published_dsse_example_verifies() -> None:
 
 
 def an_envelope() -> bytes:
-    derivation = Derivation("parse.bind@1", {}, (("source", Digest.of(b"a")),))
+    derivation = Derivation("parse.bind@2", {}, (("source", Digest.of(b"a")),))
     invocation = Invocation(
         "i", "example.org/log", {"engine": "duckdb"}, Digest.of(b"code"), "custos/0.1.0",
         "2026-11-01T00:00:00Z", "2026-11-01T00:00:01Z",
@@ -76,7 +76,7 @@ def test_a_statement_is_read_as_it_was_written() -> None:
     statement = parse_statement(parse_envelope(an_envelope()).payload)
     assert statement.subjects == {"table.parquet": Digest.of(b"t")}
     assert statement.inputs == (("source", Digest.of(b"a")),)
-    assert (statement.procedure, statement.builder) == ("parse.bind@1", "example.org/log")
+    assert (statement.procedure, statement.builder) == ("parse.bind@2", "example.org/log")
 
 
 def test_another_implementation_accepts_our_first_signature() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from evidence.formats import bind
 from evidence.formats.batch import Batch, Conservation
-from evidence.formats.lines import CHUNK, Chunk, LineSource
+from evidence.formats.lines import CHUNK, Chunk, chunks
+from evidence.formats.source import Source
+from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +36,21 @@ VARIANTS = [
     LINE.replace(b" IN ", b" CLASS32 "),
     LINE.replace(b"Mail.Example.net.", rb"a\.b\032c\;d"),
     LINE.replace(b"(198.51.100.53)", b"(198.51.100.53) [ECS 192.0.2.0/24/0]"),
+    LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T00:00:12.345"),
+    LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T00:00:12.345Z"),
+    LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T02:00:12.345+02:00"),
+    LINE.replace(b"04-May-2016 00:00:12.345 ", b""),
+    LINE.replace(b"04-May-2016 00:00:12.345 queries: info: ", b""),
+    LINE.replace(b"192.0.2.17#53124", b"fe80::1%eth0#53124"),
+    LINE.replace(b"#53124", b"#53124/key some.key"),
+    LINE.replace(b" (Mail.Example.net)", b""),
+    LINE.replace(b"+E(0)K", b"-SE(0)TDCV"),
+    LINE.replace(b"+E(0)K", b"+?"),
+    LINE.replace(b"Mail.Example.net.", b"x" * 63 + b".example"),
+    LINE.replace(b"Mail.Example.net.", b"."),
 ]
 BROKEN = [
+    LINE.replace(b"Mail.Example.net.", b"x" * 64 + b".example"),
     LINE.replace(b"04-May", b"31-Apr"),
     LINE.replace(b"04-May", b"04-Mai"),
     LINE.replace(b"00:00:12", b"24:00:12"),
@@ -48,6 +63,9 @@ BROKEN = [
     LINE.replace(b"Example", "Exämple".encode()),
     LINE.replace(b"Example", b"Exa\x00mple"),
     LINE.replace(b" A ", b"  A "),
+    LINE.replace(b"query: Mail.", b"query: Mail.."),
+    LINE.replace(b"query: Mail.", b"query: .Mail."),
+    LINE.replace(b"04-May-2016 00:00:12.345", b"2016-13-04T00:00:12.345"),
     LINE.decode().encode("utf-16"),
     b"\n",
     b"# a comment\n",
@@ -72,9 +90,9 @@ def slow(data: bytes) -> tuple[list[dict], list[tuple]]:
         found = bind.read_line(line)
         span = {"line": number, "start": at, "stop": at + len(line)}
         if isinstance(found, dict):
-            rows.append(span | found)
+            rows.append(dict.fromkeys(LOOKUPS.names) | span | found)
         else:
-            rejects.append((*span.values(), *found))
+            rejects.append((*span.values(), *found, line[:32]))
         at += len(line)
     return rows, rejects
 
@@ -94,7 +112,20 @@ def test_every_usual_layout_is_read(line: bytes) -> None:
 def test_values_are_normalised() -> None:
     row = bind.read_chunk(chunk(LINE)).rows.to_pylist()[0]
     assert (row["client"], row["port"], row["name"], row["type"]) == ("192.0.2.17", 53124, "mail.example.net", "A")
+    assert (row["name_as_written"], row["server"], row["event"]) == ("Mail.Example.net.", "198.51.100.53", "query")
+    assert (row["flags"], row["transport"]) == ("RD EDNS0 COOKIE", "udp")
     assert row["time"].isoformat() == "2016-05-04T00:00:12.345000+00:00"
+    assert (row["time_digits"], row["time_zone"]) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "words", "transport"),
+    [("+", "RD", "udp"), ("-", None, "udp"), ("-E(0)TD", "EDNS0 DO", "tcp"), ("+SE(1)TDCV", "RD CD EDNS1 DO TSIG COOKIE", "tcp"),
+     ("+?", None, None)],
+)  # fmt: skip
+def test_flags_are_put_into_the_words_of_the_header(written: str, words: str | None, transport: str | None) -> None:
+    row = bind.read_chunk(chunk(LINE.replace(b"+E(0)K", written.encode()))).rows.to_pylist()[0]
+    assert (row["flags"], row["transport"]) == (words, transport)
 
 
 @pytest.mark.parametrize("line", BROKEN)
@@ -104,7 +135,7 @@ def test_a_broken_line_is_a_reject_with_a_reason_and_harms_no_other(line: bytes)
     assert (rows, rejects) == slow(data) if b"\n" not in line[:-1] else len(rows) == 2
     assert rows[0]["line"] == 1
     assert rows[-1]["stop"] == len(data)
-    assert all(reason for *_, reason in rejects)
+    assert all(reason for *_, reason, _head in rejects)
     assert rejects
 
 
@@ -124,11 +155,11 @@ def test_columns_and_pattern_agree_on_changed_lines(lines: list[bytes], data) ->
     Conservation().add(batch)
 
 
-def read_file(path: Path) -> tuple[list[Batch], LineSource]:
+def read_file(path: Path) -> tuple[list[Batch], Source]:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        source = LineSource(descriptor)
-        return [bind.read_chunk(part) for part in source.chunks()], source
+        source = Source(descriptor)
+        return [bind.read_chunk(part) for part in chunks(source)], source
     finally:
         os.close(descriptor)
 

@@ -85,4 +85,4 @@ def test_times_at_the_edge_of_the_calendar_are_a_reason_and_no_crash() -> None:
 
 
 def test_seconds_since_1970_are_exact() -> None:
-    assert parse_time("1471262400.123457").isoformat() == "2016-08-15T12:00:00.123457+00:00"
+    assert parse_time("1471262400.123457")["time"].isoformat() == "2016-08-15T12:00:00.123457+00:00"

@@ -99,15 +99,15 @@ class Bench:
 
 
 def concentration(bench: Bench, raw: bytes, of: str, change: Any = None) -> None:
-    parameters = {} if of == "parse.bind@1" else {"kind": "lookups", "columns": COLUMNS["lookups"]}
+    parameters = {} if of == "parse.bind@2" else {"kind": "lookups", "columns": COLUMNS["lookups"]}
     table = bench.parse(raw, of, parameters)
     bench.ask("querier_concentration@1", {"name": NAME}, {"table": table}, change)
 
 
 def matching(bench: Bench, clients: list[int], minutes: list[int], change: Any = None) -> None:
-    ours = bench.parse(csv_log(clients).replace(b"+02:00", b"Z"), "parse.delimited@1",
+    ours = bench.parse(csv_log(clients).replace(b"+02:00", b"Z"), "parse.delimited@2",
                        {"kind": "lookups", "columns": COLUMNS["lookups"]})  # fmt: skip
-    theirs = bench.parse(third_party(minutes), "parse.delimited@1",
+    theirs = bench.parse(third_party(minutes), "parse.delimited@2",
                          {"kind": "sightings", "columns": COLUMNS["sightings"]})  # fmt: skip
     bench.ask(
         "sighting_match@1", {"name": NAME, "tolerance_seconds": 90}, {"lookups": ours, "sightings": theirs}, change
@@ -126,7 +126,7 @@ UNHURRIED = settings(max_examples=15, deadline=None, suppress_health_check=[Heal
 def test_whatever_clients_a_log_has_its_result_is_made_anew(golden, tmp_path_factory, clients) -> None:
     folder = tmp_path_factory.mktemp("bench")
     bench = Bench(golden, folder)
-    concentration(bench, bind_log(clients), "parse.bind@1")
+    concentration(bench, bind_log(clients), "parse.bind@2")
     found = bench.check(folder / "given")
     assert judged(found) == (set(), {"timestamp-absent"})
     assert "result-figures" in {item.code for item in found.of("ok")}
@@ -137,7 +137,7 @@ def test_whatever_clients_a_log_has_its_result_is_made_anew(golden, tmp_path_fac
 def test_records_with_quotes_over_lines_are_read_as_well(golden, tmp_path_factory, clients) -> None:
     folder = tmp_path_factory.mktemp("bench")
     bench = Bench(golden, folder)
-    concentration(bench, csv_log(clients), "parse.delimited@1")
+    concentration(bench, csv_log(clients), "parse.delimited@2")
     assert judged(bench.check(folder / "given")) == (set(), {"timestamp-absent"})
 
 
@@ -173,7 +173,7 @@ def test_no_figure_of_a_result_can_be_changed_unnoticed(golden, tmp_path) -> Non
     bench = Bench(golden, tmp_path / "honest")
     (tmp_path / "honest").mkdir()
     seen: list[dict[str, Any]] = []
-    concentration(bench, bind_log([1, 1, 2, 2, 2, 3, *range(1, 25)]), "parse.bind@1", lambda result: seen.append(
+    concentration(bench, bind_log([1, 1, 2, 2, 2, 3, *range(1, 25)]), "parse.bind@2", lambda result: seen.append(
         copy.deepcopy(result)))  # fmt: skip
     decided = {name: seen[0][name] for name in ("title", "answer", "findings", "table")}
     places = [place for place in leaves(decided) if place[-2:] != ("sources", "name")]
@@ -219,7 +219,7 @@ def others_lines(result: dict[str, Any]) -> None:
 )
 def test_a_signed_lie_beside_true_counts_is_wrong(change, code, golden, tmp_path) -> None:
     bench = Bench(golden, tmp_path)
-    concentration(bench, bind_log([1, 1, 2, 2, 2, 3, *range(1, 25)]), "parse.bind@1", change)
+    concentration(bench, bind_log([1, 1, 2, 2, 2, 3, *range(1, 25)]), "parse.bind@2", change)
     assert code in judged(bench.check(tmp_path / "given"))[0]
 
 

@@ -87,7 +87,7 @@ def test_every_line_of_a_file_is_found_to_be_one(lines, ended, chunk) -> None:
     ],
 )
 def test_a_range_that_is_no_line_is_told_apart(a_range, message) -> None:
-    found = watched(b"abc\ndef\nghi\njkl", claim(a_range, of=Format("parse.bind@1", {}) if "more" in message else None))
+    found = watched(b"abc\ndef\nghi\njkl", claim(a_range, of=Format("parse.bind@2", {}) if "more" in message else None))
     assert found.good == 0
     assert [message in text for text, _got, _wanted in found.problems] == [True]
 
@@ -115,7 +115,7 @@ def test_a_word_is_found_as_a_whole(line, holds) -> None:
 
 
 COLUMNS = {"time": "t", "client": "c", "name": "n"}
-CSV = Format("parse.delimited@1", {"kind": "lookups", "columns": COLUMNS})
+CSV = Format("parse.delimited@2", {"kind": "lookups", "columns": COLUMNS})
 
 
 def test_a_quoted_record_may_run_over_lines_where_its_reader_allows_it() -> None:
@@ -154,7 +154,7 @@ def test_a_file_without_the_columns_that_its_reader_names_has_no_rows() -> None:
 
 def test_a_line_that_is_no_query_is_no_lookup() -> None:
     data = b"04-May-2016 00:00:12.345 a note on 192.0.2.1 (mail.example)\n"
-    found = watched(data, claim((1, 0, len(data)), words=("192.0.2.1",), of=Format("parse.bind@1", {})))
+    found = watched(data, claim((1, 0, len(data)), words=("192.0.2.1",), of=Format("parse.bind@2", {})))
     assert "is no row" in found.problems[0][0]
 
 

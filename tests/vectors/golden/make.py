@@ -197,7 +197,7 @@ def stamped(files: dict[str, bytes]) -> dict[str, bytes]:
 def bundle(raw: bytes, change: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, bytes]:
     """All files by name; `change` may alter the result before it is signed, as an archive that lies would."""
     parsed = {"table.parquet": b"PAR1 a table that the check never opens", "report.json": b"{}"}
-    parse = Derivation("parse.bind@1", {}, (("source", Digest.of(raw)),))
+    parse = Derivation("parse.bind@2", {}, (("source", Digest.of(raw)),))
     parse_envelope = attestation(parse, parsed)
     clients = {"lookups": None, "client-1": "192.0.2.17", "client-2": "198.51.100.5"}
     sources = {name: ranges(raw, client) for name, client in clients.items()}

@@ -1,0 +1,161 @@
+"""What a format is to the rest of the house: how it is told, how it is read, and what its records leave unsaid.
+
+A format is one file with a `FORMAT`. Text whose records are lines needs little more than a function that reads one line
+(`line_format`); others yield batches of their own. Either way every byte of the source stands in a row's record or in a
+reject, and batches come in the order of the source.
+"""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from evidence.errors import ReadingError
+from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.formats.lines import LONGEST_LINE, chunks
+from evidence.table.schema import LOOKUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from evidence.formats.lines import Chunk
+    from evidence.formats.source import Source
+
+    type Row = dict[str, Any]
+    type NoRow = tuple[str, str]
+    type ReadLine = Callable[[bytes], Row | NoRow]
+
+WORKERS = 2
+HEAD = 1 << 16
+"""A format is told from so many first bytes of a file."""
+_LOOKED_AT = 200
+LINE = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first bytes of a file, at most `HEAD`; `whole` if there are no more."""
+
+    data: bytes
+    whole: bool = True
+
+    def lines(self) -> list[bytes]:
+        """Up to 200 lines that are not blank; one that is cut off by the head's end is left out."""
+        found = self.data.split(b"\n")
+        last = found.pop()
+        if self.whole and last:
+            found.append(last)
+        return [line + b"\n" for line in found if line.strip()][:_LOOKED_AT]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """How surely a head is of a format, from 0 to 1, in words for people, and the parameters to read it with."""
+
+    confidence: float
+    reason: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source being read: its table's schema, its batches in order, and what has to be said with the result."""
+
+    schema: pa.Schema
+    batches: Iterator[Batch]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format by name and version, `parse.NAME@VERSION`.
+
+    `read(source, parameters)` takes its own `parameters` only; raises `ReadingError` for those that it does not know.
+    `has_zone` false: a row whose `time_zone` is null stands in local time, which takes the `zone` that the uploader
+    states. `has_year` false: times stand in the leap year 2000, and take the `year` that the uploader states.
+    `unit` is what its records are called; `is_text` false: names do not stand in them as they are written in tables.
+    """
+
+    procedure: str
+    title: str
+    guess: Callable[[Head], Guess | None]
+    read: Callable[[Source, Mapping[str, Any]], Reading]
+    has_zone: bool = True
+    has_year: bool = True
+    unit: str = LINE
+    is_text: bool = True
+
+
+def line_format(
+    procedure: str, title: str, read_line: ReadLine, *, notes: tuple[str, ...] = (), least: float = 0.2, **more: Any
+) -> Format:
+    """A format whose records are lines, each read by itself; told if at least that share of the first lines is read."""
+
+    def read(source: Source, parameters: Mapping[str, Any]) -> Reading:
+        refuse_parameters(procedure, parameters, set())
+        return Reading(LOOKUPS, in_order(chunks(source), functools.partial(read_chunk, read_line)), notes)
+
+    return Format(procedure, title, functools.partial(guess_lines, read_line, title, least), read, **more)
+
+
+def guess_lines(read_line: ReadLine, title: str, least: float, head: Head) -> Guess | None:
+    """Other lines are normal where several kinds of messages share a log, so a part of them is enough."""
+    read = [plain_line(line) or read_line(line) for line in head.lines()]
+    counted = [item for item in read if isinstance(item, dict) or item[0] == REJECT]
+    rows = sum(isinstance(item, dict) for item in counted)
+    if not rows or rows < least * len(counted):
+        return None
+    return Guess(rows / len(counted), f"{title}: {rows} of the first {len(counted)} lines are lookups")
+
+
+def read_chunk(read_line: ReadLine, chunk: Chunk) -> Batch:
+    """Line by line, whatever the format."""
+    if chunk.too_long:
+        return too_long(chunk, LOOKUPS)
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for number, start, stop, text in chunk.lines():
+        found = plain_line(text) or read_line(text)
+        if isinstance(found, dict):
+            rows.append({"line": number, "start": start, "stop": stop, **found})
+        else:
+            rejects.append(Reject(number, start, stop, *found, head=text))
+    return Batch(pa.Table.from_pylist(rows, schema=LOOKUPS), rejects_table(rejects), chunk.size)
+
+
+def plain_line(text: bytes) -> NoRow | None:
+    """What is the same in all line formats: lines that are too long, blank or comments."""
+    if len(text) > LONGEST_LINE:
+        return REJECT, "too-long"
+    if not text.strip(b" \t\r\n"):
+        return SKIP, "blank"
+    return (SKIP, "comment") if text.startswith(b"#") else None
+
+
+def too_long(chunk: Chunk, schema: pa.Schema) -> Batch:
+    """A single line beyond what is held."""
+    reject = Reject(chunk.line, chunk.start, chunk.start + chunk.size, REJECT, "too-long")
+    return Batch(schema.empty_table(), rejects_table([reject]), chunk.size)
+
+
+def in_order[Piece](pieces: Iterable[Piece], read: Callable[[Piece], Batch], workers: int = WORKERS) -> Iterator[Batch]:
+    """Pieces read side by side by threads, handed on in order; at most one more than there are threads is held."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = []
+        for piece in pieces:
+            waiting.append(pool.submit(read, piece))
+            if len(waiting) > workers:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def refuse_parameters(procedure: str, parameters: Mapping[str, Any], known: set[str]) -> None:
+    """Raises `ReadingError` for a parameter that the format does not know."""
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise ReadingError(f"{procedure} takes {sorted(known) or 'no parameters'}, got {unknown}")
