@@ -12,6 +12,8 @@ from django.apps import apps
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config import env
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
@@ -33,6 +35,7 @@ app.conf.update(
     imports=[f"workers.{name}" for name in ("seal", "derive", "sequence", "sweep", "keep", "cosign", "timestamp")],
     broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
+    task_routes={"workers.sequence.sequence": {"queue": env.LEDGER_QUEUE}},
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -45,6 +48,8 @@ app.conf.update(
         "check_ledger": {"task": "workers.keep.check_ledger", "schedule": crontab(hour=4, minute=30)},
         "cosign": {"task": "workers.cosign.cosign", "schedule": 10.0, "options": {"expires": 10}},
         "timestamp": {"task": "workers.timestamp.timestamp", "schedule": 60.0, "options": {"expires": 60}},
+        "sequence": {"task": "workers.sequence.sequence", "schedule": 2.0, "options": {"expires": 2}},
+        "put_back": {"task": "workers.sweep.put_back", "schedule": 600.0, "options": {"expires": 600}},
         "sweep": {"task": "workers.sweep.sweep", "schedule": 5.0, "options": {"expires": 5}},
     },
 )

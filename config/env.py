@@ -20,6 +20,8 @@ from evidence.log.policy import parse_policy
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATABASE = "custos"
 APPLICATION_ROLE = "custos_app"
+LEDGER_QUEUE = "ledger"
+"""Has a worker of its own, so that nobody's receipt waits behind somebody's long analysis."""
 SAMPLE_LOG = f"log {Vkey('sample', ED25519, bytes(32))}"
 """Makes a whole policy of lines about witnesses."""
 BROKERS = ("pgmq", "amqp", "amqps", "redis", "rediss", "memory")

@@ -1,10 +1,10 @@
-"""When events are pending: place them in the ledger."""
+"""When events are pending, and every two seconds: place them in the ledger."""
 
 from celery import shared_task
 
-from archive.services.sequencing import sequence_pending
+from archive.services.sequencing import sequence_in_windows
 
 
 @shared_task
 def sequence() -> None:
-    sequence_pending()
+    sequence_in_windows()

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from archive.services.health import leave_pulse
 from archive.services.runs import nudge_what_waits
-from archive.services.sequencing import sequence_pending
+from archive.services.sequencing import put_back_lost, sequence_pending
 
 
 @shared_task
@@ -12,3 +12,8 @@ def sweep() -> None:
     leave_pulse("worker")
     sequence_pending()
     nudge_what_waits()
+
+
+@shared_task
+def put_back() -> None:
+    put_back_lost()

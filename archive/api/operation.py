@@ -12,8 +12,9 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from archive.models import Alarm, CustodyEvent, Leaf, Run, Submission
+from archive.models import Alarm, PendingLeaf, Run, Submission
 from archive.services.health import readiness
+from archive.services.sequencing import latest_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,10 +54,11 @@ class Rows(Collector):
             for state, count in model.objects.order_by().values_list("state").annotate(Count("pk")):
                 gauge.add_metric([state], count)
             yield gauge
-        yield GaugeMetricFamily("custos_ledger_size", "leaves of the ledger", value=Leaf.objects.count())
+        newest = latest_checkpoint()
+        yield GaugeMetricFamily("custos_ledger_size", "leaves of the ledger", value=newest.size if newest else 0)
         open_alarms = Alarm.objects.filter(ended=None).count()
         yield GaugeMetricFamily("custos_alarms_open", "alarms that are not over", value=open_alarms)
-        pending = CustodyEvent.objects.filter(leaf=None).count()
+        pending = PendingLeaf.objects.count()
         yield GaugeMetricFamily("custos_events_pending", "events that no checkpoint covers yet", value=pending)
 
 

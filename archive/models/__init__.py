@@ -4,7 +4,7 @@ from archive.models.alarm import Alarm
 from archive.models.blob import Blob, BlobMove, Deaccession, Fixity
 from archive.models.care import AccessWindow, Handover
 from archive.models.custody import CustodyEvent, CustodyObject
-from archive.models.log import Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
+from archive.models.log import Checkpoint, Cosignature, Leaf, PendingLeaf, TileRoot, Timestamp
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
 from archive.models.pulse import Pulse
 from archive.models.run import Run, RunInput, RunOutput
@@ -27,6 +27,7 @@ __all__ = [
     "Handover",
     "Leaf",
     "Membership",
+    "PendingLeaf",
     "Pulse",
     "Run",
     "RunInput",

@@ -11,7 +11,7 @@ from archive.models.party import Case
 
 
 class CustodyEvent(models.Model):
-    """One custody event. It is pending until a `Leaf` row places its commitment in the ledger."""
+    """One custody event. A `PendingLeaf` goes with it until a `Leaf` places its commitment in the ledger."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="events")

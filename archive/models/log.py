@@ -1,4 +1,4 @@
-"""The ledger: leaves in order, the roots of full tiles, and every checkpoint that was ever signed."""
+"""The ledger: what waits for it, leaves in order, the roots of full tiles, and every checkpoint ever signed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from django.db import models
 
 from archive.models.append_only import APPEND_ONLY
 from archive.models.custody import CustodyEvent
+
+
+class PendingLeaf(models.Model):
+    """An event that waits for its place in the log: made with the event, gone in the transaction that writes its leaf.
+
+    The order of the log is that of `id`, which no clock has a part in. A row of work, and no evidence.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event = models.OneToOneField(CustodyEvent, on_delete=models.PROTECT, related_name="pending")
 
 
 class Leaf(models.Model):

@@ -8,10 +8,11 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.utils import timezone
 
-from archive import wiring
-from archive.models import Case, CustodyEvent, CustodyObject, User
+from archive import outbox, wiring
+from archive.models import Case, CustodyEvent, CustodyObject, PendingLeaf, User
 from evidence.custody import event_bytes, seal_members
 from evidence.opening import Event, EventObject, commitment
 
@@ -57,7 +58,15 @@ def record_event(
     CustodyObject.objects.bulk_create(
         CustodyObject(event=event, digest=str(item.digest), role=item.role) for item in objects
     )
+    pending = PendingLeaf.objects.create(event=event)
+    transaction.on_commit(lambda: _wake_sequencer(pending.pk), robust=True)
     return Recorded(event, list(hidden.disclosures))
+
+
+def _wake_sequencer(own: int) -> None:
+    """Whoever came first sends the message; the sequencer looks again before it ends (`sequencing`)."""
+    if not PendingLeaf.objects.filter(pk__lt=own).exists():
+        outbox.nudge("workers.sequence.sequence")
 
 
 def rfc3339(time: dt.datetime) -> str:

@@ -19,7 +19,6 @@ from archive.models import Blob, Run, RunOutput
 from archive.services import runs
 from archive.services.custody import record_event, rfc3339
 from archive.services.keeping import keeping_of
-from archive.services.sequencing import sequence_pending
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
@@ -59,7 +58,6 @@ def execute_run(run_id: uuid.UUID) -> None:
         runs.note_problem(run=run, problem=f"{error.strerror or error} in {wiring.home()}; see to the disk")
         raise
     _record(run, outputs)
-    sequence_pending()
 
 
 def _outputs(run: Run) -> list[tuple[str, Blob]]:

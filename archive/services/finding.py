@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from archive.models import Blob, CustodyEvent, CustodyObject, Run, Submission
 from archive.services import access
 from archive.services.refusals import NotVisible
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from archive.services.access import Principal
 
 PARSE = "parse."
+_LEDGER_ORDER = (F("leaf__index").asc(nulls_last=True), F("pending__id").asc(nulls_last=True), "time", "id")
 
 
 def submissions(principal: Principal) -> QuerySet[Submission]:
@@ -61,10 +64,13 @@ def event(principal: Principal, event_id: uuid.UUID) -> CustodyEvent:
 
 
 def events_of(principal: Principal, digest: str) -> QuerySet[CustodyEvent]:
-    """The custody of a blob, as far as one's cases go, oldest first."""
+    """The custody of a blob, as far as one's cases go: in the ledger's order, then in that of what waits for it.
+
+    A clock may have been set back; the order of the ledger cannot be.
+    """
     cases = access.cases_visible_to(principal)
     named = CustodyEvent.objects.filter(case__in=cases, objects_named__digest=digest)
-    return named.select_related("case", "leaf").distinct().order_by("time", "id")
+    return named.select_related("case", "leaf").distinct().order_by(*_LEDGER_ORDER)
 
 
 def blob(principal: Principal, digest: str) -> Blob:

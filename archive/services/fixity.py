@@ -19,7 +19,6 @@ from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import record_event
 from archive.services.deaccessions import is_deaccessioned
 from archive.services.keeping import cases_of, strictest_keeping
-from archive.services.sequencing import sequence_pending
 from archive.storage.store import UNREACHABLE, WHOLE, Copy, StoreError
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -122,6 +121,4 @@ def _tell(blob: Blob, copies: list[Copy], state: str, said: str, *, mended: bool
         values = {"checked": now, "state": state, "said": said}
         if state == WHOLE:
             values["whole"] = now
-        row = Fixity.objects.update_or_create(blob=blob, defaults=values)[0]
-    sequence_pending()
-    return row
+        return Fixity.objects.update_or_create(blob=blob, defaults=values)[0]

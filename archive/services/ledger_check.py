@@ -78,6 +78,7 @@ def check_ledger() -> Report:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         report.problems += _published()
         report.problems += _events(report)
+        report.problems += _lost()
         report.problems += _leaves(report)
         report.problems += _tiles()
     if report.problems:
@@ -117,6 +118,11 @@ def _events(report: Report) -> Iterator[str]:
         named = sorted((str(item.digest), item.role) for item in event.objects)
         if named != sorted((item.digest, item.role) for item in row.objects_named.all()):
             yield f"event {row.pk}: the files listed for it are not those of its text"
+
+
+def _lost() -> Iterator[str]:
+    for row in CustodyEvent.objects.filter(leaf=None, pending=None).order_by("id").iterator(_AT_ONCE):
+        yield f"event {row.pk}: it is not in the ledger and does not wait for it; the sweeper puts it back"
 
 
 def _leaves(report: Report) -> Iterator[str]:

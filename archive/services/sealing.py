@@ -1,4 +1,4 @@
-"""Sealing: hash, write-once store, custody events, ledger, recognition; each step may be killed and repeated."""
+"""Sealing: hash, write-once store, custody events, recognition; each step may be killed and repeated."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from archive import outbox, wiring
+from archive import wiring
 from archive.models import Blob, BlobMove, Submission
 from archive.services import fixity, intake, runs
 from archive.services.custody import record_event
 from archive.services.keeping import keeping_of
 from archive.services.manifests import write_manifest
-from archive.services.sequencing import sequence_pending
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
@@ -33,18 +32,16 @@ _GONE = "the received bytes are gone from the staging folder; put them back from
 
 
 def seal_submission(submission_id: uuid.UUID) -> None:
-    """Bring a received submission as far as it goes: sealed, in the ledger, recognised, its reading planned."""
+    """Bring a received submission as far as it goes: sealed, its manifest written, recognised, its reading planned."""
     submission = Submission.objects.select_related("case", "user", "blob").get(pk=submission_id)
     if submission.state == Submission.State.RECEIVED:
         _seal_or_say(submission)
     if submission.state == Submission.State.SEALED:
-        sequence_pending()
         write_manifest(submission)
         intake.staged_file(submission.pk).unlink(missing_ok=True)
         if not submission.read_as:
             _read_back(submission)
             _recognise(submission)
-            sequence_pending()
 
 
 def _seal_or_say(submission: Submission) -> None:
@@ -140,7 +137,6 @@ def _record(submission: Submission, digest: Digest, size: int, locator: str) -> 
     submission.state, submission.problem = Submission.State.SEALED, ""
     submission.blob, submission.event, submission.disclosures = blob, ingestion.event, ingestion.disclosures
     submission.save(update_fields=["state", "problem", "blob", "event", "disclosures"])
-    outbox.nudge("workers.sequence.sequence")
 
 
 def _refuse(submission: Submission, problem: str) -> bool:

@@ -1,31 +1,103 @@
 """The sequencer: pending events become leaves, and one signed checkpoint covers them, in one transaction.
 
-It refuses to sign when what lies in the database does not continue the last checkpoint that it signed and the last
-that was published.
+Whoever records an event adds a `PendingLeaf`; one sequencer at a time takes what waits, in the order of its ids. What
+comes in meanwhile waits for the next batch. A crash leaves a batch as it was before, and the next sequencer takes it
+the same way. It refuses to sign when what lies in the database does not continue the last checkpoint that it signed
+and the last that was published.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from archive import outbox, wiring
-from archive.models import Checkpoint, CustodyEvent, Leaf, TileRoot
+from archive.models import Checkpoint, Leaf, PendingLeaf, TileRoot
 from archive.services import publication
 from archive.services.alarms import end_alarm, raise_alarm
 from evidence.errors import LogError
 from evidence.log import checkpoint as checkpoints
-from evidence.log.hashing import leaf_hash, split, tree_root
-from evidence.log.tile import WIDTH
+from evidence.log import tree
+from evidence.log.hashing import leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import uuid
+    from collections.abc import Callable
 
 STOPPED = "ledger stopped"
 _LOCK = 0x437573746F73  # one sequencer at a time, in the whole database
+_FROZEN = "60s"  # after which PostgreSQL takes the lock from a sequencer that does nothing
 _BATCH = 5_000
+_WINDOW = 1.0  # seconds from one checkpoint to the next, in the long run
+_AT_ONCE = 4  # checkpoints that may follow each other without waiting: those of a lone upload
+_STINT = 3.0  # seconds after which a worker is let go, so that it can be stopped
+_TAKE = """
+WITH taken AS (
+    DELETE FROM archive_pendingleaf WHERE id IN (SELECT id FROM archive_pendingleaf ORDER BY id LIMIT %s)
+    RETURNING id, event_id
+)
+SELECT taken.event_id, event.commitment, leaf.index
+FROM taken JOIN archive_custodyevent event ON event.id = taken.event_id
+LEFT JOIN archive_leaf leaf ON leaf.event_id = taken.event_id
+ORDER BY taken.id
+"""
+_PUT_BACK = """
+INSERT INTO archive_pendingleaf (event_id)
+SELECT event.id FROM archive_custodyevent event
+WHERE NOT EXISTS (SELECT FROM archive_leaf leaf WHERE leaf.event_id = event.id)
+AND NOT EXISTS (SELECT FROM archive_pendingleaf pending WHERE pending.event_id = event.id)
+AND (SELECT count(*) FROM archive_leaf) = (SELECT coalesce(max(size), 0) FROM archive_checkpoint)
+ORDER BY event.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A row that waited; `index` is its event's leaf if there is one already."""
+
+    event_id: uuid.UUID
+    commitment: bytes
+    index: int | None
+
+
+class Windows:
+    """Lets a checkpoint pass about every second; after a pause a few may follow each other at once.
+
+    The clock is monotonic: one that is set back changes nothing. A process owns its own.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._clock, self._sleep, self._due = clock, sleep, float("-inf")
+
+    def wait(self) -> None:
+        now = self._clock()
+        self._due = max(self._due, now - (_AT_ONCE - 1) * _WINDOW)
+        if self._due > now:
+            self._sleep(self._due - now)
+        self._due += _WINDOW
+
+
+_WINDOWS = Windows()
+
+
+def sequence_in_windows() -> None:
+    """Place what comes in for as long as something does, a checkpoint about every second.
+
+    Whoever adds a pending leaf while others wait need not send a message: this looks again before it ends.
+    """
+    begun = time.monotonic()
+    while PendingLeaf.objects.exists():
+        if time.monotonic() - begun > _STINT:
+            outbox.nudge("workers.sequence.sequence")
+            return
+        _WINDOWS.wait()
+        sequence_pending()
 
 
 def sequence_pending() -> int:
@@ -34,10 +106,13 @@ def sequence_pending() -> int:
     Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published; that is an
     alarm as well, which ends when signing goes on.
     """
-    if not CustodyEvent.objects.filter(leaf=None).exists():
+    if not PendingLeaf.objects.exists():
         return 0
+    placed, taken = 0, _BATCH
     try:
-        placed = _sequence()
+        while taken == _BATCH:
+            taken, added = _sequence()
+            placed += added
     except LogError as error:
         raise_alarm(kind=STOPPED, subject=wiring.origin(), text=str(error))
         raise
@@ -45,60 +120,74 @@ def sequence_pending() -> int:
     return placed
 
 
-def _sequence() -> int:
+def put_back_lost() -> int:
+    """Let every event wait again that has neither a leaf nor waits for one; how many.
+
+    None while a leaf is missing: its event would get a second one. `manage.py check_ledger` names it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        _lock()
+        cursor.execute(_PUT_BACK)
+        return int(cursor.rowcount)
+
+
+def _sequence() -> tuple[int, int]:
+    """One batch: how many rows were taken, and how many leaves they became."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        pending = CustodyEvent.objects.filter(leaf=None).order_by("time", "id")[:_BATCH]
-        return _place(list(pending))
+        _lock()
+        rows = _take()
+        events = [row for row in rows if row.index is None]
+        if events:
+            _place(events)
+        return len(rows), len(events)
 
 
-def _place(events: Sequence[CustodyEvent]) -> int:
-    if not events:
-        return 0
-    size = _size_that_was_signed()
-    leaves = [
-        Leaf(index=size + n, event=event, hash=leaf_hash(bytes(event.commitment))) for n, event in enumerate(events)
-    ]
-    Leaf.objects.bulk_create(leaves)
-    new_size = size + len(leaves)
-    _add_tile_roots(size, new_size)
-    _sign(new_size)
-    return len(leaves)
+def _lock() -> None:
+    """Until the transaction ends; whoever freezes while holding it is thrown out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_FROZEN}'")
 
 
-def _size_that_was_signed() -> int:
+def _take() -> list[_Taken]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [_BATCH])
+        return [_Taken(event, bytes(entry), index) for event, entry, index in cursor.fetchall()]
+
+
+def _place(events: list[_Taken]) -> None:
+    edge = _edge_that_was_signed()
+    hashes = [leaf_hash(event.commitment) for event in events]
+    Leaf.objects.bulk_create(
+        Leaf(index=edge.size + n, event_id=event.event_id, hash=leaf)
+        for n, (event, leaf) in enumerate(zip(events, hashes, strict=True))
+    )
+    edge, full = tree.append(edge, hashes)
+    TileRoot.objects.bulk_create(TileRoot(level=tile.level, index=tile.index, hash=tile.hash) for tile in full)
+    _sign(edge)
+
+
+def _edge_that_was_signed() -> tree.Edge:
+    """The tree's edge, which has the root that was signed last."""
     last = latest_checkpoint()
     size = last.size if last else 0
-    if Leaf.objects.count() != size:
-        raise LogError(
-            f"the ledger holds {Leaf.objects.count()} leaves, its last checkpoint says {size}: nothing is signed"
-        )
-    if last and subtree_root(0, size) != bytes(last.root):
+    newest = Leaf.objects.aggregate(newest=Max("index"))["newest"]
+    leaves = 0 if newest is None else newest + 1
+    if leaves != size:
+        raise LogError(f"the ledger holds {leaves} leaves, its last checkpoint says {size}: nothing is signed")
+    ranges = tree.edge_ranges(size)
+    edge = tree.Edge(size, tuple(tuple(level_hashes(level, start, stop)) for level, start, stop in ranges))
+    if last and edge.root != bytes(last.root):
         raise LogError(f"the leaves do not have the root of the checkpoint of size {size}: nothing is signed")
-    publication.refuse_if_ahead(lambda earlier: subtree_root(0, earlier))
-    return size
+    publication.refuse_if_ahead(lambda earlier: edge.root if earlier == size else subtree_root(0, earlier))
+    return edge
 
 
-def _add_tile_roots(old: int, new: int) -> None:
-    """One row for each tile that became full, level by level."""
-    level, width = 1, WIDTH
-    while new // width > old // width:
-        rows = [
-            TileRoot(
-                level=level, index=index, hash=tree_root(level_hashes(level - 1, index * WIDTH, (index + 1) * WIDTH))
-            )
-            for index in range(old // width, new // width)
-        ]
-        TileRoot.objects.bulk_create(rows)
-        level, width = level + 1, width * WIDTH
-
-
-def _sign(size: int) -> None:
+def _sign(edge: tree.Edge) -> None:
     signers = wiring.log_signers()
-    body = checkpoints.Checkpoint(wiring.origin(), size, subtree_root(0, size))
+    body = checkpoints.Checkpoint(wiring.origin(), edge.size, edge.root)
     note = checkpoints.sign_checkpoint(body, signers.ed25519, signers.ml_dsa_44, int(time.time()))
-    Checkpoint.objects.create(size=size, root=body.root, note=str(note))
+    Checkpoint.objects.create(size=body.size, root=body.root, note=str(note))
     transaction.on_commit(lambda: publication.publish(str(note)), robust=True)
     if wiring.witnesses():
         outbox.nudge("workers.cosign.cosign")
@@ -123,12 +212,4 @@ def level_hashes(level: int, start: int, stop: int) -> list[bytes]:
 
 def subtree_root(start: int, stop: int) -> bytes:
     """Root over the leaves `start` up to `stop`, where that is a subtree of RFC 6962."""
-    count = stop - start
-    level = 0
-    while count and count % WIDTH ** (level + 1) == 0 and start % WIDTH ** (level + 1) == 0:
-        level += 1
-    unit = WIDTH**level
-    if count // unit <= WIDTH:
-        return tree_root(level_hashes(level, start // unit, stop // unit))
-    middle = start + split(count)
-    return tree_root([subtree_root(start, middle), subtree_root(middle, stop)])
+    return tree.subtree_root(start, stop, level_hashes)

@@ -157,7 +157,11 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--beat", "--concurrency", "2",
         "--schedule", str(home / "beat"), "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
-    return {"web": web, "worker": worker}
+    sequencer = [
+        sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--queues", env.LEDGER_QUEUE, "--pool", "solo",
+        "--hostname", "sequencer@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+    return {"web": web, "worker": worker, "sequencer": sequencer}
 
 
 def _wait_until_ready(installation: Installation, children: list[processes.Child]) -> None:

@@ -55,7 +55,7 @@ def test_compose_accepts_the_file(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) == {"prepare", "web", "worker", "beat", "database", "broker", "store"}
+    assert set(done.stdout.split()) == {"prepare", "web", "worker", "sequencer", "beat", "database", "broker", "store"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"])

@@ -10,11 +10,13 @@ import pytest
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Blob, CustodyEvent, Fixity, Leaf, Pulse, Run, RunOutput
+from archive.models import Alarm, Blob, CustodyEvent, Fixity, Leaf, PendingLeaf, Pulse, Run, RunOutput
 from archive.services import access, keeping, worm_check
 from archive.services.alarms import raise_alarm
+from archive.services.custody import record_event
 from archive.storage.store import StoreError
 from config.celery import app
+from config.env import LEDGER_QUEUE
 from tests.archive.services.conftest import LINE
 from workers import derive, keep, seal, sequence, sweep
 
@@ -88,6 +90,40 @@ def test_sequencing_twice_places_each_event_once(hand_in) -> None:
         sequence.sequence.apply(throw=True)
     assert Leaf.objects.count() == CustodyEvent.objects.count()
     assert sorted(Leaf.objects.values_list("index", flat=True)) == list(range(Leaf.objects.count()))
+
+
+def test_what_was_lost_from_the_queue_is_put_back_and_placed(hand_in) -> None:
+    row = hand_in(LINE, work=False)
+    seal.seal.apply(args=(str(row.pk),), throw=True)
+    waiting = PendingLeaf.objects.count()
+    PendingLeaf.objects.all().delete()
+    sequence.sequence.apply(throw=True)
+    assert not Leaf.objects.exists()
+    sweep.put_back.apply(throw=True)
+    assert PendingLeaf.objects.count() == waiting > 0
+    sequence.sequence.apply(throw=True)
+    assert Leaf.objects.count() == waiting
+
+
+def test_whoever_comes_first_wakes_the_sequencer(ann, django_capture_on_commit_callbacks, monkeypatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append(task))
+    case = access.ensure_case(principal=ann, reference="case-a")
+    sequence.sequence.apply(throw=True)
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            for _ in range(3):
+                record_event(case=case, type="access", objects=[], detail={})
+    assert sent == ["workers.sequence.sequence"]
+    sequence.sequence.apply(throw=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        record_event(case=case, type="access", objects=[], detail={})
+    assert sent == ["workers.sequence.sequence"] * 2
+
+
+def test_the_sequencer_has_a_queue_of_its_own() -> None:
+    assert app.amqp.router.route({}, "workers.sequence.sequence")["queue"].name == LEDGER_QUEUE
+    assert app.amqp.router.route({}, "workers.derive.derive")["queue"].name == app.conf.task_default_queue
 
 
 def test_fixity_on_schedule_looks_at_what_is_due_and_at_nothing_else(hand_in, settings) -> None:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
 from archive.models.append_only import is_append_only
-from archive.services import access, intake, sealing
+from archive.services import access, intake, sealing, sequencing
 
 pytestmark = pytest.mark.django_db
 TABLES = sorted(model._meta.db_table for model in apps.get_models() if is_append_only(model))
@@ -22,6 +22,7 @@ def fill() -> None:
     row = intake.begin_submission(principal=who, case_reference="a", length=1)
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
     sealing.seal_submission(row.pk)
+    sequencing.sequence_pending()
     BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
     checkpoint = Checkpoint.objects.latest("size")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archive.models import Run
-from archive.services import access, execution, intake, sealing
+from archive.services import access, execution, intake, sealing, sequencing
 
 LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 
@@ -28,6 +28,7 @@ def hand_in(ann):
             sealing.seal_submission(row.pk)
             while run := Run.objects.filter(state=Run.State.PENDING).first():
                 execution.execute_run(run.pk)
+            sequencing.sequence_pending()
         row.refresh_from_db()
         return row
 

@@ -13,17 +13,18 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, Run
-from archive.services import access, bundles, custody, execution, following, runs, sealing, sequencing
+from archive.services import access, bundles, custody, execution, finding, following, runs, sealing, sequencing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
+from evidence.digest import Digest
 from evidence.errors import LogError
 from evidence.log.checkpoint import parse_checkpoint
 from evidence.log.hashing import leaf_hash
 from evidence.log.note import parse_note
 from evidence.log.proof import consistency_proof, verify_consistency, verify_inclusion
 from evidence.log.tlogproof import parse_tlog_proof
-from evidence.opening import commitment, parse_receipt
+from evidence.opening import EventObject, commitment, parse_receipt
 
 LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 
@@ -73,6 +74,54 @@ def test_nothing_is_signed_over_leaves_that_are_not_those_of_the_last_checkpoint
     with pytest.raises(LogError, match="nothing is signed"):
         sequencing.sequence_pending()
     assert Checkpoint.objects.count() == 2
+
+
+def test_the_ledgers_order_is_that_of_recording_whatever_the_clock_says(case, monkeypatch) -> None:
+    now = timezone.now()
+    told = []
+    for days in (0, -1, 3, -1, -1):
+        monkeypatch.setattr(custody.timezone, "now", lambda days=days: now + dt.timedelta(days=days))
+        told.append(record(case, 1)[0].pk)
+    monkeypatch.undo()
+    sequencing.sequence_pending()
+    assert list(Leaf.objects.order_by("index").values_list("event", flat=True)) == told
+
+
+def test_a_blobs_chain_is_in_the_ledgers_order_and_then_in_that_of_what_waits(hand_in, ann, monkeypatch) -> None:
+    row = hand_in(b"abc")
+    before = [event.pk for event in finding.events_of(ann, row.blob_id)]
+    now = timezone.now()
+    objects = [EventObject(Digest.parse(row.blob_id), 3, "checked")]
+    waiting = []
+    for days in (-1, -2):
+        monkeypatch.setattr(custody.timezone, "now", lambda days=days: now + dt.timedelta(days=days))
+        waiting.append(custody.record_event(case=row.case, type="access", objects=objects, detail={}).event.pk)
+    assert [event.pk for event in finding.events_of(ann, row.blob_id)] == before + waiting
+    sequencing.sequence_pending()
+    assert [event.pk for event in finding.events_of(ann, row.blob_id)] == before + waiting
+
+
+def test_after_a_pause_a_few_checkpoints_follow_each_other_and_then_one_a_second() -> None:
+    now, slept = [1000.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    windows = sequencing.Windows(lambda: now[0], sleep)
+    for _ in range(4):
+        windows.wait()
+    assert slept == []
+    for _ in range(5):
+        windows.wait()
+    assert slept == [1.0] * 5
+    now[0] += 0.75  # as long as a batch took
+    windows.wait()
+    assert slept[5:] == [0.25]
+    now[0] += 60
+    for _ in range(5):
+        windows.wait()
+    assert slept[6:] == [1.0]
 
 
 def test_a_pending_event_has_no_receipt_yet(case) -> None:

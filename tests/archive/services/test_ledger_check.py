@@ -110,3 +110,37 @@ def test_a_row_that_was_changed_past_the_triggers_is_named(scratch: Scratch, sta
     said = scratch.refused("check_ledger")
     assert named in said
     assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
+
+
+RECORD = """
+from archive.models import Case
+from archive.services.custody import record_event
+record_event(case=Case.objects.get(), type="access", objects=[], detail={})
+"""
+PUT_BACK = "from archive.services import sequencing\nprint(sequencing.put_back_lost(), sequencing.sequence_pending())"
+
+
+def test_an_event_that_waits_no_longer_is_named_and_put_back(scratch: Scratch) -> None:
+    scratch.python(RECORD)
+    assert "all fit" in scratch.manage("check_ledger")
+    scratch.rows("DELETE FROM archive_pendingleaf")
+    ((lost,),) = scratch.rows("SELECT id FROM archive_custodyevent e WHERE NOT EXISTS"
+                              " (SELECT FROM archive_leaf l WHERE l.event_id = e.id)")  # fmt: skip
+    assert f"event {lost}: it is not in the ledger and does not wait for it" in scratch.refused("check_ledger")
+    assert scratch.python(PUT_BACK).split() == ["1", "1"]
+    assert scratch.python(PUT_BACK).split() == ["0", "0"]
+    assert "all fit" in scratch.manage("check_ledger")
+    assert scratch.rows("SELECT index FROM archive_leaf WHERE event_id = %s", [lost]) == [(EVENTS,)]
+
+
+def test_an_event_whose_leaf_was_taken_away_gets_no_second_one(scratch: Scratch) -> None:
+    scratch.tamper("DELETE FROM archive_leaf WHERE index = 17")
+    assert scratch.python(PUT_BACK).split() == ["0", "0"]
+
+
+def test_an_event_that_waits_and_has_a_leaf_already_is_not_placed_again(scratch: Scratch) -> None:
+    scratch.rows("INSERT INTO archive_pendingleaf (event_id) SELECT event_id FROM archive_leaf WHERE index = 17")
+    scratch.add_events(1)
+    assert size(scratch) == EVENTS + 1
+    assert scratch.rows("SELECT count(*) FROM archive_pendingleaf") == [(0,)]
+    assert "all fit" in scratch.manage("check_ledger")

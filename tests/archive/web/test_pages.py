@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from archive.models import Run
-from archive.services import access, execution, intake, sealing
+from archive.services import access, execution, intake, sealing, sequencing
 from archive.web.results import marked
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,7 @@ def row(db):
     sealing.seal_submission(row.pk)
     while run := Run.objects.filter(state="pending").first():
         execution.execute_run(run.pk)
+    sequencing.sequence_pending()
     row.refresh_from_db()
     return row
 
@@ -101,6 +102,7 @@ def test_a_line_that_is_too_long_to_show_says_so(db) -> None:
     sealing.seal_submission(row.pk)
     while run := Run.objects.filter(state="pending").first():
         execution.execute_run(run.pk)
+    sequencing.sequence_pending()
     result = Run.objects.get(procedure="querier_concentration@1").pk
     text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
     assert "the first 4,096 bytes are shown" in text
