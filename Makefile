@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint lock screenshot clean
+.PHONY: help up demo test kills lint lock screenshot clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -15,6 +15,9 @@ demo: .venv/.runtime ## As up, then file the founding case and check it offline
 
 test: .venv/.development ## Every test, on a PostgreSQL of its own
 	$(PY) -m pytest -n 2 --dist loadgroup -q
+
+kills: .venv/.development ## 200 processes killed under uploads, on the file store and on Ceph (docs/faults.md)
+	$(PY) -m tests.adversarial.kills --kills 200 --store both
 
 lint: .venv/.development ## Style, types, import contracts, templates, migrations
 	.venv/bin/ruff check .

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.views import exception_handler
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
+_DATABASE_AWAY = (OperationalError, InterfaceError)
+_log = structlog.get_logger(__name__)
 STATUS: dict[type[Exception], tuple[int, str]] = {
     refusals.NotVisible: (404, "Not found"),
     refusals.NotAllowed: (403, "Not allowed"),
@@ -48,6 +52,10 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         if isinstance(error, kind):
             wait = {"Retry-After": "1"} if isinstance(error, refusals.NotReady | refusals.Busy) else None
             return problem(request, status, title, str(error), wait)
+    if isinstance(error, _DATABASE_AWAY):
+        _log.error("database_away", error=type(error.__cause__ or error).__name__)
+        said = "ask again in a moment: what was acknowledged is kept, and an upload goes on where HEAD says"
+        return problem(request, 503, "The database does not answer", said, {"Retry-After": "1"})
     if isinstance(error, Http404):
         return problem(
             request, 404, "Not found", "there is nothing here that you may see; /api/schema lists what there is"

@@ -112,15 +112,19 @@ class EmbeddedPostgres:
         return psycopg.conninfo.make_conninfo(host=str(self.sockets), user=user, dbname=dbname)
 
     def stop(self, patience: float = 5.0) -> None:
-        """Fast shutdown (SIGINT), then an immediate one; both keep every committed transaction."""
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            if self.process.poll() is not None:
-                return
-            self.process.send_signal(number)
-            try:
-                self.process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
+        stop(self.process, patience)
+
+
+def stop(process: subprocess.Popen[bytes], patience: float) -> None:
+    """Fast shutdown (SIGINT), then an immediate one; both keep every committed transaction."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _stop_with_parent() -> None:

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from config import env
 from config.embedded import databases, postgres, processes
+from config.embedded.watch import GivenUpError, Watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _READY_WITHIN = 90.0
 _STOP_WITHIN = 4.0
-_RESTARTS = 5
 ADMINISTRATOR = "admin"
 
 
@@ -71,22 +72,22 @@ def _run(installation: Installation, stack: ExitStack) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lock(installation, stack)
     _refuse_busy_port(installation.port)
-    server, environment = _database(home, stack)
+    database, environment = _database(home, stack)
     environment |= {"PYTHONUNBUFFERED": "1"}
     environment |= {"CUSTOS_HOME": str(home), "CUSTOS_PORT": str(installation.port)}
     _manage(home, environment, "make_keys")
     _manage(home, environment, "check_worm")
     _manage(home, environment, "check_ledger", "--start")
-    children = [_start(installation, name, environment) for name in _programs(installation)]
-    stack.callback(lambda: processes.stop([c for c in children if c.name != "database"], _STOP_WITHIN))
-    if server is not None:
-        children.append(processes.Child("database", server.process, home / "postgres.log"))
-    _wait_until_ready(installation, children)
+    parts = [_watched(_program(installation, name, environment)) for name in _programs(installation)]
+    stack.callback(lambda: processes.stop([part.child for part in parts], _STOP_WITHIN))
+    if database is not None:
+        parts.append(database)
+    _wait_until_ready(installation, parts)
     link = _manage(home, environment, "sign_in_link", "--user", ADMINISTRATOR, "--administrator").strip()
     print(f"READY {installation.url}", flush=True)
     print(f"Sign in once as {ADMINISTRATOR}: {link}", flush=True)
     print("Stop with Ctrl-C.", flush=True)
-    _watch(installation, environment, children)
+    _watch(parts)
 
 
 def _lock(installation: Installation, stack: ExitStack) -> None:
@@ -115,9 +116,9 @@ def _refuse_busy_port(port: int) -> None:
             raise StartError(f"port {port} is taken by another program; set CUSTOS_PORT to a free one") from error
 
 
-def _database(home: Path, stack: ExitStack) -> tuple[postgres.EmbeddedPostgres | None, dict[str, str]]:
+def _database(home: Path, stack: ExitStack) -> tuple[Watched | None, dict[str, str]]:
     """Schema and grants on the given database, or on the embedded one; the environment that all parts share."""
-    given, server = env.text("DATABASE_URL", ""), None
+    given, database = env.text("DATABASE_URL", ""), None
     if given:
         owner, application = env.text("CUSTOS_OWNER_DATABASE_URL", given), given
     else:
@@ -125,7 +126,8 @@ def _database(home: Path, stack: ExitStack) -> tuple[postgres.EmbeddedPostgres |
             server = postgres.start(home / "pg")
         except postgres.PostgresError as error:
             raise StartError(str(error)) from error
-        stack.callback(server.stop, 2.0)
+        database = _watched(lambda: _database_child(home, postgres.start(home / "pg")), _database_child(home, server))
+        stack.callback(lambda part: postgres.stop(part.child.process, 2.0), database)
         owner, application = databases.prepare(server), env.conninfo(home)
     _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "migrate", "--no-input", "--verbosity", "0")
     if owner != application:
@@ -133,7 +135,15 @@ def _database(home: Path, stack: ExitStack) -> tuple[postgres.EmbeddedPostgres |
         _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "grant_application_role", role)
     if env.text("CELERY_BROKER_URL", "pgmq://").startswith("pgmq"):
         databases.install_broker(application)
-    return server, {"DATABASE_URL": application}
+    return database, {"DATABASE_URL": application}
+
+
+def _database_child(home: Path, server: postgres.EmbeddedPostgres) -> processes.Child:
+    return processes.Child("database", server.process, home / "postgres.log")
+
+
+def _watched(again: Callable[[], processes.Child], running: processes.Child | None = None) -> Watched:
+    return Watched(running or again(), again, time.monotonic())
 
 
 def _manage(home: Path, environment: dict[str, str], *arguments: str) -> str:
@@ -164,11 +174,11 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
     return {"web": web, "worker": worker, "sequencer": sequencer}
 
 
-def _wait_until_ready(installation: Installation, children: list[processes.Child]) -> None:
+def _wait_until_ready(installation: Installation, parts: list[Watched]) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     said = "no answer"
     while time.monotonic() < deadline:
-        _refuse_ended(children)
+        _refuse_ended(parts)
         try:
             with urllib.request.urlopen(f"{installation.url}/readyz", timeout=10):  # noqa: S310 -- our own address
                 return
@@ -180,28 +190,24 @@ def _wait_until_ready(installation: Installation, children: list[processes.Child
     raise StartError(f"not ready after {_READY_WITHIN:.0f} s: {said}; see {installation.home / 'logs'}")
 
 
-def _refuse_ended(children: list[processes.Child]) -> None:
-    for child in children:
+def _refuse_ended(parts: list[Watched]) -> None:
+    for child in [part.child for part in parts]:
         if child.ended:
             raise StartError(f"the {child.name} process ended; the end of {child.log}:\n{processes.tail(child.log)}")
 
 
-def _watch(installation: Installation, environment: dict[str, str], children: list[processes.Child]) -> None:
-    """Start again what ended, with growing patience; give up when it does not stay."""
-    restarts = 0
+def _watch(parts: list[Watched]) -> None:
+    """Start again what ends. Raises `StartError` when something does not stay."""
     while True:
         time.sleep(0.5)
-        for place, child in enumerate(children):
-            if not child.ended:
-                continue
-            if child.name == "database" or restarts == _RESTARTS:
-                _refuse_ended(children)
-            restarts += 1
-            print(f"the {child.name} process ended and is started again; see {child.log}", flush=True)
-            time.sleep(restarts - 1)
-            children[place] = _start(installation, child.name, environment)
+        for part in parts:
+            try:
+                part.tend(time.monotonic())
+            except GivenUpError as error:
+                raise StartError(str(error)) from error
 
 
-def _start(installation: Installation, name: str, environment: dict[str, str]) -> processes.Child:
+def _program(installation: Installation, name: str, environment: dict[str, str]) -> Callable[[], processes.Child]:
+    """How to start one of the programs."""
     log = installation.home / "logs" / f"{name}.log"
-    return processes.start(name, _programs(installation)[name], env.ROOT, environment, log)
+    return lambda: processes.start(name, _programs(installation)[name], env.ROOT, environment, log)

@@ -10,8 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -67,6 +70,18 @@ class Service:
         found = next((line for line in self.lines if text in line), "")
         assert found, f"{text!r} was never said: {''.join(self.lines)}{self.logs()}"
         return found
+
+    def wait_until_ready(self, patience: float = 120) -> None:
+        """Until the database, the store, the broker and a worker answer again."""
+        deadline, said = time.monotonic() + patience, ""
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                answer = httpx.get(f"{self.url}/readyz", trust_env=False, timeout=10)
+                if answer.status_code == 200:
+                    return
+                said = answer.text
+            time.sleep(0.1)
+        raise AssertionError(f"not ready: {said} {''.join(self.lines)}{self.logs()}")
 
     def logs(self) -> str:
         return "".join(path.read_text()[-3000:] for path in self.home.glob("logs/*.log"))
