@@ -15,17 +15,21 @@ from cryptography import x509
 from django.conf import settings
 
 import evidence
-from archive.signing import LogSigners, dsse_keys, log_keys
+from archive.models.key import LOG, KeyVersion, Period, key_name, periods
+from archive.signing import ALGORITHMS, CommandSigner, open_file
 from archive.storage.replicated import ReplicatedStore
 from archive.storage.s3 import S3Store
 from archive.storage.store import BlobStore, Keeping, StoreError
 from archive.storage.worm import FileStore
+from evidence import keys
 from evidence.digest import Digest
-from evidence.errors import FormatError
+from evidence.errors import FormatError, LogError, SignatureError
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
-from evidence.log.policy import parse_policy, policy_text
+from evidence.log.policy import NO_WITNESS, parse_policy, policy_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evidence.keys import Signer
 
 
@@ -102,22 +106,75 @@ def wanted_origin() -> str:
     return str(settings.CUSTOS_ORIGIN)
 
 
-@functools.cache
-def log_signers() -> LogSigners:
-    return log_keys(keys_folder())
+def signer_command() -> tuple[str, ...]:
+    """The external signer that new keys are asked of; empty where they are files."""
+    return tuple(settings.CUSTOS_SIGNER)
+
+
+def key_holder() -> KeyVersion.Holder:
+    """Where keys are from now on."""
+    return KeyVersion.Holder.COMMAND if signer_command() else KeyVersion.Holder.FILE
+
+
+def signer(key: KeyVersion) -> Signer:
+    """Whoever can sign with the key. Raises `SignatureError`, also where that is another key than the ledger says."""
+    found = _signer(key.name, key.algorithm, key.holder)
+    if found.public != bytes(key.public):
+        raise SignatureError(
+            f"the key {key.name} of the {key.holder} is another than the ledger has; put back the one with the id "
+            f"{key.keyid}"
+        )
+    return found
 
 
 @functools.cache
-def dsse_signers() -> tuple[Signer, Signer]:
-    return dsse_keys(keys_folder())
+def _signer(name: str, algorithm: str, holder: str) -> Signer:
+    if holder == KeyVersion.Holder.FILE:
+        return open_file(keys_folder(), name, algorithm)
+    if not signer_command():
+        raise SignatureError(f"the key {name} is held by an external signer; name its command in CUSTOS_SIGNER")
+    return CommandSigner(signer_command(), name, algorithm)
 
 
-@functools.cache
-def policy() -> str:
-    """What the archive claims its log keys and witnesses are, as a tlog-policy. Raises `FormatError`."""
-    signers = log_signers()
-    logs = [Vkey(origin(), ED25519, signers.ed25519.public), Vkey(origin(), ML_DSA_44, signers.ml_dsa_44.public)]
-    text = policy_text(logs, witnesses()) if witnesses() else policy_text(logs)
+def new_key(purpose: str, algorithm: str, number: int, after: int) -> KeyVersion:
+    """A key as its holder shows it, not yet in the ledger. Raises `SignatureError`."""
+    public = _signer(key_name(purpose, algorithm, number), algorithm, key_holder()).public
+    return KeyVersion(
+        purpose=purpose, number=number, algorithm=algorithm, public=public, keyid=keys.keyid(public),
+        holder=key_holder(), after=after,
+    )  # fmt: skip
+
+
+def key_periods(purpose: str) -> list[Period]:
+    """All keys of a purpose by time; the first count from the log's beginning, also before they are introduced."""
+    return periods(purpose) or [Period(1, 0, None, tuple(new_key(purpose, name, 1, 0) for name in ALGORITHMS))]
+
+
+def period_of(size: int, purpose: str = LOG) -> Period:
+    """The keys for a checkpoint of that size. Raises `LogError`."""
+    for period in key_periods(purpose):
+        if period.holds(size):
+            return period
+    raise LogError(f"no {purpose} key was ever in force at size {size}; run manage.py check_ledger")
+
+
+def policy(size: int | None = None) -> str:
+    """What the archive claims its log keys and witnesses are, now or at a size, as a tlog-policy.
+
+    Raises `FormatError`.
+    """
+    return policy_of(key_periods(LOG)[-1] if size is None else period_of(size))
+
+
+def log_lines(log_keys: Iterable[KeyVersion]) -> str:
+    """The lines of a policy that trust these keys of the log."""
+    types = {keys.ED25519: ED25519, keys.ML_DSA_44: ML_DSA_44}
+    return policy_text([Vkey(origin(), types[key.algorithm], bytes(key.public)) for key in log_keys], "")
+
+
+def policy_of(period: Period) -> str:
+    """The same for a period. Raises `FormatError`."""
+    text = log_lines(period.keys) + (witnesses() or NO_WITNESS)
     try:
         parse_policy(text)
     except FormatError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
+import shutil
 from pathlib import Path
 
 from cryptography import x509
@@ -94,6 +96,18 @@ def authorities() -> list[tuple[str, str]]:
             ) from error
         found.append((url, path.strip()))
     return found
+
+
+def signer() -> list[str]:
+    """The external signer's command, word by word, or nothing. Raises `ImproperlyConfigured`."""
+    value = text("CUSTOS_SIGNER", "")
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"CUSTOS_SIGNER={value!r}: {error}; write a command as in a shell") from error
+    if words and shutil.which(words[0]) is None:
+        raise ImproperlyConfigured(f"CUSTOS_SIGNER={value!r}: {words[0]} is no program that can be started")
+    return words
 
 
 def broker(default: str) -> str:

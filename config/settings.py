@@ -20,6 +20,7 @@ CUSTOS_ORIGIN = env.origin(f"localhost:{CUSTOS_PORT}/log")
 CUSTOS_WITNESSES = env.witnesses()
 CUSTOS_TSA = env.authorities()
 CUSTOS_TSA_MINUTES = env.number("CUSTOS_TSA_MINUTES", 10, 0, 60)
+CUSTOS_SIGNER = env.signer()
 CUSTOS_SOFTWARE = "custos/0.1.0"
 
 SECRET_KEY = env.text("CUSTOS_SECRET_KEY", "") or env.secret(CUSTOS_HOME / "keys" / "django-secret")

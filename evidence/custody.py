@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.canonical import canonical
 from evidence.errors import CustodyError
-from evidence.opening import EVENT_FORMAT, EVENT_LIMIT, Event, disclosure_digest, parse_event
+from evidence.opening import EVENT_FORMAT, EVENT_LIMIT, KEY_EVENTS, Event, disclosure_digest, parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TYPES = (
     "ingestion", "message digest calculation", "format identification", "creation", "fixity check",
-    "replication", "transfer", "access", "retention change", "deaccession",
+    "replication", "transfer", "access", "retention change", "deaccession", *KEY_EVENTS,
 )  # fmt: skip
 _SALT = 16
 

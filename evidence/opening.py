@@ -19,6 +19,8 @@ from evidence.strictjson import LARGEST, b64, members, parse_object, parse_value
 EVENT_FORMAT = "custos/event@1"
 RECEIPT_FORMAT = "custos/receipt@1"
 EVENT_LIMIT = 65_536
+KEY_INTRODUCTION, KEY_ROTATION, KEY_REVOCATION = KEY_EVENTS = ("key introduction", "key rotation", "key revocation")
+"""Types of the events that tell of the archive's own keys (§9)."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _LEAST_SALT = 22

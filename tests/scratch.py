@@ -89,12 +89,12 @@ class Scratch:
         return self._ended(["-c", SET_UP + code])
 
     def with_log(self, events: int) -> None:
-        """Migrated, with keys, a case, and so many events under a checkpoint."""
+        """Migrated, with keys, a case, and so many events under a checkpoint, two of which introduce the keys."""
         self.manage("migrate", "--verbosity", "0")
         self.manage("make_keys")
         self.python("from archive.services import access\naccess.ensure_case(principal=access.principal_of("
                     "access.ensure_user(user_name='ann')), reference='a')")  # fmt: skip
-        self.add_events(events)
+        self.add_events(events - 2)
 
     def add_events(self, count: int) -> None:
         self.python(WRITE.format(count=count))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,15 +13,22 @@ from archive import wiring
 from archive.api.bodies import disposition
 from archive.api.problems import problem
 from archive.models import Leaf
-from archive.services.execution import keys_in_force
+from archive.models.key import DSSE
+from archive.services.custody import rfc3339
+from archive.services.keys import events_of_keys, lives_of
+from archive.services.receipts import issue_receipt
+from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import latest_checkpoint, level_hashes
 from archive.services.witnessing import cosigned
 from evidence.errors import LogError
 from evidence.log.tile import WIDTH, entry_bundle, is_in_tree, parse_tile_path
 
 if TYPE_CHECKING:
+    import uuid
+
     from evidence.log.tile import Tile
 
+SIZE = re.compile(r"[0-9]{1,18}")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -59,21 +68,65 @@ def _bytes(wanted: Tile) -> bytes:
 
 @require_safe
 def policy(request: HttpRequest) -> HttpResponse:
-    """The archive's own tlog-policy as a file; whoever trusts nothing compares it with one from elsewhere."""
+    """The archive's own tlog-policy as a file, now or with `?size=N` as it was for a checkpoint of that size.
+
+    Whoever trusts nothing compares it with one from elsewhere.
+    """
+    size = request.GET.get("size", "")
+    if size and not SIZE.fullmatch(size):
+        return problem(request, 400, "Bad request", f"size={size[:40]!r}: write the size of a checkpoint")
+    try:
+        text = wiring.policy(int(size) if size else None)
+    except LogError as error:
+        return problem(request, 404, "Not found", str(error))
     headers = {"Content-Disposition": disposition("policy.txt"), "Cache-Control": "public, max-age=1"}
-    return HttpResponse(wiring.policy(), content_type="text/plain; charset=utf-8", headers=headers)
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_safe
 def keys(request: HttpRequest) -> JsonResponse:
-    """`custos/keys@1`: what the archive claims its keys are; a hint, not trust."""
-    now_valid = [{**key, "from": None, "to": None, "status": "active"} for key in keys_in_force()]
+    """`custos/keys@1`: what the archive claims its keys are and were; a hint, not trust."""
     return JsonResponse(
         {
             "format": "custos/keys@1",
             "origin": wiring.origin(),
             "policy": wiring.policy(),
-            "dsse": now_valid,
+            "dsse": lives_of(DSSE),
             "timestamp_authorities": [{"url": each.url, "certificates": each.pem} for each in wiring.authorities()],
         }
     )
+
+
+@require_safe
+def key_events(request: HttpRequest) -> JsonResponse:
+    """Every turn in the lives of the keys, with the address of its receipt."""
+    return JsonResponse(
+        {
+            "events": [
+                {
+                    "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
+                    "detail": json.loads(event.text)["detail"], "receipt": f"/log/key-events/{event.pk}.receipt.json",
+                }
+                for event in events_of_keys()
+            ]
+        }
+    )  # fmt: skip
+
+
+@require_safe
+def key_receipt(request: HttpRequest, event_id: uuid.UUID) -> HttpResponse:
+    """The receipt of such an event: public, for nothing in it is of a case."""
+    event = events_of_keys().filter(pk=event_id).first()
+    if event is None:
+        return problem(request, 404, "Not found", "there is no such event about keys")
+    size = request.GET.get("size", "")
+    if size and not SIZE.fullmatch(size):
+        return problem(request, 400, "Bad request", f"size={size[:40]!r}: write the size of a checkpoint")
+    try:
+        data = issue_receipt(event=event, size=int(size) if size else None)
+    except BadInput as refusal:
+        return problem(request, 400, "Bad request", str(refusal))
+    except NotReady as refusal:
+        return problem(request, 409, "Not ready", str(refusal))
+    headers = {"Cache-Control": "public, max-age=1", "Access-Control-Allow-Origin": "*"}
+    return HttpResponse(data, content_type="application/json", headers=headers)

@@ -43,6 +43,8 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view()),
     path("log/checkpoint", ledger.checkpoint),
     path("log/policy", ledger.policy),
+    path("log/key-events", ledger.key_events),
+    path("log/key-events/<uuid:event_id>.receipt.json", ledger.key_receipt),
     path("log/tile/<path:path>", ledger.tile),
     path(".well-known/custos-keys.json", ledger.keys),
     path("healthz", operation.healthz),

@@ -4,6 +4,7 @@ from archive.models.alarm import Alarm
 from archive.models.blob import Blob, BlobMove, Deaccession, Fixity
 from archive.models.care import AccessWindow, Handover
 from archive.models.custody import CustodyEvent, CustodyObject
+from archive.models.key import KeyEnd, KeyVersion, Signing
 from archive.models.log import Checkpoint, Cosignature, Leaf, PendingLeaf, TileRoot, Timestamp
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
 from archive.models.pulse import Pulse
@@ -25,6 +26,8 @@ __all__ = [
     "Deaccession",
     "Fixity",
     "Handover",
+    "KeyEnd",
+    "KeyVersion",
     "Leaf",
     "Membership",
     "PendingLeaf",
@@ -33,6 +36,7 @@ __all__ = [
     "RunInput",
     "RunOutput",
     "SignInLink",
+    "Signing",
     "Submission",
     "TileRoot",
     "Timestamp",

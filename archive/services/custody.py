@@ -19,6 +19,8 @@ from evidence.opening import Event, EventObject, commitment
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+OWN_CASE = uuid.UUID(int=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -30,7 +32,7 @@ class Recorded:
 
 def record_event(
     *,
-    case: Case,
+    case: Case | None,
     type: str,  # noqa: A002 -- the event's own word
     objects: Sequence[EventObject],
     detail: Mapping[str, Any],
@@ -38,13 +40,16 @@ def record_event(
     outcome: str = "success",
     sealed: Mapping[str, Any] | None = None,
 ) -> Recorded:
-    """One event, by a person or by the software itself; to be called inside the caller's transaction."""
+    """One event, by a person or by the software itself; to be called inside the caller's transaction.
+
+    Without a case it is of the archive itself (docs/adr/0017).
+    """
     now = timezone.now()
     identifier = uuid7(now)
     hidden = seal_members(sealed or {}, secrets.token_bytes)
     text = event_bytes(
         Event(
-            id=str(identifier), case=str(case.pk), type=type, time=rfc3339(now),
+            id=str(identifier), case=case_id(case.pk if case else None), type=type, time=rfc3339(now),
             agent_kind="person" if user else "software", agent_id=str(user.pk) if user else "custos",
             objects=tuple(objects), outcome=outcome, detail=dict(detail), software=wiring.software(),
             sealed=hidden.digests,
@@ -67,6 +72,11 @@ def _wake_sequencer(own: int) -> None:
     """Whoever came first sends the message; the sequencer looks again before it ends (`sequencing`)."""
     if not PendingLeaf.objects.filter(pk__lt=own).exists():
         outbox.nudge("workers.sequence.sequence")
+
+
+def case_id(pk: uuid.UUID | None) -> str:
+    """The case as an event says it; what is of the archive itself is of the case zero."""
+    return str(pk or OWN_CASE)
 
 
 def rfc3339(time: dt.datetime) -> str:

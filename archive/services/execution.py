@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from django.db import transaction
@@ -19,19 +18,21 @@ from archive.models import Blob, Run, RunOutput
 from archive.services import runs
 from archive.services.custody import record_event, rfc3339
 from archive.services.keeping import keeping_of
+from archive.services.keys import public_keys
+from archive.services.signatures import sign_statement
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
-from evidence.attest.signing import sign_envelope
 from evidence.digest import Digest, hash_stream
-from evidence.errors import EvidenceError
-from evidence.keys import keyid
+from evidence.errors import EvidenceError, SignatureError
 from evidence.opening import EventObject
 from evidence.procedures import PROCEDURES, engine_versions
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
+
+    from archive.models import KeyVersion
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +58,11 @@ def execute_run(run_id: uuid.UUID) -> None:
     except OSError as error:
         runs.note_problem(run=run, problem=f"{error.strerror or error} in {wiring.home()}; see to the disk")
         raise
-    _record(run, outputs)
+    try:
+        _record(run, outputs)
+    except SignatureError as error:
+        runs.note_problem(run=run, problem=str(error))
+        raise
 
 
 def _outputs(run: Run) -> list[tuple[str, Blob]]:
@@ -111,24 +116,25 @@ def store_file(path: Path, run: Run) -> Blob:
 
 
 def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
-    envelope = _statement(run, outputs)
-    objects = [EventObject(Digest.parse(envelope.digest), envelope.size, "statement")]
-    objects += [EventObject(Digest.parse(blob.digest), blob.size, name) for name, blob in outputs]
-    detail = {
-        "run": str(run.pk), "procedure": run.procedure, "identity": run.identity, "keys": keys_in_force()
-    }  # fmt: skip
     with transaction.atomic():
         if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts).update(lease=None):
             return  # the lease passed and somebody else has it
+        statement, keys = _statement(run, outputs)
+        objects = [EventObject(Digest.parse(statement.digest), statement.size, "statement")]
+        objects += [EventObject(Digest.parse(blob.digest), blob.size, name) for name, blob in outputs]
+        detail = {
+            "run": str(run.pk), "procedure": run.procedure, "identity": run.identity, "keys": public_keys(keys)
+        }  # fmt: skip
         recorded = record_event(case=run.case, type="creation", objects=objects, detail=detail)
         RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)
-        run.state, run.statement, run.event = Run.State.SUCCEEDED, envelope, recorded.event
+        run.state, run.statement, run.event = Run.State.SUCCEEDED, statement, recorded.event
         run.finished, run.lease = timezone.now(), None
         run.save(update_fields=["state", "statement", "event", "finished", "lease"])
         runs.plan_follow_ups(case=run.case)
 
 
-def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> Blob:
+def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> tuple[Blob, list[KeyVersion]]:
+    """The signed statement in the store, and the keys that signed it."""
     invocation = Invocation(
         id=str(run.pk), builder=wiring.origin(), engine=engine_versions(), code=wiring.code_digest(),
         software=wiring.software(), started=rfc3339(run.started or run.created), finished=rfc3339(timezone.now()),
@@ -136,22 +142,11 @@ def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> Blob:
     payload = statement_bytes(
         derivation_of(run), invocation, [(name, Digest.parse(blob.digest)) for name, blob in outputs]
     )
+    envelope, keys = sign_statement(payload)
     with _folder(run) as folder:
         path = Path(folder) / "attestation.json"
-        path.write_bytes(sign_envelope(payload, wiring.dsse_signers()))
-        return store_file(path, run)
-
-
-def keys_in_force() -> list[dict[str, Any]]:
-    """The public keys of statements, as the event says them: the ledger is what vouches for them."""
-    return [
-        {
-            "keyid": keyid(signer.public),
-            "algorithm": signer.algorithm,
-            "public": base64.b64encode(signer.public).decode(),
-        }
-        for signer in wiring.dsse_signers()
-    ]
+        path.write_bytes(envelope)
+        return store_file(path, run), keys
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -13,8 +13,10 @@ from django.db import connection, transaction
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, TileRoot
-from archive.services import publication
+from archive.models.key import LOG
+from archive.services import key_check, publication
 from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.custody import case_id
 from archive.services.sequencing import level_hashes, subtree_root
 from archive.services.witnessing import refuse_if_a_witness_is_ahead
 from evidence.errors import EvidenceError, LogError
@@ -28,7 +30,7 @@ from evidence.opening import commitment, parse_event
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evidence.log.policy import Policy
+    from evidence.log.note import SignedNote
 
 KIND = "ledger"
 _AT_ONCE = 2_000
@@ -70,6 +72,29 @@ class _Tree:
         return node
 
 
+class _Own:
+    """The archive's own keys by time, and its records of signatures, which are read once, in step with checkpoints."""
+
+    def __init__(self) -> None:
+        self._periods = wiring.key_periods(LOG)
+        self._policies = {each.number: quorumless(parse_policy(wiring.policy_of(each))) for each in self._periods}
+        self._records = key_check.recorded()
+        self._next = next(self._records, None)
+
+    def problems(self, note: SignedNote, size: int) -> list[str]:
+        period = next((each for each in self._periods if each.holds(size)), None)
+        if period is None:
+            return ["no log key was in force at its size"]
+        return problems(self._policies[period.number], note) + list(
+            key_check.differences(note, period, self._recorded(size))
+        )
+
+    def _recorded(self, size: int) -> key_check.Signatures:
+        while self._next is not None and self._next[0] < size:
+            self._next = next(self._records, None)
+        return self._next[1] if self._next is not None and self._next[0] == size else set()
+
+
 def check_ledger() -> Report:
     """Look at all rows, in one snapshot and small memory; an alarm names the first that do not fit."""
     report = Report()
@@ -81,6 +106,7 @@ def check_ledger() -> Report:
         report.problems += _lost()
         report.problems += _leaves(report)
         report.problems += _tiles()
+        report.problems += key_check.problems()
     if report.problems:
         raise_alarm(kind=KIND, subject=wiring.origin(), text="; ".join(report.problems[:_SHOWN]))
     else:
@@ -97,7 +123,13 @@ def check_start() -> list[str]:
 def _published() -> Iterator[str]:
     try:
         publication.refuse_if_ahead(lambda size: subtree_root(0, size))
-    except LogError as error:
+        note = publication.kept_note()
+        if note is not None:
+            parsed = parse_note(note)
+            size = parse_checkpoint(parsed.text).size
+            found = key_check.differences(parsed, wiring.period_of(size), key_check.recorded_at(size))
+            yield from (f"the published checkpoint ({publication.path()}): {each}" for each in found)
+    except EvidenceError as error:
         yield str(error)
 
 
@@ -113,7 +145,7 @@ def _events(report: Report) -> Iterator[str]:
             yield f"event {row.pk}: {error}"
             continue
         said = (event.id, event.case, event.type, event.outcome)
-        if said != (str(row.pk), str(row.case_id), row.type, row.outcome):
+        if said != (str(row.pk), case_id(row.case_id), row.type, row.outcome):
             yield f"event {row.pk}: its columns say something else than its text"
         named = sorted((str(item.digest), item.role) for item in event.objects)
         if named != sorted((item.digest, item.role) for item in row.objects_named.all()):
@@ -128,8 +160,7 @@ def _lost() -> Iterator[str]:
 def _leaves(report: Report) -> Iterator[str]:
     tree, checkpoints = _Tree(), Checkpoint.objects.order_by("size").iterator(_AT_ONCE)
     waiting = next(checkpoints, None)
-    policy = parse_policy(wiring.policy())
-    own = quorumless(policy)
+    own = _Own()
     for row in Leaf.objects.order_by("index").select_related("event").iterator(_AT_ONCE):
         if row.index != tree.size:
             yield f"leaf {tree.size} is missing: the next is {row.index}"
@@ -146,12 +177,12 @@ def _leaves(report: Report) -> Iterator[str]:
         yield f"checkpoint {waiting.size}: the ledger has {tree.size} leaves only"
 
 
-def _checkpoint(row: Checkpoint, root: bytes, own: Policy) -> Iterator[str]:
+def _checkpoint(row: Checkpoint, root: bytes, own: _Own) -> Iterator[str]:
     if bytes(row.root) != root:
         yield f"checkpoint {row.size}: its root is not that of the leaves before it"
     try:
         note = parse_note(row.note)
-        said, found = parse_checkpoint(note.text), problems(own, note)
+        said, found = parse_checkpoint(note.text), own.problems(note, row.size)
     except EvidenceError as error:
         found, said = [str(error)], None
     if said is not None and (said.size, said.root) != (row.size, bytes(row.root)):

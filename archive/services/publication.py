@@ -15,7 +15,7 @@ from archive.models import Alarm, Checkpoint
 from evidence.errors import EvidenceError, LogError
 from evidence.log import checkpoint as checkpoints
 from evidence.log.note import parse_note
-from evidence.log.policy import Policy, parse_policy, problems, quorumless
+from evidence.log.policy import parse_policy, problems, quorumless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,29 +80,31 @@ def refuse_other_history(seen: checkpoints.Checkpoint, whose: str, root_at: Call
         raise LogError(f"{whose} of size {seen.size} has another root than this database's leaves. {RECOVERY}")
 
 
-def _kept() -> checkpoints.Checkpoint | None:
-    """Raises `LogError` for a file that is damaged or of another log."""
+def kept_note() -> str | None:
+    """The note as it was published last. Raises `LogError`."""
     try:
-        note = path().read_text(encoding="utf-8")
+        return path().read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise LogError(f"{path()} cannot be read ({error}). {RECOVERY}") from error
-    return _checkpoint(note)
+
+
+def _kept() -> checkpoints.Checkpoint | None:
+    """Raises `LogError` for a file that is damaged or of another log."""
+    note = kept_note()
+    return None if note is None else _checkpoint(note)
 
 
 def _checkpoint(note: str) -> checkpoints.Checkpoint:
     try:
         parsed = parse_note(note)
-        found = problems(_own_keys(), parsed)
+        body = checkpoints.parse_checkpoint(parsed.text)
+        found = problems(quorumless(parse_policy(wiring.policy(body.size))), parsed)
         if found:
             raise LogError("; ".join(found))
-        return checkpoints.parse_checkpoint(parsed.text)
+        return body  # noqa: TRY300 -- what was just checked
     except EvidenceError as error:
         raise LogError(
             f"{path()} is not a checkpoint of this log ({error}); look at it before you remove it"
         ) from error
-
-
-def _own_keys() -> Policy:
-    return quorumless(parse_policy(wiring.policy()))

@@ -1,7 +1,8 @@
 """Receipts: the opened event with its inclusion proof under a signed checkpoint, cosignatures and timestamps.
 
 A receipt is made under the earliest checkpoint with a token that holds its event, for that bounds its time best and
-stays the same; until there is one, under the newest.
+stays the same; until there is one, under the newest. It is always one by the log keys that are in force, so that it
+fits the policy that is given out now; a receipt of an earlier size carries the policy of its time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, Timestamp
+from archive.models.key import LOG
 from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import subtree_root
 from archive.services.witnessing import cosigned, newest_to_show
@@ -34,7 +36,7 @@ def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: 
         salt=bytes(event.salt),
         proof=str(TlogProof(leaf.index, tuple(hashes), cosigned(checkpoint))),
         disclosures=disclosures,
-        policy=wiring.policy(),
+        policy=wiring.policy(checkpoint.size),
         timestamps=tuple(_stamps(checkpoint)),
     )
 
@@ -56,17 +58,20 @@ def _checkpoint(leaf: Leaf, size: int | None) -> Checkpoint:
 
 def _best(index: int) -> Checkpoint | None:
     """The earliest stamped checkpoint over a leaf, or the newest with a quorum, or the newest."""
-    rows = Checkpoint.objects.filter(size__gt=index)
+    rows = Checkpoint.objects.filter(size__gt=max(index, wiring.key_periods(LOG)[-1].after))
     stamped = rows.filter(timestamps__isnull=False).order_by("size").first()
     shown = newest_to_show()
-    if stamped is not None or shown is None or shown.size > index:
+    if stamped is not None or shown is None or shown in rows:
         return stamped or shown
     return rows.order_by("-size").first()
 
 
 def _stamps(checkpoint: Checkpoint) -> Iterator[Stamp]:
-    """Of each authority the earliest token over the checkpoint or one after it."""
+    """Of each authority the earliest token over the checkpoint, or over one after it by the same log keys."""
     rows = Timestamp.objects.filter(checkpoint__size__gte=checkpoint.size).select_related("checkpoint")
+    last = wiring.period_of(checkpoint.size).last
+    if last is not None:
+        rows = rows.filter(checkpoint__size__lte=last)
     for row in rows.order_by("url", "checkpoint__size").distinct("url"):
         if row.checkpoint_id == checkpoint.size:
             yield Stamp(row.authority, bytes(row.response), None, ())

@@ -17,9 +17,9 @@ from django.db.models import Max
 
 from archive import outbox, wiring
 from archive.models import Checkpoint, Leaf, PendingLeaf, TileRoot
-from archive.services import publication
+from archive.services import publication, signatures
 from archive.services.alarms import end_alarm, raise_alarm
-from evidence.errors import LogError
+from evidence.errors import LogError, SignatureError
 from evidence.log import checkpoint as checkpoints
 from evidence.log import tree
 from evidence.log.hashing import leaf_hash
@@ -27,6 +27,8 @@ from evidence.log.hashing import leaf_hash
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable
+
+    from archive.models import CustodyEvent
 
 STOPPED = "ledger stopped"
 _LOCK = 0x437573746F73  # one sequencer at a time, in the whole database
@@ -103,8 +105,8 @@ def sequence_in_windows() -> None:
 def sequence_pending() -> int:
     """Place what is pending and sign; how many leaves were added. Safe to call at any time, by anybody.
 
-    Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published; that is an
-    alarm as well, which ends when signing goes on.
+    Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published, and
+    `SignatureError` if a key does not sign; either is an alarm as well, which ends when signing goes on.
     """
     if not PendingLeaf.objects.exists():
         return 0
@@ -113,11 +115,24 @@ def sequence_pending() -> int:
         while taken == _BATCH:
             taken, added = _sequence()
             placed += added
-    except LogError as error:
+    except (LogError, SignatureError) as error:
         raise_alarm(kind=STOPPED, subject=wiring.origin(), text=str(error))
         raise
     end_alarm(kind=STOPPED, subject=wiring.origin())
     return placed
+
+
+def place_alone(event: CustodyEvent) -> int:
+    """Place all that waits, and then this event under a checkpoint of its own; its index.
+
+    To be called in the transaction that wrote the event. Raises `LogError`, `SignatureError`.
+    """
+    _lock()
+    PendingLeaf.objects.filter(event=event).delete()
+    while rows := _take():
+        _place_new(rows)
+    _place([_Taken(event.pk, bytes(event.commitment), None)])
+    return Leaf.objects.get(event=event).index
 
 
 def put_back_lost() -> int:
@@ -136,10 +151,15 @@ def _sequence() -> tuple[int, int]:
     with transaction.atomic():
         _lock()
         rows = _take()
-        events = [row for row in rows if row.index is None]
-        if events:
-            _place(events)
-        return len(rows), len(events)
+        return len(rows), _place_new(rows)
+
+
+def _place_new(rows: list[_Taken]) -> int:
+    """Place those that have no leaf yet; how many."""
+    events = [row for row in rows if row.index is None]
+    if events:
+        _place(events)
+    return len(events)
 
 
 def _lock() -> None:
@@ -184,11 +204,10 @@ def _edge_that_was_signed() -> tree.Edge:
 
 
 def _sign(edge: tree.Edge) -> None:
-    signers = wiring.log_signers()
     body = checkpoints.Checkpoint(wiring.origin(), edge.size, edge.root)
-    note = checkpoints.sign_checkpoint(body, signers.ed25519, signers.ml_dsa_44, int(time.time()))
-    Checkpoint.objects.create(size=body.size, root=body.root, note=str(note))
-    transaction.on_commit(lambda: publication.publish(str(note)), robust=True)
+    note = signatures.sign_checkpoint(body)
+    Checkpoint.objects.create(size=body.size, root=body.root, note=note)
+    transaction.on_commit(lambda: publication.publish(note), robust=True)
     if wiring.witnesses():
         outbox.nudge("workers.cosign.cosign")
 

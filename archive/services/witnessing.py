@@ -41,7 +41,7 @@ def cosigned(checkpoint: Checkpoint) -> str:
 
 def has_quorum(checkpoint: Checkpoint) -> bool:
     """Whether the witnesses that the archive names have cosigned as its own policy asks."""
-    return not problems(parse_policy(wiring.policy()), parse_note(cosigned(checkpoint)))
+    return not problems(parse_policy(wiring.policy(checkpoint.size)), parse_note(cosigned(checkpoint)))
 
 
 def newest_to_show() -> Checkpoint | None:

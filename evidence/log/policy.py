@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOG_KEYS = frozenset({ED25519, ML_DSA_44})
 WITNESS_KEYS = frozenset({COSIGNATURE_V1, ML_DSA_44})
+NO_WITNESS = "quorum none\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _overlaps(name: str, policy: Policy) -> bool:
     return 2 * group.threshold > len(group.members) and all(_overlaps(member, policy) for member in group.members)
 
 
-def policy_text(logs: Iterable[Vkey], witnesses: str = "quorum none\n") -> str:
+def policy_text(logs: Iterable[Vkey], witnesses: str = NO_WITNESS) -> str:
     """A policy that trusts these log keys; `witnesses` are the lines of witnesses, groups and quorum."""
     return "".join(f"log {vkey}\n" for vkey in logs) + witnesses
 

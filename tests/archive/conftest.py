@@ -11,7 +11,7 @@ from archive import signing, wiring
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CACHED = (wiring.store, wiring.origin, wiring.log_signers, wiring.dsse_signers, wiring.policy, wiring.witnesses)
+_CACHED = (wiring.store, wiring.origin, wiring._signer, wiring.witnesses)
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,8 @@ def test_a_kill_while_a_key_is_written_leaves_no_key(tmp_path: Path, monkeypatch
             signing.make_keys(tmp_path / "keys", "a/log")
     assert not any((tmp_path / "keys" / name).exists() for name in (*signing.KEY_NAMES, "origin"))
     signing.make_keys(tmp_path / "keys", "a/log")
-    signing.log_keys(tmp_path / "keys")
+    for name in signing.KEY_NAMES:
+        signing.open_file(tmp_path / "keys", name, name.partition("-")[2])
 
 
 @pytest.mark.parametrize("text", ["", "zz", "ab" * 31])
@@ -41,8 +42,8 @@ def test_a_damaged_or_open_key_is_told(tmp_path: Path, text: str) -> None:
     path = tmp_path / "log-ed25519"
     path.chmod(0o644)
     with pytest.raises(SignatureError, match="chmod 600"):
-        signing.log_keys(tmp_path)
+        signing.open_file(tmp_path, "log-ed25519", "ed25519")
     path.chmod(0o600)
     path.write_text(text)
     with pytest.raises(SignatureError, match="is damaged"):
-        signing.log_keys(tmp_path)
+        signing.open_file(tmp_path, "log-ed25519", "ed25519")

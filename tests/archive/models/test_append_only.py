@@ -10,7 +10,7 @@ from psycopg import sql
 
 from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
 from archive.models.append_only import is_append_only
-from archive.services import access, intake, sealing, sequencing
+from archive.services import access, intake, keys, sealing
 
 pytestmark = pytest.mark.django_db
 TABLES = sorted(model._meta.db_table for model in apps.get_models() if is_append_only(model))
@@ -22,7 +22,8 @@ def fill() -> None:
     row = intake.begin_submission(principal=who, case_reference="a", length=1)
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
     sealing.seal_submission(row.pk)
-    sequencing.sequence_pending()
+    keys.introduce_keys()
+    keys.replace_keys(purpose="dsse", event_type="key rotation", reason="a test")
     BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
     checkpoint = Checkpoint.objects.latest("size")
@@ -42,13 +43,15 @@ def refused(statement: sql.Composed) -> str:
 def test_all_of_custody_and_ledger_is_append_only() -> None:
     assert TABLES == [
         "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_cosignature", "archive_custodyevent",
-        "archive_custodyobject", "archive_leaf", "archive_tileroot", "archive_timestamp",
+        "archive_custodyobject", "archive_keyend", "archive_keyversion", "archive_leaf", "archive_signing",
+        "archive_tileroot", "archive_timestamp",
     ]  # fmt: skip
 
 
 COLUMNS = {
     "archive_cosignature": "line",
     "archive_timestamp": "authority",
+    "archive_keyend": "last", "archive_keyversion": "public", "archive_signing": "message",
     "archive_blob": "size", "archive_blobmove": "locator",
     "archive_checkpoint": "note", "archive_custodyevent": "text",
     "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash",

@@ -50,7 +50,6 @@ class Newsroom:
             for line in said("show", "--folder", str(running.folder))[1].splitlines()
         ]
         (self.folder / "witnesses.txt").write_text("\n".join(lines) + "\n" + rule)
-        wiring.policy.cache_clear()
         wiring.witnesses.cache_clear()
 
     def grow(self, count: int = 1) -> custody.CustodyEvent:
