@@ -155,6 +155,7 @@ def _powerdns() -> list[Entry]:
                 "lines": f"awk 'END {{ print NR }}' {structured}",
                 "lookups": f"grep -c 'msg=\"Question\"' {structured}",
                 "answers": f"grep -c 'msg=\"Answer\"' {structured}",
+                "from the packet cache": f"grep -c 'packet cache' {structured}",
                 **_by_type(structured, 'msg="Question".* qtype="{}"'),
             },
             UNIX + " in ts; the first column is local time without year or zone",
@@ -165,7 +166,8 @@ def _powerdns() -> list[Entry]:
             {
                 "lines": f"awk 'END {{ print NR }}' {classic}",
                 "lookups": f"grep -c \" question for '\" {classic}",
-                "answers": f"grep -c \" answer to question '\" {classic}",
+                "answers": f"grep -cE \" answer to (non-rd )?question '\" {classic}",
+                "from the packet cache": f"grep -c 'packet cache' {classic}",
             },
             NO_ZONE + "; no year",
         ),
@@ -233,6 +235,7 @@ def _dnstap() -> list[Entry]:
                 },
             },
             UNIX + ", nanoseconds",
+            notes=["named writes CR, not AR, for answers with RD set"] if package == "bind9" else [],
         )
         for path, (package, settings, kinds) in taps.items()
     ]  # fmt: skip
@@ -243,9 +246,10 @@ CAPTURES = {
     "ethernet-nanoseconds.pcap": ("pcap with nanoseconds, Ethernet", "tcpdump -i lo --time-stamp-precision=nano"),
     "linux-cooked-v1.pcap": ("pcap, Linux cooked v1", "tcpdump -i any -y LINUX_SLL"),
     "linux-cooked-v2.pcap": ("pcap, Linux cooked v2", "tcpdump -i any -y LINUX_SLL2"),
+    "knotd-linux-cooked-v2.pcap": ("pcap, Linux cooked v2, Knot DNS", "tcpdump -i any -y LINUX_SLL2"),
     "ethernet.pcapng": ("pcapng, Ethernet", "editcap of ethernet.pcap"),
     "ethernet-nanoseconds.pcapng": ("pcapng with nanoseconds, Ethernet", "editcap of ethernet-nanoseconds.pcap"),
-    "two-interfaces.pcapng": ("pcapng, two interfaces", "mergecap of ethernet.pcap and linux-cooked-v2.pcap"),
+    "two-interfaces.pcapng": ("pcapng, two interfaces", "mergecap of ethernet.pcap and knotd-linux-cooked-v2.pcap"),
     "raw-ip.pcap": ("pcap, raw IP", "editcap -C 14 -T rawip of ethernet.pcap"),
     "snapped.pcap": ("pcap, Ethernet, packets cut at 60 octets", "editcap -s 60 of ethernet.pcap"),
     "vlan.pcap": ("pcap, Ethernet with 802.1Q", "tcprewrite --enet-vlan=add of ethernet.pcap"),
@@ -255,7 +259,10 @@ CAPTURES = {
 
 
 def _captures() -> list[Entry]:
-    notes = ["three IPv4 fragments: the answer of sequence 54; TCP port 53 has one message a connection"]
+    notes = [
+        "the answer of sequence 54 comes in IPv4 fragments; tshark counts it, a reader that does not join them has one less",
+        "TCP port 53 has one message a connection; the answer of sequence 53 spans several segments",
+    ]
     return [
         Entry(f"pcap/{file}", form, f"{debian('tcpdump')}, {debian('tshark')}, {debian('tcpreplay')}", settings,
               _tshark(f"pcap/{file}", whole=file == "ethernet.pcap"), UNIX, notes=notes,

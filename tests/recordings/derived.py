@@ -18,7 +18,7 @@ SURICATAS = {"bullseye": (1, 2), "sid": (2, 3)}
 CHAINS = (
     "editcap -F pcapng ethernet.pcap ethernet.pcapng",
     "editcap -F pcapng ethernet-nanoseconds.pcap ethernet-nanoseconds.pcapng",
-    "mergecap -F pcapng -w two-interfaces.pcapng ethernet.pcap linux-cooked-v2.pcap",
+    "mergecap -F pcapng -w two-interfaces.pcapng ethernet.pcap knotd-linux-cooked-v2.pcap",
     "editcap -F pcap -C 14 -T rawip ethernet.pcap raw-ip.pcap",
     "editcap -F pcap -s 60 ethernet.pcap snapped.pcap",
     "tcprewrite --enet-vlan=add --enet-vlan-tag=10 --enet-vlan-pri=0 --enet-vlan-cfi=0 -i ethernet.pcap -o vlan.pcap",

@@ -16,12 +16,15 @@ UPSTREAM = ("127.0.0.2", 5353)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`prepare` writes the settings into a fresh folder and hands back the command; `keep` maps files there to ours."""
+    """`prepare` writes the settings into a fresh folder and hands back the command; `keep` maps files there to ours.
+
+    `captures` are files for `pcap/` with the options of tcpdump.
+    """
 
     prepare: Callable[[Path], list[str]]
     keep: dict[str, str]
     upstream: bool = True
-    capture: bool = False
+    captures: dict[str, list[str]] = field(default_factory=dict)
     syslog: bool = False
     dnstap_socket: bool = False
     environment: dict[str, str] = field(default_factory=lambda: {"TZ": "UTC"})
@@ -291,11 +294,19 @@ zone:
     return ["/usr/sbin/knotd", "-c", str(folder / "knot.conf")]
 
 
+# Captures of the same packets, in the three link types that Linux writes for loopback.
+CAPTURES = {
+    "ethernet.pcap": ["-i", "lo"],
+    "ethernet-nanoseconds.pcap": ["-i", "lo", "--time-stamp-precision=nano"],
+    "linux-cooked-v1.pcap": ["-i", "any", "-y", "LINUX_SLL"],
+    "linux-cooked-v2.pcap": ["-i", "any", "-y", "LINUX_SLL2"],
+}
+
 SERVERS = {
     "bind": Server(
         bind,
         {**{f: f"bind/{f}" for f in (*BIND_CHANNELS, "query-and-errors.log", "bind.dnstap")}},
-        upstream=False, capture=True, syslog=True,
+        upstream=False, captures=CAPTURES, syslog=True,
     ),
     "bind-views": Server(
         bind_views,
@@ -319,5 +330,6 @@ SERVERS = {
         dnstap_socket=True,
     ),
     "kresd": Server(kresd, {"stdout": "knot/kresd-reqtrace.log", "tap": "knot/kresd.dnstap"}, dnstap_socket=True),
-    "knotd": Server(knotd, {"knot.dnstap": "knot/knotd.dnstap"}, upstream=False),
+    "knotd": Server(knotd, {"knot.dnstap": "knot/knotd.dnstap"}, upstream=False,
+                    captures={"knotd-linux-cooked-v2.pcap": ["-i", "any", "-y", "LINUX_SLL2"]}),
 }  # fmt: skip

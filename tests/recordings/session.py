@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PATIENCE = 60  # seconds for a server to start or to end
 
-# The three captures are of the same packets, in the three link types that Linux writes for loopback.
-CAPTURES = {
-    "ethernet.pcap": ["-i", "lo"],
-    "ethernet-nanoseconds.pcap": ["-i", "lo", "--time-stamp-precision=nano"],
-    "linux-cooked-v1.pcap": ["-i", "any", "-y", "LINUX_SLL"],
-    "linux-cooked-v2.pcap": ["-i", "any", "-y", "LINUX_SLL2"],
-}
 SYSLOG_FORMS = {
     "query-syslog-traditional.log": "RSYSLOG_TraditionalFileFormat",
     "query-syslog-iso8601.log": "RSYSLOG_FileFormat",
@@ -69,8 +62,7 @@ def _run(server: servers.Server, folder: Path) -> list[dict[str, object]]:
             stack.enter_context(_dnstap_collector(folder))
         if server.syslog:
             stack.enter_context(_syslog(folder))
-        if server.capture:
-            stack.enter_context(_captures(folder))
+        stack.enter_context(_captures(server, folder))
         stack.enter_context(_running(server.prepare(folder), folder, server, wire.SERVER_V4, 53))
         seen = wire.ask_all()
         time.sleep(2)  # buffers of dnstap and of captures are written once a second
@@ -150,13 +142,13 @@ def _syslog(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _captures(folder: Path) -> Iterator[None]:
+def _captures(server: servers.Server, folder: Path) -> Iterator[None]:
     processes = []
     try:
-        for file, options in CAPTURES.items():
+        for file, options in server.captures.items():
             command = ["tcpdump", "-n", "-U", "-s", "0", "-Z", "root", *options, "-w", str(folder / file)]
             processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-        for file in CAPTURES:
+        for file in server.captures:
             _wait_for_file(folder / file)
         yield
     finally:
@@ -173,9 +165,7 @@ def _wait_for_file(path: Path) -> None:
 
 
 def _keep(server: servers.Server, folder: Path, label: str, seen: list[dict[str, object]]) -> None:
-    kept = dict(server.keep)
-    if server.capture:
-        kept |= {file: f"pcap/{file}" for file in CAPTURES}
+    kept = server.keep | {file: f"pcap/{file}" for file in server.captures}
     if server.syslog:
         kept |= {file: f"bind/{file}" for file in SYSLOG_FORMS}
     for source, target in kept.items():
