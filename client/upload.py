@@ -174,7 +174,7 @@ def wait(server: Server, submission: str, patience: float) -> dict[str, Any]:
     row: dict[str, Any] = server.json(path)
     while not row["done"]:
         if time.monotonic() > deadline:
-            states = json.dumps({run["procedure"]: run["state"] for run in row["runs"]})
+            states = json.dumps({run["procedure"]: f"{run['state']} {run['problem']}".strip() for run in row["runs"]})
             raise ClientError(
                 f"submission {submission} is not done after {patience:.0f} s: {row['state']}, runs {states}"
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shlex
 import shutil
+import tempfile
 from pathlib import Path
 
 from cryptography import x509
@@ -156,13 +158,16 @@ def database(info: str) -> dict[str, object]:
 
 
 def secret(path: Path) -> str:
-    """The secret in a file of mode 0600, made once."""
+    """The secret in a file of mode 0600, made once; under its name only when it is whole, however its maker ends."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(value)
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # somebody else made it a moment ago: theirs stands
+                os.link(file.name, path)
+    value = path.read_text().strip()
+    if not value:
+        raise ImproperlyConfigured(f"the secret {path} is empty; remove the file, and it is made anew")
     return value

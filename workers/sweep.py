@@ -1,10 +1,11 @@
-"""Every few seconds: a sign of life, the ledger's pending events, and the rows that nobody picked up."""
+"""Every few seconds: a sign of life, the ledger's pending events, the rows that nobody picked up, and what was left."""
 
 from celery import shared_task
 
 from archive.services.health import leave_pulse
 from archive.services.runs import nudge_what_waits
 from archive.services.sequencing import put_back_lost, sequence_pending
+from archive.services.sweeping import clear_staging
 
 
 @shared_task
@@ -12,6 +13,7 @@ def sweep() -> None:
     leave_pulse("worker")
     sequence_pending()
     nudge_what_waits()
+    clear_staging()
 
 
 @shared_task

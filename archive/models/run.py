@@ -15,7 +15,8 @@ class Run(models.Model):
     """A derivation in a case: pending → running → succeeded or failed.
 
     `identity` is the derivation identity (trust-formats §6); in one case it stands once. A running row whose `lease`
-    has passed was abandoned by its worker and is taken again.
+    has passed was abandoned by its worker and is taken again; a pending row with a lease was postponed until then.
+    `started` is also by what the one who took the row knows that it is still theirs.
     """
 
     class State(models.TextChoices):

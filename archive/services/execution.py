@@ -43,26 +43,26 @@ def execute_run(run_id: uuid.UUID) -> None:
     if run is None:
         return
     if run.attempts > runs.ATTEMPTS:
-        last = f"; the last one said: {run.problem}" if run.problem else ""
         runs.fail_run(
-            run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended without an answer{last}"
+            run=run, problem=f"given up after {runs.ATTEMPTS} attempts that each ended their worker; see its log"
         )
         return
     try:
         with runs.kept_lease(run):
-            outputs = _outputs(run)
-    except (EvidenceError, StoreError) as error:
+            _record(run, _outputs(run))
+    except (StoreError, SignatureError, OSError) as error:
+        _log.warning("run_postponed", run=str(run.pk), procedure=run.procedure, error=str(error))
+        runs.postpone_run(run=run, problem=_words(error))
+    except EvidenceError as error:
         _log.warning("run_failed", run=str(run.pk), procedure=run.procedure, error=str(error))
         runs.fail_run(run=run, problem=str(error))
-        return
-    except OSError as error:
-        runs.note_problem(run=run, problem=f"{error.strerror or error} in {wiring.home()}; see to the disk")
-        raise
-    try:
-        _record(run, outputs)
-    except SignatureError as error:
-        runs.note_problem(run=run, problem=str(error))
-        raise
+
+
+def _words(error: Exception) -> str:
+    """What is wrong, where, and what to do; stores and keys say all three themselves."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return f"{error.strerror or error} in {wiring.home()}; make room or see to the disk"
 
 
 def _outputs(run: Run) -> list[tuple[str, Blob]]:
@@ -117,7 +117,7 @@ def store_file(path: Path, run: Run) -> Blob:
 
 def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
     with transaction.atomic():
-        if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, attempts=run.attempts).update(lease=None):
+        if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
         statement, keys = _statement(run, outputs)
         objects = [EventObject(Digest.parse(statement.digest), statement.size, "statement")]
@@ -128,8 +128,8 @@ def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
         recorded = record_event(case=run.case, type="creation", objects=objects, detail=detail)
         RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)
         run.state, run.statement, run.event = Run.State.SUCCEEDED, statement, recorded.event
-        run.finished, run.lease = timezone.now(), None
-        run.save(update_fields=["state", "statement", "event", "finished", "lease"])
+        run.finished, run.lease, run.problem = timezone.now(), None, ""
+        run.save(update_fields=["state", "statement", "event", "finished", "lease", "problem"])
         runs.plan_follow_ups(case=run.case)
 
 

@@ -62,13 +62,16 @@ def plan_follow_ups(*, case: Case) -> list[Run]:
 
 
 def take_run(run_id: uuid.UUID) -> Run | None:
-    """The run if it is now ours: pending, or abandoned by a worker whose lease has passed."""
+    """The run if it is now ours: pending and not postponed, or abandoned by a worker whose lease has passed."""
     now = timezone.now()
-    free = Q(state=Run.State.PENDING) | Q(state=Run.State.RUNNING, lease__lt=now)
-    mine = Run.objects.filter(free, pk=run_id).update(
+    mine = Run.objects.filter(_free(now), pk=run_id).update(
         state=Run.State.RUNNING, lease=now + LEASE, attempts=F("attempts") + 1, started=now
     )
     return Run.objects.select_related("case").get(pk=run_id) if mine == 1 else None
+
+
+def _free(now: dt.datetime) -> Q:
+    return Q(state=Run.State.PENDING, lease=None) | Q(state__in=(Run.State.PENDING, Run.State.RUNNING), lease__lt=now)
 
 
 @contextmanager
@@ -87,7 +90,7 @@ def kept_lease(run: Run) -> Iterator[None]:
 def _renew(run: Run, ended: threading.Event) -> None:
     while not ended.wait(RENEW_EVERY):
         try:
-            _mine(run).update(lease=timezone.now() + LEASE)
+            held(run).update(lease=timezone.now() + LEASE)
         except DatabaseError as error:  # perhaps it restarts; the next beat asks again on a new connection
             _log.warning("lease_not_renewed", run=str(run.pk), error=str(error))
             connection.close()
@@ -95,17 +98,19 @@ def _renew(run: Run, ended: threading.Event) -> None:
 
 
 def fail_run(*, run: Run, problem: str) -> None:
-    _mine(run).update(state=Run.State.FAILED, problem=problem[:_LONGEST], finished=timezone.now(), lease=None)
+    """For good: the same bytes and parameters would fail again."""
+    held(run).update(state=Run.State.FAILED, problem=problem[:_LONGEST], finished=timezone.now(), lease=None)
 
 
-def note_problem(*, run: Run, problem: str) -> None:
-    """What went wrong this time; the run is tried again when its lease has passed."""
-    _mine(run).update(problem=problem[:_LONGEST])
+def postpone_run(*, run: Run, problem: str) -> None:
+    """Something outside the run does not work now; it is tried again, however long that lasts, and says why."""
+    said = f"not done yet, and tried again by itself: {problem}"
+    held(run).update(state=Run.State.PENDING, attempts=0, problem=said[:_LONGEST], lease=timezone.now() + LEASE)
 
 
-def _mine(run: Run) -> QuerySet[Run]:
-    """The run's row for as long as this attempt is the one that holds it."""
-    return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.RUNNING)
+def held(run: Run) -> QuerySet[Run]:
+    """The run's row for as long as the one who took it then is the one who holds it."""
+    return Run.objects.filter(pk=run.pk, started=run.started, state=Run.State.RUNNING)
 
 
 def nudge_what_waits() -> int:
@@ -114,8 +119,7 @@ def nudge_what_waits() -> int:
     sealed_unread = Q(state=Submission.State.SEALED, read_as="")
     waiting = Q(state=Submission.State.RECEIVED) | sealed_unread
     submissions = Submission.objects.filter(waiting, received__lt=now - _QUIET).values_list("pk", flat=True)
-    abandoned = Q(state=Run.State.RUNNING, lease__lt=now)
-    runs = Run.objects.filter(abandoned | Q(state=Run.State.PENDING, created__lt=now - _QUIET))
+    runs = Run.objects.filter(_free(now)).exclude(lease=None, created__gte=now - _QUIET)
     for pk in Case.objects.filter(kept=False).values_list("pk", flat=True):
         outbox.nudge("workers.keep.apply_keeping", str(pk))
     for pk in submissions:

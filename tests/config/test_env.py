@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,3 +57,23 @@ def test_what_is_understood_starts(tmp_path) -> None:
                         ("CUSTOS_ORIGIN", "archive.example.org/2026/log"), ("CELERY_BROKER_URL", "redis://h/0")):  # fmt: skip
         ended = started(tmp_path, name, value)
         assert ended.returncode == 0, ended.stderr
+
+
+def test_a_secret_is_under_its_name_only_when_it_is_on_the_disk(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "keys" / "django-secret"
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            env.secret(path)
+    assert list(path.parent.iterdir()) == []
+    made = env.secret(path)
+    assert len(made) >= 50
+    assert env.secret(path) == made
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("")
+    with pytest.raises(ImproperlyConfigured, match="is empty; remove the file"):
+        env.secret(path)

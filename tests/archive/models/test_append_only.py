@@ -81,3 +81,18 @@ def test_the_applications_role_has_not_even_the_right(table: str) -> None:
             assert "must be owner" in refused(sql.SQL(statement).format(name)), statement
         cursor.execute("RESET ROLE")
         cursor.execute("DROP OWNED BY test_application; DROP ROLE test_application")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_role_that_was_given_all_rights_by_mistake_is_refused_by_the_triggers(table: str) -> None:
+    fill()
+    name, column = sql.Identifier(table), sql.Identifier(COLUMNS[table])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE test_application")
+        call_command("grant_application_role", "test_application")
+        cursor.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO test_application")
+        cursor.execute("SET ROLE test_application")
+        for act in ("UPDATE {} SET {c} = {c}", "DELETE FROM {}", "TRUNCATE {} CASCADE"):
+            assert f"never changed: {act.split()[0]}" in refused(sql.SQL(act).format(name, c=column))
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP OWNED BY test_application; DROP ROLE test_application")

@@ -212,25 +212,59 @@ def test_a_worker_whose_lease_passed_cannot_fail_the_run_of_the_next(hand_in) ->
     assert (Run.objects.get().state, Run.objects.get().problem) == ("failed", "in time")
 
 
-def test_a_full_disk_while_deriving_is_told_and_what_was_left_is_cleared(hand_in, home, monkeypatch) -> None:
-    run = planned(hand_in)
-    left = home / "staging" / f"run-{run.pk}-killed"
-    left.mkdir()
+def past(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(lease=timezone.now() - dt.timedelta(seconds=1))
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+@pytest.mark.parametrize("file", ["table.parquet", "attestation.json"])
+def test_a_full_disk_while_deriving_is_told_and_waited_for(hand_in, monkeypatch, file: str) -> None:
+    run, stored = planned(hand_in), execution.store_file
+
+    def full(path, run: Run):
+        if path.name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return stored(path, run)
 
     with monkeypatch.context() as patched:
         patched.setattr(execution, "store_file", full)
-        for _ in range(runs.ATTEMPTS):
-            with pytest.raises(OSError, match="No space left"):
-                execution.execute_run(run.pk)
-            Run.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))
-    assert not left.exists()
+        for _ in range(runs.ATTEMPTS + 2):
+            execution.execute_run(run.pk)
+            assert runs.take_run(run.pk) is None  # not at once again
+            past(run)
+    run.refresh_from_db()
+    assert run.state == "pending"
+    assert run.problem.startswith("not done yet, and tried again by itself: No space left on device in ")
+    assert "make room" in run.problem
     execution.execute_run(run.pk)
-    problem = Run.objects.get().problem
-    assert "given up after 3 attempts" in problem
-    assert "No space left on device" in problem
+    run.refresh_from_db()
+    assert (run.state, run.problem) == ("succeeded", "")
+
+
+def test_a_store_that_is_away_costs_a_delay_and_not_a_result(hand_in, home) -> None:
+    run = planned(hand_in)
+    path = home / "store" / run.inputs.get().blob.place
+    aside = path.rename(home / "aside")
+    execution.execute_run(run.pk)
+    run.refresh_from_db()
+    assert run.state == "pending"
+    assert "the store has no sha256/" in run.problem
+    aside.rename(path)
+    past(run)
+    execution.execute_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem) == ("succeeded", "")
+
+
+def test_a_run_that_was_postponed_is_not_lost_to_the_one_who_had_it_before(hand_in) -> None:
+    first = runs.take_run(planned(hand_in).pk)
+    past(first)
+    second = runs.take_run(first.pk)
+    runs.postpone_run(run=second, problem="the disk is full")
+    past(first)
+    third = runs.take_run(first.pk)
+    assert third.attempts == first.attempts
+    runs.fail_run(run=first, problem="late")
+    assert Run.objects.get().state == "running"
 
 
 def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_commit_callbacks, monkeypatch) -> None:
