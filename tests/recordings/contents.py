@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from tests.recordings.derived import ROOTS
+from tests.recordings.servers import SERVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Entry:
 
 
 NO_ZONE = "none in the file; the server ran in UTC"
+NEW_YORK = "none in the file; the server ran in America/New_York"
 UNIX = "Unix time"
 
 
@@ -38,7 +40,7 @@ def debian(package: str, suite: str = "") -> str:
 
 def recorded() -> list[Entry]:
     return [
-        *_bind(), *_unbound(), *_dnsmasq(), *_powerdns(), *_dnsdist(), *_knot(), *_dnstap(), *_captures(), *_suricata(),
+        *_bind(), *_bind_20(), *_unbound(), *_dnsmasq(), *_powerdns(), *_powerdns_5(), *_dnsdist(), *_knot(), *_dnstap(), *_captures(), *_suricata(),
         *_client(),
     ]  # fmt: skip
 
@@ -63,7 +65,7 @@ def _bind_counts(path: str) -> dict[str, str]:
 BIND_LOGS = {
     "query.log": ("print-time yes", NO_ZONE),
     "query-category-severity.log": ("print-time yes; print-category yes; print-severity yes", NO_ZONE),
-    "query-iso8601.log": ("print-time iso8601", NO_ZONE),
+    "query-iso8601.log": ("print-time iso8601", NEW_YORK),
     "query-iso8601-utc.log": ("print-time iso8601-utc; print-category yes; print-severity yes", "UTC, stated in the file"),
     "query-no-time.log": ("print-time no", "no time in the file"),
     "query-no-time-category.log": ("print-time no; print-category yes; print-severity yes", "no time in the file"),
@@ -71,13 +73,13 @@ BIND_LOGS = {
     "query-syslog-traditional.log": ("through rsyslog, RSYSLOG_TraditionalFileFormat", NO_ZONE + "; no year"),
     "query-syslog-iso8601.log": ("through rsyslog, RSYSLOG_FileFormat", "offset stated in the file"),
     "query-syslog-rfc5424.log": ("through rsyslog, RSYSLOG_SyslogProtocol23Format", "offset stated in the file"),
-    "query-views.log": ("three views, print-time yes", "none in the file; the server ran in America/New_York"),
+    "query-views.log": ("three views, print-time yes", NEW_YORK),
     "query-views-category-severity.log": (
         "three views, query-errors in the same channel; print-category yes; print-severity yes",
-        "none in the file; the server ran in America/New_York",
+        NEW_YORK,
     ),
     "query-views-iso8601.log": (
-        "three views, print-time iso8601", "none in the file; the server ran in America/New_York",
+        "three views, print-time iso8601", NEW_YORK,
     ),
 }  # fmt: skip
 
@@ -89,9 +91,30 @@ def _bind() -> list[Entry]:
     ]
 
 
+def _bind_20() -> list[Entry]:
+    software = debian("bind9", "trixie")
+    counts = {
+        "query-9.20.log": ("queries", NEW_YORK),
+        "responses-9.20.log": ("responselog yes; responses only, print-time iso8601", NEW_YORK),
+        "query-and-responses-9.20.log": ("responselog yes; both in one channel", "UTC, stated in the file"),
+    }
+    return [
+        Entry(
+            f"bind/{file}", "BIND 9 query log", software, settings,
+            {
+                "lines": f"awk 'END {{ print NR }}' bind/{file}",
+                "lookups": f"grep -c ': query: ' bind/{file}",
+                "responses": f"grep -c ': response: ' bind/{file}",
+            },
+            zone,
+        )
+        for file, (settings, zone) in counts.items()
+    ]  # fmt: skip
+
+
 def _unbound() -> list[Entry]:
     query = "awk '/ (info|query): [0-9a-f.:%]+ [^ ]+ [A-Z0-9]+ IN$/' {0} | awk 'END {{ print NR }}'"
-    reply = "awk '/ (info|reply): [0-9a-f.:%]+ [^ ]+ [A-Z0-9]+ IN [A-Z]+ [0-9.]+ [01] [0-9]+$/' {0} | awk 'END {{ print NR }}'"
+    reply = "awk '/ (info|reply): [0-9a-f.:%]+ [^ ]+ [A-Z0-9]+ IN [A-Z]+ [0-9.]+ [01] [0-9]+( on (udp|tcp) [^ ]+ 53)?$/' {0} | awk 'END {{ print NR }}'"
     notes = [
         "every octet of a name that is not a letter, digit, hyphen, underscore or asterisk is written as ?",
         "sequence 43 (a name of 255 octets) is cut and ends with &",
@@ -103,16 +126,20 @@ def _unbound() -> list[Entry]:
             "log-queries yes; log-replies yes; log-time-ascii yes; log-tag-queryreply yes; log-servfail yes", NO_ZONE + "; no year",
         ),
         "unbound-replies.log": ("log-replies yes", UNIX),
+        "unbound-1.26-time-iso.log": (
+            "log-queries yes; log-replies yes; log-time-iso yes; log-tag-queryreply yes; log-destaddr yes",
+            "offset stated in the file",
+        ),
     }  # fmt: skip
     return [
         Entry(
-            f"unbound/{file}", "Unbound query and reply log", debian("unbound"), settings,
+            f"unbound/{file}", "Unbound query and reply log", debian("unbound", "trixie" if "1.26" in file else ""), settings,
             {
                 "lines": f"awk 'END {{ print NR }}' unbound/{file}",
                 "queries": query.format(f"unbound/{file}"),
                 "replies": reply.format(f"unbound/{file}"),
                 "replies NXDOMAIN": f"grep -c ' IN NXDOMAIN ' unbound/{file}",
-                "replies SERVFAIL": f"grep -cE ' IN SERVFAIL [0-9.]+ [01] [0-9]+$' unbound/{file}",
+                "replies SERVFAIL": f"grep -cE ' IN SERVFAIL [0-9.]+ [01] [0-9]+' unbound/{file}",
             },
             zone, notes=notes,
         )
@@ -128,7 +155,7 @@ def _dnsmasq() -> list[Entry]:
     ]
     return [
         Entry(
-            f"dnsmasq/{file}", "dnsmasq log", debian("dnsmasq-base"), settings,
+            f"dnsmasq/{file}", "dnsmasq log", debian("dnsmasq-base", "trixie" if "2.91" in file else ""), settings,
             {
                 "lines": f"awk 'END {{ print NR }}' {path}",
                 "lookups": f"grep -cE ' query\\[[A-Za-z0-9=]+\\] ' {path}",
@@ -140,7 +167,8 @@ def _dnsmasq() -> list[Entry]:
             },
             NO_ZONE + "; no year", notes=notes,
         )
-        for file, settings in (("dnsmasq.log", "log-queries"), ("dnsmasq-extra.log", "log-queries=extra"))
+        for file, settings in (("dnsmasq.log", "log-queries"), ("dnsmasq-extra.log", "log-queries=extra"),
+                               ("dnsmasq-2.91-proto.log", "log-queries=proto"))
         for path in (f"dnsmasq/{file}",)
     ]  # fmt: skip
 
@@ -171,6 +199,31 @@ def _powerdns() -> list[Entry]:
             },
             NO_ZONE + "; no year",
         ),
+    ]  # fmt: skip
+
+
+def _powerdns_5() -> list[Entry]:
+    variants = {
+        "recursor-5.2.log": (
+            'msg="{}"',
+            "quiet=no",
+            UNIX + " in ts; the first column is local time without year or zone",
+        ),
+        "recursor-5.2-json.log": ('"msg": "{}"', "quiet=no, structured-logging-backend=json", UNIX + " in ts"),
+    }
+    return [
+        Entry(
+            path, "PowerDNS Recursor log (structured)", debian("pdns-recursor", "trixie"), settings,
+            {
+                "lines": f"awk 'END {{ print NR }}' {path}",
+                "lookups": f"grep -c '{message.format('Question')}' {path}",
+                "answers": f"grep -c '{message.format('Answer')}' {path}",
+                "from the packet cache": f"grep -c 'packet cache' {path}",
+            },
+            zone, notes=["an answer from the packet cache has its own line and no Question of its own"],
+        )
+        for file, (message, settings, zone) in variants.items()
+        for path in (f"powerdns/{file}",)
     ]  # fmt: skip
 
 
@@ -316,11 +369,9 @@ def _client() -> list[Entry]:
     """The truth: what was sent, and for each server what the client saw."""
     truth = Entry("traffic.json", "JSON", "traffic.py", "what is sent to every server",
                   {"queries": "jq length traffic.json", "messages sent": "jq 'map(.sent) | add' traffic.json"})  # fmt: skip
-    labels = ("bind", "bind-views", "unbound", "unbound-ascii", "unbound-replies", "dnsmasq", "dnsmasq-extra",
-              "recursor", "recursor-classic", "dnsdist", "kresd", "knotd")  # fmt: skip
     return [truth, *(
         Entry(f"seen/{label}.json", "JSON", "wire.py", f"what the client saw of {label}: Unix seconds of its clock",
               {"messages sent": f"jq length seen/{label}.json",
                "answers": f"jq 'map(select(.answered)) | length' seen/{label}.json"})
-        for label in labels
+        for label in SERVERS
     )]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import struct
 import subprocess
@@ -14,6 +15,11 @@ MIRROR = mirror()
 
 # One system a version of Suricata: 6 writes versions 1 and 2 of its DNS records, 8 versions 2 and 3.
 SURICATAS = {"bullseye": (1, 2), "sid": (2, 3)}
+PACKAGES = {
+    "bullseye": "netbase suricata",
+    "sid": "netbase suricata",
+    "trixie": "netbase bind9 unbound dnsmasq-base pdns-recursor",
+}
 
 CHAINS = (
     "editcap -F pcapng ethernet.pcap ethernet.pcapng",
@@ -30,11 +36,18 @@ def derive() -> None:
     folder = HERE / "pcap"
     for command in CHAINS:
         subprocess.run(command.split(), check=True, cwd=folder, stderr=subprocess.DEVNULL)
+    _without_kernel(folder / "two-interfaces.pcapng")
     _null_link(folder / "raw-ip.pcap", folder / "loopback-null.pcap")
     _other_byte_order(folder / "ethernet.pcap", folder / "ethernet-big-endian.pcap")
     for suite, versions in SURICATAS.items():
         for version in versions:
             _suricata(suite, version)
+
+
+def _without_kernel(capture: Path) -> None:
+    """mergecap writes the release of the kernel that it runs on into the section header: a matter of this machine."""
+    release = platform.release().encode()
+    capture.write_bytes(capture.read_bytes().replace(release, b"0" * len(release)))
 
 
 def _packets(capture: bytes) -> list[tuple[int, int, int, bytes]]:
@@ -67,14 +80,18 @@ def _other_byte_order(source: Path, target: Path) -> None:
 
 
 def install_roots() -> None:
-    """A Debian of its own for each Suricata that bookworm does not have."""
+    """A Debian of its own for each version that bookworm does not have."""
     ROOTS.mkdir(exist_ok=True)
-    for suite in SURICATAS:
+    for suite, packages in PACKAGES.items():
         root = ROOTS / suite
-        if not (root / "usr/bin/suricata").exists():
+        if not (root / "installed").exists():
             subprocess.run(["debootstrap", "--variant=minbase", suite, str(root), MIRROR], check=True)
-            install = "apt-get update -qq && apt-get install -y -qq --no-install-recommends netbase suricata"
+            policy = root / "usr/sbin/policy-rc.d"  # nothing starts by being installed
+            policy.write_text("#!/bin/sh\nexit 101\n")
+            policy.chmod(0o755)
+            install = f"apt-get update -qq && apt-get install -y -qq --no-install-recommends {packages}"
             subprocess.run(["chroot", str(root), "sh", "-c", install], check=True)
+            (root / "installed").touch()
 
 
 def _suricata(suite: str, version: int) -> None:

@@ -18,7 +18,7 @@ UPSTREAM = ("127.0.0.2", 5353)
 class Server:
     """`prepare` writes the settings into a fresh folder and hands back the command; `keep` maps files there to ours.
 
-    `captures` are files for `pcap/` with the options of tcpdump.
+    `captures` are files for `pcap/` with the options of tcpdump; a server of another Debian suite runs in that system.
     """
 
     prepare: Callable[[Path], list[str]]
@@ -27,6 +27,7 @@ class Server:
     captures: dict[str, list[str]] = field(default_factory=dict)
     syslog: bool = False
     dnstap_socket: bool = False
+    suite: str = ""
     environment: dict[str, str] = field(default_factory=lambda: {"TZ": "UTC"})
 
 
@@ -66,7 +67,7 @@ def _bind(folder: Path, options: str, logging: str, rest: str) -> list[str]:
     write_zones(folder)
     (folder / "named.conf").write_text(f"""
 options {{
-  directory "{folder}"; pid-file none; session-keyfile none; lock-file none; empty-zones-enable no; notify no;
+  directory "{folder}"; pid-file none; session-keyfile none; empty-zones-enable no; notify no;
   listen-on port 53 {{ 127.0.0.53; }}; listen-on-v6 port 53 {{ ::1; fe80::53; }}; dnssec-validation no;
   querylog yes; max-udp-size 4096; edns-udp-size 4096; nocookie-udp-size 4096; check-names primary ignore;
   {options}
@@ -87,9 +88,22 @@ def bind(folder: Path) -> list[str]:
         "channel sys { syslog local3; severity info; };\n"
         f"category queries {{ {names}; errors; sys; }};\ncategory query-errors {{ errors; }};\n"
     )
-    options = f'recursion no; dnstap {{ all; }}; dnstap-output file "{folder / "bind.dnstap"}"; '
+    options = f'lock-file none; recursion no; dnstap {{ all; }}; dnstap-output file "{folder / "bind.dnstap"}"; '
     options += 'dnstap-identity "ns1"; dnstap-version "BIND";'
     return _bind(folder, options, logging, bind_zones(folder))
+
+
+BIND_20_CHANNELS = {
+    "query-9.20.log": "print-time yes; print-category yes; print-severity yes;",
+    "responses-9.20.log": "print-time iso8601; print-category no; print-severity no;",
+    "query-and-responses-9.20.log": "print-time iso8601-utc; print-category yes; print-severity yes;",
+}
+
+
+def bind_20(folder: Path) -> list[str]:
+    """BIND 9.20, which can log responses too, alone or among the queries."""
+    logging = _channels(folder, BIND_20_CHANNELS) + "category queries { c0; c2; };\ncategory responses { c1; c2; };\n"
+    return _bind(folder, "recursion no; responselog yes;", logging, bind_zones(folder))
 
 
 def bind_views(folder: Path) -> list[str]:
@@ -100,7 +114,7 @@ def bind_views(folder: Path) -> list[str]:
         "query-views-iso8601.log": "print-time iso8601; print-category yes; print-severity yes;",
     }
     logging = _channels(folder, settings) + "category queries { c0; c1; c2; };\ncategory query-errors { c1; };\n"
-    options = f'dnstap {{ all; }}; dnstap-output file "{folder / "bind-recursive.dnstap"}"; '
+    options = f'lock-file none; dnstap {{ all; }}; dnstap-output file "{folder / "bind-recursive.dnstap"}"; '
     options += 'dnstap-identity "ns1"; dnstap-version "BIND";'
     views = f"""
 view "external-v6" {{ match-clients {{ ::/0; }}; recursion no;
@@ -174,6 +188,12 @@ def unbound_replies(folder: Path) -> list[str]:
     return _unbound(folder, "  log-replies: yes\n")
 
 
+def unbound_iso(folder: Path) -> list[str]:
+    """Unbound 1.26: ISO 8601 times with their offset, tags, the address that was asked."""
+    settings = "  log-queries: yes\n  log-replies: yes\n  log-time-iso: yes\n  log-tag-queryreply: yes\n"
+    return _unbound(folder, settings + "  log-destaddr: yes\n  log-time-ascii: yes\n")
+
+
 def _dnsmasq(folder: Path, queries: str) -> list[str]:
     (folder / "dnsmasq.conf").write_text(f"""
 no-resolv
@@ -202,6 +222,11 @@ def dnsmasq_extra(folder: Path) -> list[str]:
     return _dnsmasq(folder, "log-queries=extra")
 
 
+def dnsmasq_proto(folder: Path) -> list[str]:
+    """Version 2.91 says the transport too."""
+    return _dnsmasq(folder, "log-queries=proto")
+
+
 def _recursor(folder: Path, *settings: str) -> list[str]:
     (folder / "recursor.conf").write_text("")
     listen = "127.0.0.53:53,[::1]:53,[fe80::53%lo]:53"
@@ -221,6 +246,23 @@ def recursor(folder: Path) -> list[str]:
 def recursor_classic(folder: Path) -> list[str]:
     """The text form that versions before 4.8 wrote."""
     return _recursor(folder, "--quiet=no", "--loglevel=6", "--structured-logging=no")
+
+
+def recursor_json(folder: Path) -> list[str]:
+    """Version 5.2: the structured log as JSON."""
+    return _recursor(
+        folder,
+        "--enable-old-settings",
+        "--serve-rfc6303=no",
+        "--quiet=no",
+        "--loglevel=6",
+        "--structured-logging-backend=json",
+    )
+
+
+def recursor_5(folder: Path) -> list[str]:
+    """Version 5.2: the structured log in its usual form."""
+    return _recursor(folder, "--enable-old-settings", "--serve-rfc6303=no", "--quiet=no", "--loglevel=6")
 
 
 def dnsdist(folder: Path) -> list[str]:
@@ -329,6 +371,12 @@ SERVERS = {
          "tap": "dnsdist/dnsdist.dnstap"},
         dnstap_socket=True,
     ),
+    "bind-9.20": Server(bind_20, {file: f"bind/{file}" for file in BIND_20_CHANNELS}, upstream=False, suite="trixie",
+                        environment={"TZ": "America/New_York"}),
+    "unbound-iso": Server(unbound_iso, {"unbound.log": "unbound/unbound-1.26-time-iso.log"}, suite="trixie"),
+    "dnsmasq-proto": Server(dnsmasq_proto, {"dnsmasq.log": "dnsmasq/dnsmasq-2.91-proto.log"}, suite="trixie"),
+    "recursor-5": Server(recursor_5, {"stderr": "powerdns/recursor-5.2.log"}, suite="trixie"),
+    "recursor-json": Server(recursor_json, {"stderr": "powerdns/recursor-5.2-json.log"}, suite="trixie"),
     "kresd": Server(kresd, {"stdout": "knot/kresd-reqtrace.log", "tap": "knot/kresd.dnstap"}, dnstap_socket=True),
     "knotd": Server(knotd, {"knot.dnstap": "knot/knotd.dnstap"}, upstream=False,
                     captures={"knotd-linux-cooked-v2.pcap": ["-i", "any", "-y", "LINUX_SLL2"]}),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.recordings import servers, wire
+from tests.recordings.derived import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +64,27 @@ def _run(server: servers.Server, folder: Path) -> list[dict[str, object]]:
         if server.syslog:
             stack.enter_context(_syslog(folder))
         stack.enter_context(_captures(server, folder))
-        stack.enter_context(_running(server.prepare(folder), folder, server, wire.SERVER_V4, 53))
+        command = server.prepare(folder)
+        if server.suite:
+            command = stack.enter_context(_inside(ROOTS / server.suite, folder, command))
+        stack.enter_context(_running(command, folder, server, wire.SERVER_V4, 53))
         seen = wire.ask_all()
         time.sleep(2)  # buffers of dnstap and of captures are written once a second
     return seen
+
+
+@contextmanager
+def _inside(root: Path, folder: Path, command: list[str]) -> Iterator[list[str]]:
+    """The command in another Debian, where the folder has the same path; the mounts are this session's alone."""
+    same = root / folder.relative_to("/")
+    same.mkdir(parents=True)
+    for path in (folder, Path("/proc"), Path("/dev")):
+        subprocess.run(["mount", "--rbind", str(path), str(root / path.relative_to("/"))], check=True)
+    try:
+        yield ["chroot", str(root), *command]
+    finally:
+        subprocess.run(["umount", str(same)], check=True)
+        same.rmdir()
 
 
 @contextmanager
