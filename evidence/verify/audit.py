@@ -11,6 +11,7 @@ from evidence.verify.disclosures import check_shown, open_disclosure_file
 from evidence.verify.files import Given, gather, say_unreadable
 from evidence.verify.findings import Findings
 from evidence.verify.keyfile import check_keys_file
+from evidence.verify.keylives import check_checkpoint_keys, check_statement_keys, read_lives
 from evidence.verify.receipts import open_receipt
 from evidence.verify.results import check_result, open_result
 from evidence.verify.scan import scan
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from evidence.verify.keylives import Lives
     from evidence.verify.trust import Trust
 
 
@@ -55,17 +57,20 @@ def _open_documents(given: Given, bag: Bag, trust: Trust, history: History, find
         result = open_result(document, findings)
         if result is not None:
             bag.results.append(result)
-    _open_others(given, bag, trust, history, findings)
+    lives = read_lives(bag.receipts, findings)
+    _open_others(given, bag, trust, history, lives, findings)
+    check_statement_keys(lives, bag.receipts, findings)
+    check_checkpoint_keys(lives, history.notes, findings)
 
 
-def _open_others(given: Given, bag: Bag, trust: Trust, history: History, findings: Findings) -> None:
+def _open_others(given: Given, bag: Bag, trust: Trust, history: History, lives: Lives, findings: Findings) -> None:
     hints = list({id(receipt.hint): receipt.hint for receipt in bag.receipts if receipt.hint}.values())
     for document in given.of("checkpoint"):
         check_checkpoint_file(document, trust, hints, history, findings)
     for document in given.of("proof"):
         check_bare_proof(document, trust, hints, history, findings)
     for document in given.of("keys"):
-        check_keys_file(document, bag.receipts, trust, findings)
+        check_keys_file(document, bag.receipts, lives, trust, findings)
     for document in given.of("disclosure"):
         shown = open_disclosure_file(document, bag.receipts, trust, history, findings)
         if shown is not None:

@@ -25,10 +25,20 @@ if TYPE_CHECKING:
 SHOWN = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A checkpoint with all its signature lines, and where it stood."""
+
+    where: str
+    note: SignedNote
+    checkpoint: Checkpoint
+
+
 @dataclass(slots=True)
 class History:
     """What was seen of each log: roots by size, leaves by index, and which sizes a proof ties; one per audit."""
 
+    notes: list[Seen] = field(default_factory=list)
     roots: dict[str, dict[int, tuple[bytes, str]]] = field(default_factory=dict)
     leaves: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
     tied: dict[tuple[str, int], set[int]] = field(default_factory=dict)
@@ -79,7 +89,9 @@ class History:
         return reached
 
 
-def check_note(text: str, where: str, trust: Trust, hints: Iterable[Policy], findings: Findings) -> Checkpoint | None:
+def check_note(
+    text: str, where: str, trust: Trust, hints: Iterable[Policy], history: History, findings: Findings
+) -> Checkpoint | None:
     """The checkpoint in a signed note, its signatures judged; None if there is none to read."""
     try:
         note = parse_note(text)
@@ -89,6 +101,7 @@ def check_note(text: str, where: str, trust: Trust, hints: Iterable[Policy], fin
     except REFUSALS as error:
         findings.wrong("checkpoint-format", where, "not a checkpoint that can be judged", got=str(error))
         return None
+    history.notes.append(Seen(where, note, checkpoint))
     for problem in found:
         findings.wrong("checkpoint-signature", where, "the checkpoint's signatures", got=problem, wanted=_rule(trust))
     if not found:
@@ -146,7 +159,7 @@ def check_checkpoint_file(
     document: Document, trust: Trust, hints: list[Policy], history: History, findings: Findings
 ) -> None:
     """A checkpoint on its own: its signatures, and whether it agrees with those in the receipts."""
-    checkpoint = check_note(_text(document, findings), document.name, trust, hints, findings)
+    checkpoint = check_note(_text(document, findings), document.name, trust, hints, history, findings)
     if checkpoint is None:
         return
     history.see(checkpoint, document.name, findings)
@@ -161,7 +174,7 @@ def check_bare_proof(
     except REFUSALS as error:
         findings.wrong("checkpoint-format", document.name, "not a tlog-proof", got=str(error))
         return
-    checkpoint = check_note(proof.checkpoint, document.name, trust, hints, findings)
+    checkpoint = check_note(proof.checkpoint, document.name, trust, hints, history, findings)
     if checkpoint is not None:
         history.see(checkpoint, document.name, findings)
     findings.unchecked("proof-alone", document.name, "a proof without its event: inclusion was not checked")

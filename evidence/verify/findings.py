@@ -89,6 +89,9 @@ CLAUSES = {
     "keys-format": "§9",
     "keys-differ": "§9",
     "keys-absent": "§9",
+    "key-event": "§9",
+    "key-statement": "§9",
+    "key-checkpoint": "§9",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evidence.errors import FormatError
 from evidence.keys import keyid
 from evidence.log.policy import Policy, parse_policy
+from evidence.opening import KEY_REVOCATION, KEY_ROTATION
 from evidence.strictjson import b64, members, parse_object
 from evidence.verify.attestations import vouched_keys
 from evidence.verify.trust import REFUSALS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from evidence.verify.files import Document
     from evidence.verify.findings import Findings
+    from evidence.verify.keylives import Lives
     from evidence.verify.receipts import OpenReceipt
     from evidence.verify.trust import Trust
 
@@ -29,7 +31,9 @@ KEY_MEMBERS: dict[str, type | tuple[type, ...]] = {
     "keyid": str, "algorithm": str, "public": str, "from": (str, type(None)), "to": (str, type(None)), "status": str,
 }  # fmt: skip
 REVOKED = "revoked"
-STATUSES = ("active", "retired", REVOKED)
+ACTIVE, RETIRED = "active", "retired"
+STATUSES = (ACTIVE, RETIRED, REVOKED)
+ENDS = {KEY_ROTATION: RETIRED, KEY_REVOCATION: REVOKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,13 @@ class ListedKey:
         return (self.begin is None or self.begin <= time) and (self.end is None or time <= self.end)
 
 
-def check_keys_file(document: Document, receipts: Sequence[OpenReceipt], trust: Trust, findings: Findings) -> None:
+def check_keys_file(
+    document: Document, receipts: Sequence[OpenReceipt], lives: Lives, trust: Trust, findings: Findings
+) -> None:
+    """What the list says of itself, of the log, and of each key.
+
+    Where events tell a key's life, positions in the ledger decide and not the list's times.
+    """
     try:
         value = parse_object(document.content, "keys")
         members(value, MEMBERS, "keys")
@@ -61,7 +71,8 @@ def check_keys_file(document: Document, receipts: Sequence[OpenReceipt], trust: 
         return
     _check_policy(policy, value["origin"], trust, document.name, findings)
     _check_origin(value["origin"], receipts, document.name, findings)
-    _compare(listed, receipts, document.name, findings)
+    _check_lives(listed, lives, value["origin"], document.name, findings)
+    _compare(listed, receipts, lives, document.name, findings)
 
 
 def _keys(items: list[Any]) -> dict[str, ListedKey]:
@@ -108,16 +119,28 @@ def _check_origin(origin: str, receipts: Sequence[OpenReceipt], where: str, find
         findings.wrong("keys-differ", where, message, got=origin, wanted=", ".join(others))
 
 
-def _compare(listed: dict[str, ListedKey], receipts: Sequence[OpenReceipt], where: str, findings: Findings) -> None:
+def _check_lives(listed: dict[str, ListedKey], lives: Lives, origin: str, where: str, findings: Findings) -> None:
+    """The ledger decides whether a key has ended; the list may not say otherwise."""
+    for name, key in listed.items():
+        life = lives.of(origin, name)
+        ends = [ENDS[turn] for turn in life.told if turn in ENDS] if life else []
+        if ends and key.status not in ends:
+            message = f"lists the key {name} otherwise than the event of its end"
+            findings.wrong("keys-differ", where, message, got=key.status, wanted=", ".join(ends))
+
+
+def _compare(
+    listed: dict[str, ListedKey], receipts: Sequence[OpenReceipt], lives: Lives, where: str, findings: Findings
+) -> None:
     events = [receipt for receipt in receipts if receipt.is_of_derivation]
-    fits = [_fits(listed, receipt, where, findings) for receipt in events]
+    fits = [_fits(listed, receipt, lives, where, findings) for receipt in events]
     if events and all(fits):
         findings.ok("keys-differ", where, "the keys fit their ids and hold those that the events vouch for")
     elif not events:
         findings.unchecked("keys-absent", where, "no event was given that vouches for these keys")
 
 
-def _fits(listed: dict[str, ListedKey], receipt: OpenReceipt, where: str, findings: Findings) -> bool:
+def _fits(listed: dict[str, ListedKey], receipt: OpenReceipt, lives: Lives, where: str, findings: Findings) -> bool:
     try:
         vouched = vouched_keys(receipt.event.detail)
     except REFUSALS:
@@ -129,9 +152,15 @@ def _fits(listed: dict[str, ListedKey], receipt: OpenReceipt, where: str, findin
             message = f"lacks a key that the event of {receipt.where} vouches for, or has another in its place"
             findings.wrong("keys-differ", where, message, got=str(sorted(listed)), wanted=name)
             fits = False
-        elif not found.is_good_at(time):
+        elif not _is_told(lives, receipt, name, found) and not found.is_good_at(time):
             message = f"the event of {receipt.where} names a key that was not in force at its time"
             got = f"{found.status}, from {found.begin} to {found.end}"
             findings.wrong("keys-differ", where, message, got=got, wanted=f"in force at {receipt.event.time}")
             fits = False
     return fits
+
+
+def _is_told(lives: Lives, receipt: OpenReceipt, name: str, key: ListedKey) -> bool:
+    """Whether the events that were given tell all of the key's life that the list tells."""
+    life = lives.of(receipt.checkpoint.origin, name) if receipt.checkpoint else None
+    return life is not None and (life.last is not None or key.status == ACTIVE)

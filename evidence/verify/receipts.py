@@ -47,6 +47,8 @@ class OpenReceipt:
     event: Event
     hint: Policy | None
     checkpoint: Checkpoint | None
+    index: int | None
+    """Of its leaf, if the proof of inclusion held."""
 
     @property
     def is_of_derivation(self) -> bool:
@@ -75,9 +77,9 @@ def open_receipt(content: bytes, where: str, trust: Trust, history: History, fin
         return None
     hint = _hint(receipt, where, trust, findings)
     _check_outcome(event, where, findings)
-    checkpoint = _check_proof(receipt, event, where, trust, hint, history, findings)
+    checkpoint, index = _check_proof(receipt, event, where, trust, hint, history, findings)
     _check_disclosures(receipt, event, where, findings)
-    return OpenReceipt(where, event, hint, checkpoint)
+    return OpenReceipt(where, event, hint, checkpoint, index)
 
 
 def _check_outcome(event: Event, where: str, findings: Findings) -> None:
@@ -118,22 +120,24 @@ def _strict_policy(text: str) -> Policy:
 
 def _check_proof(
     receipt: Receipt, event: Event, where: str, trust: Trust, hint: Policy | None, history: History, findings: Findings
-) -> Checkpoint | None:
+) -> tuple[Checkpoint | None, int | None]:
+    """The checkpoint if there is one to read, and the event's index under it if that was shown."""
     try:
         proof = parse_tlog_proof(receipt.proof)
     except REFUSALS as error:
         findings.wrong("receipt-format", where, "no tlog-proof", got=str(error), wanted="c2sp.org/tlog-proof@v1")
-        return None
+        return None, None
     hints = [hint] if hint else []
-    checkpoint = check_note(proof.checkpoint, where, trust, hints, findings)
+    checkpoint = check_note(proof.checkpoint, where, trust, hints, history, findings)
     if checkpoint is None:
-        return None
+        return None, None
     history.see(checkpoint, where, findings)
     _check_claim(hint, checkpoint, where, findings)
-    if _check_inclusion(receipt, proof, checkpoint, where, findings):
+    included = _check_inclusion(receipt, proof, checkpoint, where, findings)
+    if included:
         history.see_leaf(checkpoint.origin, proof.index, commitment_of(receipt), where, findings)
     check_timestamps(receipt.timestamps, checkpoint, event.time, where, trust, hints, history, findings)
-    return checkpoint
+    return checkpoint, proof.index if included else None
 
 
 def _check_claim(hint: Policy | None, checkpoint: Checkpoint, where: str, findings: Findings) -> None:

@@ -79,7 +79,7 @@ def check_timestamps(
         at = f"{where} timestamp by {stamp.authority}"
         over = checkpoint
         if stamp.later_checkpoint is not None:
-            later = check_note(stamp.later_checkpoint, at, trust, hints, findings)
+            later = check_note(stamp.later_checkpoint, at, trust, hints, history, findings)
             if later is None or not _follows(later, checkpoint, stamp, at, findings):
                 continue
             history.see(later, at, findings)

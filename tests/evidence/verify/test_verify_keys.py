@@ -1,0 +1,229 @@
+"""The lives of keys: what each may have signed follows from where its events stand, and a broken twin is told by code."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from evidence.attest.derivation import Derivation
+from evidence.canonical import canonical
+from evidence.digest import Digest
+from evidence.keys import Ed25519Signer, MlDsa44Signer, keyid
+from evidence.log.checkpoint import Checkpoint, sign_checkpoint
+from evidence.log.hashing import leaf_hash, tree_root
+from evidence.log.note import ED25519, ML_DSA_44, Vkey
+from evidence.log.policy import policy_text
+from evidence.log.proof import inclusion_proof
+from evidence.log.tlogproof import TlogProof
+from evidence.opening import commitment
+from evidence.receipt import receipt_bytes
+from evidence.verify.audit import audit
+from evidence.verify.trust import load_trust
+
+RUN = Derivation("parse.bind@2", {}, (("source", Digest.of(b"x")),))
+UNIX = 1793491200
+
+
+def listed(signers) -> list[dict[str, str]]:
+    return [
+        {"keyid": keyid(key.public), "algorithm": key.algorithm, "public": base64.b64encode(key.public).decode()}
+        for key in signers
+    ]
+
+
+@dataclass
+class World:
+    """A log whose statement keys were rotated at index 3, and whose own keys were revoked at index 6."""
+
+    golden: Any
+    old: dict[str, tuple] = field(init=False)
+    new: dict[str, tuple] = field(init=False)
+    events: list[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        seed = self.golden.seed
+        self.old = {"log": self.golden.LOG, "dsse": self.golden.DSSE}
+        self.new = {name: (Ed25519Signer(seed(f"{name} 2")), MlDsa44Signer(seed(f"{name} 2"))) for name in self.old}
+        self.events = [
+            self.introduction(0, "log", self.old["log"], 0), self.introduction(1, "dsse", self.old["dsse"], 0),
+            self.creation(2, self.old["dsse"]), self.end(3, "key rotation", "dsse"),
+            self.introduction(4, "dsse", self.new["dsse"], 4), self.creation(5, self.new["dsse"]),
+            self.end(6, "key revocation", "log"), self.introduction(7, "log", self.new["log"], 7),
+        ]  # fmt: skip
+
+    def introduction(self, number: int, purpose: str, signers, after: int) -> bytes:
+        detail = {"purpose": purpose, "after": after, "keys": listed(signers)}
+        return self.golden.event(number, "key introduction", {}, detail)
+
+    def end(self, number: int, kind: str, purpose: str, following=None) -> bytes:
+        keys, next_keys = listed(self.old[purpose]), listed(following or self.new[purpose])
+        detail = {"purpose": purpose, "reason": "a test", "keys": keys, "next": next_keys}
+        return self.golden.event(number, kind, {}, detail)
+
+    def creation(self, number: int, signers) -> bytes:
+        detail = {"run": "r", "procedure": RUN.procedure, "identity": RUN.identity, "keys": listed(signers)}
+        return self.golden.event(number, "creation", {"statement": b"%d" % number}, detail)
+
+    def policy(self, signers) -> str:
+        return policy_text(
+            [
+                Vkey(self.golden.ORIGIN, ED25519, signers[0].public),
+                Vkey(self.golden.ORIGIN, ML_DSA_44, signers[1].public),
+            ]
+        )
+
+    def note(self, size: int, signers) -> str:
+        return str(sign_checkpoint(Checkpoint(self.golden.ORIGIN, size, tree_root(self.leaves[:size])), *signers, UNIX))
+
+    @property
+    def leaves(self) -> list[bytes]:
+        return [leaf_hash(commitment(self.golden.seed(f"{n}"), text)) for n, text in enumerate(self.events)]
+
+    def receipt(self, index: int, size: int, signers) -> bytes:
+        leaves = self.leaves
+        path = inclusion_proof(index, size, lambda start, stop: tree_root(leaves[start:stop]))
+        proof = str(TlogProof(index, tuple(path), self.note(size, signers)))
+        return receipt_bytes(
+            event=self.events[index].decode(), salt=self.golden.seed(f"{index}"), proof=proof, disclosures=[],
+            policy=self.policy(signers),
+        )  # fmt: skip
+
+    def receipts(self, *indices: int, size: int = 7, signers=None) -> dict[str, bytes]:
+        return {f"{index}.receipt.json": self.receipt(index, size, signers or self.old["log"]) for index in indices}
+
+
+@pytest.fixture
+def world(golden) -> World:
+    return World(golden)
+
+
+@pytest.fixture
+def found(world, tmp_path):
+    """Codes by level of these files for who trusts the log's old keys, or the given ones."""
+
+    def of(files: dict[str, bytes], signers=None) -> dict[str, set[str]]:
+        folder = tmp_path / "given"
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        (tmp_path / "policy.txt").write_text(world.policy(signers or world.old["log"]))
+        findings = audit([folder], load_trust(tmp_path / "policy.txt", None))
+        return {level: {item.code for item in findings.of(level)} for level in ("ok", "wrong", "unchecked")}
+
+    return of
+
+
+def test_all_that_was_signed_in_its_keys_time_is_so_said(world, found) -> None:
+    said = found(world.receipts(*range(7)))
+    assert said["wrong"] == set()
+    assert {"key-statement", "key-checkpoint"} <= said["ok"]
+
+
+def test_after_the_revocation_the_new_keys_sign(world, found) -> None:
+    said = found(world.receipts(*range(8), size=8, signers=world.new["log"]), world.new["log"])
+    assert said["wrong"] == set()
+    assert "key-checkpoint" in said["ok"]
+
+
+def test_without_events_about_keys_nothing_is_said_of_their_lives(world, found) -> None:
+    said = found(world.receipts(2, 5))
+    assert not {"key-statement", "key-checkpoint", "key-event"} & set().union(*said.values())
+
+
+@pytest.mark.parametrize("given", [(3,), (1, 3, 4)])
+def test_a_statement_by_a_key_that_was_rotated_before_is_wrong(world, found, given) -> None:
+    world.events[5] = world.creation(5, world.old["dsse"])
+    assert found(world.receipts(5, *given))["wrong"] == {"key-statement"}
+
+
+def test_a_statement_by_a_key_that_was_not_yet_introduced_is_wrong(world, found) -> None:
+    world.events[2] = world.creation(2, world.new["dsse"])
+    assert found(world.receipts(2, 4))["wrong"] == {"key-statement"}
+
+
+def test_a_statement_by_a_key_of_the_log_is_wrong(world, found) -> None:
+    world.events[2] = world.creation(2, world.old["log"])
+    assert found(world.receipts(0, 2))["wrong"] == {"key-statement"}
+
+
+def test_a_checkpoint_by_a_revoked_key_is_wrong_also_for_who_trusts_it(world, found) -> None:
+    """The thief's: a longer history under keys that the caller's old policy still names."""
+    files = world.receipts(6) | {"8.checkpoint": world.note(8, world.old["log"]).encode()}
+    assert found(files)["wrong"] == {"key-checkpoint"}
+
+
+def test_a_checkpoint_by_a_key_that_came_later_is_wrong(world, found) -> None:
+    files = world.receipts(7, size=8, signers=world.new["log"])
+    files["5.checkpoint"] = world.note(5, world.new["log"]).encode()
+    assert found(files, world.new["log"])["wrong"] == {"key-checkpoint"}
+
+
+def test_a_line_that_does_not_verify_is_nobodys_signature(world, found) -> None:
+    files = world.receipts(6)
+    other = Ed25519Signer(world.golden.seed("other")), MlDsa44Signer(world.golden.seed("other"))
+    mine, foreign = (world.note(8, signers).split("\n\n")[1].splitlines() for signers in (world.old["log"], other))
+    raw, key = (base64.b64decode(lines[0].split(" ")[2]) for lines in (foreign, mine))
+    line = f"— {world.golden.ORIGIN} {base64.b64encode(key[:4] + raw[4:]).decode()}\n"
+    body = world.note(8, world.old["log"]).split("\n\n")[0]
+    files["8.checkpoint"] = f"{body}\n\n{line}".encode()
+    assert found(files)["wrong"] == {"checkpoint-signature"}
+
+
+def test_a_key_event_whose_place_was_not_shown_ends_nothing(world, found) -> None:
+    world.events[5] = world.creation(5, world.old["dsse"])
+    files = world.receipts(3, 5)
+    files["3.receipt.json"] = files["3.receipt.json"].replace(b"index 3\\n", b"index 2\\n")
+    assert found(files)["wrong"] == {"receipt-inclusion"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: {4: w.introduction(4, "dsse", w.new["dsse"], 6)},  # before it was there
+        lambda w: {4: w.introduction(4, "web", w.new["dsse"], 4)},
+        lambda w: {4: w.introduction(4, "dsse", w.new["dsse"][:1], 4)},
+        lambda w: {4: w.golden.event(4, "key introduction", {}, {"purpose": "dsse"})},
+        lambda w: {4: w.introduction(4, "dsse", w.new["log"], 4)},  # others than the rotation named
+        lambda w: {5: w.introduction(5, "dsse", w.new["dsse"], 5)},  # begun twice
+        lambda w: {5: w.end(5, "key revocation", "dsse")},  # ended twice
+        lambda w: {5: w.introduction(5, "log", w.new["dsse"], 5)},  # of two purposes
+    ],
+)
+def test_a_key_event_that_is_broken_or_contradicts_another_is_wrong(world, found, change) -> None:
+    for index, text in change(world).items():
+        world.events[index] = text
+    assert found(world.receipts(1, 3, 4, 5))["wrong"] == {"key-event"}
+
+
+def test_the_same_event_in_two_receipts_contradicts_nothing(world, found) -> None:
+    files = world.receipts(3, 4, 5) | {"again.receipt.json": world.receipt(3, 6, world.old["log"])}
+    assert found(files)["wrong"] == set()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "given", "wrong"),
+    [
+        (("retired", "active"), (1, 3, 4), set()),
+        (("active", "active"), (1, 3, 4), {"keys-differ"}),  # the ledger ended it
+        (("revoked", "active"), (3,), {"keys-differ"}),
+        (("retired", "active"), (1,), {"keys-differ"}),  # of its end only the list tells, and by a time
+        (("retired", "active"), (), {"keys-differ"}),
+    ],
+)
+def test_a_list_of_keys_is_held_against_the_events(world, found, statuses, given, wrong) -> None:
+    """Its times say that the first statement came too late: where the ledger tells, they are not asked."""
+    ends = {"active": None, "retired": "2026-10-31T00:00:00Z", "revoked": "2026-10-31T00:00:00Z"}
+    keys = [
+        key | {"from": None, "to": ends[status], "status": status}
+        for signers, status in zip((world.old["dsse"], world.new["dsse"]), statuses, strict=True)
+        for key in listed(signers)
+    ]
+    value = {
+        "format": "custos/keys@1", "origin": world.golden.ORIGIN, "policy": world.policy(world.old["log"]),
+        "dsse": keys, "timestamp_authorities": [],
+    }  # fmt: skip
+    files = world.receipts(2, 5, *given) | {"custos-keys.json": canonical(value)}
+    assert found(files)["wrong"] == wrong
