@@ -5,7 +5,7 @@ The files of `documentation/` are written by hand; names and addresses are those
 
 from __future__ import annotations
 
-from tests.recordings.contents import Entry
+from tests.recordings.entry import Entry
 
 FROM = "from documentation"
 COF = "draft-dulaunoy-dnsop-passive-dns-cof-13"

@@ -6,8 +6,12 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.recordings import contents, documented
+
+if TYPE_CHECKING:
+    from tests.recordings.entry import Entry
 
 HERE = Path(__file__).parent
 
@@ -39,7 +43,7 @@ def count(command: str) -> int:
     return int(done.stdout.strip())
 
 
-def _row(entry: contents.Entry) -> dict[str, object]:
+def _row(entry: Entry) -> dict[str, object]:
     data = (HERE / entry.path).read_bytes()
     return {
         "path": entry.path,

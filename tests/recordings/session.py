@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.recordings import servers, wire
+from tests.recordings import authorities, servers, wire
 from tests.recordings.derived import ROOTS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _run(server: servers.Server, folder: Path) -> list[dict[str, object]]:
         if server.upstream:
             inner = folder / "upstream"
             inner.mkdir()
-            stack.enter_context(_running(servers.upstream(inner), inner, server, "127.0.0.2", 5353))
+            stack.enter_context(_running(authorities.upstream(inner), inner, server, "127.0.0.2", 5353))
         if server.dnstap_socket:
             stack.enter_context(_dnstap_collector(folder))
         if server.syslog:
