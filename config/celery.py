@@ -25,6 +25,7 @@ def _transport_options(broker: str) -> dict[str, Any]:
         "conn_string": settings.CUSTOS_CONNINFO,
         "init_extension": False,
         "use_notify": True,
+        "notify_throttle_interval_ms": 0,  # else a message soon after another one waits for the next poll
         "visibility_timeout": 600,
     }
 

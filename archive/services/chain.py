@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archive.services import finding
-from archive.services.sequencing import latest_checkpoint, subtree_root
+from archive.services.sequencing import Tiles, latest_checkpoint
 from evidence.errors import EvidenceError
 from evidence.log.hashing import leaf_hash
 from evidence.log.proof import inclusion_proof, verify_inclusion
@@ -40,18 +40,19 @@ def chain_of(principal: Principal, digest: str) -> Chain:
     """The links that one's cases show, oldest first, and what is missing among them."""
     checkpoint = latest_checkpoint()
     events = list(finding.events_of(principal, digest))
-    links = [Link(event, *_state(event, checkpoint)) for event in events]
+    tiles = Tiles(checkpoint.size if checkpoint else 0)
+    links = [Link(event, *_state(event, checkpoint, tiles)) for event in events]
     return Chain(links, _gaps(principal, digest, events))
 
 
-def _state(event: CustodyEvent, checkpoint: Checkpoint | None) -> tuple[str, str]:
+def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> tuple[str, str]:
     leaf = getattr(event, "leaf", None)
     if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
         return UNKNOWN, "its text is not the one that was committed"
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         return PENDING, "no checkpoint covers it yet"
     try:
-        hashes = inclusion_proof(leaf.index, checkpoint.size, subtree_root)
+        hashes = inclusion_proof(leaf.index, checkpoint.size, tiles.subtree_root)
         root = bytes(checkpoint.root)
         verify_inclusion(leaf_hash(bytes(event.commitment)), leaf.index, checkpoint.size, hashes, root)
     except EvidenceError as error:

@@ -13,7 +13,7 @@ from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, Timestamp
 from archive.models.key import LOG
 from archive.services.refusals import BadInput, NotReady
-from archive.services.sequencing import subtree_root
+from archive.services.sequencing import Tiles
 from archive.services.witnessing import cosigned, newest_to_show
 from evidence.log.proof import consistency_proof, inclusion_proof
 from evidence.log.tlogproof import TlogProof
@@ -30,7 +30,7 @@ def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: 
     if leaf is None:
         raise NotReady("the event is not under a checkpoint yet; ask again in a second")
     checkpoint = _checkpoint(leaf, size)
-    hashes = inclusion_proof(leaf.index, checkpoint.size, subtree_root)
+    hashes = inclusion_proof(leaf.index, checkpoint.size, Tiles(checkpoint.size).subtree_root)
     return receipt_bytes(
         event=event.text,
         salt=bytes(event.salt),
@@ -76,5 +76,5 @@ def _stamps(checkpoint: Checkpoint) -> Iterator[Stamp]:
         if row.checkpoint_id == checkpoint.size:
             yield Stamp(row.authority, bytes(row.response), None, ())
         else:
-            hashes = tuple(consistency_proof(checkpoint.size, row.checkpoint_id, subtree_root))
+            hashes = tuple(consistency_proof(checkpoint.size, row.checkpoint_id, Tiles(row.checkpoint_id).subtree_root))
             yield Stamp(row.authority, bytes(row.response), cosigned(row.checkpoint), hashes)

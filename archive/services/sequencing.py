@@ -23,6 +23,7 @@ from evidence.errors import LogError, SignatureError
 from evidence.log import checkpoint as checkpoints
 from evidence.log import tree
 from evidence.log.hashing import leaf_hash
+from evidence.log.tile import WIDTH
 
 if TYPE_CHECKING:
     import uuid
@@ -232,3 +233,22 @@ def level_hashes(level: int, start: int, stop: int) -> list[bytes]:
 def subtree_root(start: int, stop: int) -> bytes:
     """Root over the leaves `start` up to `stop`, where that is a subtree of RFC 6962."""
     return tree.subtree_root(start, stop, level_hashes)
+
+
+class Tiles:
+    """The tree for a few proofs: each tile is read once, as far as a tree of `size` leaves fills it."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._read = size, dict[tuple[int, int], list[bytes]]()
+
+    def subtree_root(self, start: int, stop: int) -> bytes:
+        """As the function of that name. Raises `LogError`."""
+        return tree.subtree_root(start, stop, self._hashes)
+
+    def _hashes(self, level: int, start: int, stop: int) -> list[bytes]:
+        tile = start // WIDTH
+        first = tile * WIDTH
+        if (level, tile) not in self._read:
+            end = min(first + WIDTH, self._size >> 8 * level)
+            self._read[level, tile] = level_hashes(level, first, end)
+        return self._read[level, tile][start - first : stop - first]
