@@ -307,6 +307,6 @@ def test_queries_do_not_grow_with_the_ledger(case, django_assert_max_num_queries
     record(case, 600)
     with django_assert_max_num_queries(40):
         sequencing.sequence_pending()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         issue_receipt(event=Leaf.objects.get(index=5).event)
     assert connection.vendor == "postgresql"
