@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.schedules import crontab
+from celery.schedules import crontab, schedule
 from celery.signals import setup_logging
 from django.apps import apps
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from config import env
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -30,6 +33,13 @@ def _transport_options(broker: str) -> dict[str, Any]:
     }
 
 
+class Steady(schedule):
+    """So many seconds; a clock that is set back does not lengthen them: what ran tomorrow counts as having run now."""
+
+    def is_due(self, last_run_at: dt.datetime) -> Any:
+        return super().is_due(min(self.maybe_make_aware(last_run_at), self.now()))
+
+
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
 app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
@@ -44,14 +54,14 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     beat_schedule={
-        "fixity": {"task": "workers.keep.fixity", "schedule": 60.0, "options": {"expires": 60}},
+        "fixity": {"task": "workers.keep.fixity", "schedule": Steady(60.0), "options": {"expires": 60}},
         "check_worm": {"task": "workers.keep.check_worm", "schedule": crontab(hour=3, minute=30)},
         "check_ledger": {"task": "workers.keep.check_ledger", "schedule": crontab(hour=4, minute=30)},
-        "cosign": {"task": "workers.cosign.cosign", "schedule": 10.0, "options": {"expires": 10}},
-        "timestamp": {"task": "workers.timestamp.timestamp", "schedule": 60.0, "options": {"expires": 60}},
-        "sequence": {"task": "workers.sequence.sequence", "schedule": 2.0, "options": {"expires": 2}},
-        "put_back": {"task": "workers.sweep.put_back", "schedule": 600.0, "options": {"expires": 600}},
-        "sweep": {"task": "workers.sweep.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "cosign": {"task": "workers.cosign.cosign", "schedule": Steady(10.0), "options": {"expires": 10}},
+        "timestamp": {"task": "workers.timestamp.timestamp", "schedule": Steady(60.0), "options": {"expires": 60}},
+        "sequence": {"task": "workers.sequence.sequence", "schedule": Steady(2.0), "options": {"expires": 2}},
+        "put_back": {"task": "workers.sweep.put_back", "schedule": Steady(600.0), "options": {"expires": 600}},
+        "sweep": {"task": "workers.sweep.sweep", "schedule": Steady(5.0), "options": {"expires": 5}},
     },
 )
 app.steps["worker"].add(DjangoStructLogInitStep)

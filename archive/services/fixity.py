@@ -19,7 +19,8 @@ from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import record_event
 from archive.services.deaccessions import is_deaccessioned
 from archive.services.keeping import cases_of, strictest_keeping
-from archive.storage.store import UNREACHABLE, WHOLE, Copy, StoreError
+from archive.services.manifests import check_manifests
+from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
@@ -67,6 +68,7 @@ def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     try:
         while time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
             check_blob(blob, Pace(limit))
+            check_manifests(blob)
             checked += 1
     finally:
         with connection.cursor() as cursor:
@@ -81,6 +83,9 @@ def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
     if is_deaccessioned(blob):
         return _tell(blob, copies, DEACCESSIONED, "its bytes were taken away by law", mended=False)
     bad = [copy for copy in copies if copy.state != WHOLE]
+    if strange := _strange(blob, place, whole=not bad):
+        raise_alarm(kind=DAMAGE, subject=blob.digest, text=strange)
+        return _tell(blob, copies, DAMAGED, strange, mended=False)
     if not bad:
         end_alarm(kind=DAMAGE, subject=blob.digest)
         return _tell(blob, copies, WHOLE, "", mended=False)
@@ -92,6 +97,16 @@ def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
     if mended:
         end_alarm(kind=DAMAGE, subject=blob.digest)
     return _tell(blob, copies, state, said, mended=mended)
+
+
+def _strange(blob: Blob, place: str, *, whole: bool) -> str:
+    """Whether the database's own rows lead to other bytes: those of another digest, or of another size."""
+    if any(str(digest_at(locator)) != blob.digest for locator in place.split(" ")):
+        return f"the database says that {blob.digest} lies at {place}; see who changed its rows, and restore them"
+    size = wiring.store().stat(place).size if whole else blob.size
+    if size != blob.size:
+        return f"the database says {blob.size} bytes, the store holds {size} of this digest; restore its row"
+    return ""
 
 
 def _mend(blob: Blob, place: str, said: str) -> tuple[bool, str]:

@@ -71,7 +71,14 @@ def take_run(run_id: uuid.UUID) -> Run | None:
 
 
 def _free(now: dt.datetime) -> Q:
-    return Q(state=Run.State.PENDING, lease=None) | Q(state__in=(Run.State.PENDING, Run.State.RUNNING), lease__lt=now)
+    """Waiting, or let go; a lease that ends later than any is given was written before the clock was set back."""
+    passed = Q(lease__lt=now) | Q(lease__gt=now + 2 * LEASE)
+    return Q(state=Run.State.PENDING, lease=None) | Q(state__in=(Run.State.PENDING, Run.State.RUNNING)) & passed
+
+
+def _quiet(column: str, now: dt.datetime) -> Q:
+    """Some seconds old; what is of tomorrow was written before the clock was set back."""
+    return Q(**{f"{column}__lt": now - _QUIET}) | Q(**{f"{column}__gt": now + _QUIET})
 
 
 @contextmanager
@@ -118,8 +125,8 @@ def nudge_what_waits() -> int:
     now = timezone.now()
     sealed_unread = Q(state=Submission.State.SEALED, read_as="")
     waiting = Q(state=Submission.State.RECEIVED) | sealed_unread
-    submissions = Submission.objects.filter(waiting, received__lt=now - _QUIET).values_list("pk", flat=True)
-    runs = Run.objects.filter(_free(now)).exclude(lease=None, created__gte=now - _QUIET)
+    submissions = Submission.objects.filter(waiting, _quiet("received", now)).values_list("pk", flat=True)
+    runs = Run.objects.filter(_free(now)).filter(Q(lease__isnull=False) | _quiet("created", now))
     for pk in Case.objects.filter(kept=False).values_list("pk", flat=True):
         outbox.nudge("workers.keep.apply_keeping", str(pk))
     for pk in submissions:

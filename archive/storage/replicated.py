@@ -111,6 +111,9 @@ class ReplicatedStore:
         for store in self.stores:
             store.describe(name, text)
 
+    def described(self, name: str) -> list[bytes | None]:
+        return [text for store in self.stores for text in store.described(name)]
+
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         places = self._places(locator)
         found = []

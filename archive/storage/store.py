@@ -102,6 +102,9 @@ class BlobStore(Protocol):
     def describe(self, name: str, text: bytes) -> None:
         """Keep a small text under `name`, written once; it tells people without this program what lies where."""
 
+    def described(self, name: str) -> list[bytes | None]:
+        """What each store shows under `name` to people; None where it shows nothing."""
+
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         """Read and hash every copy; `on_piece` is told the bytes read and may take its time."""
 

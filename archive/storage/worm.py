@@ -137,6 +137,14 @@ class FileStore:
         finally:
             scratch.unlink(missing_ok=True)
 
+    def described(self, name: str) -> list[bytes | None]:
+        try:
+            return [(self._root / name).read_bytes()]
+        except FileNotFoundError:
+            return [None]
+        except OSError as error:
+            raise StoreError(f"the store cannot read {name}: {error.strerror}") from error
+
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         return [examine_copy(self, locator, on_piece)]
 

@@ -38,6 +38,7 @@ HALVES = {
     "event that no checkpoint covers": "SELECT e.id FROM archive_custodyevent e LEFT JOIN archive_leaf l"
     " ON l.event_id = e.id WHERE l.index IS NULL OR l.index >= (SELECT max(size) FROM archive_checkpoint)",
 }
+BUSY = "SELECT 1 FROM archive_run WHERE state IN ('pending', 'running') UNION ALL SELECT 1 FROM archive_pendingleaf LIMIT 1"
 DOUBLED = {
     "ingestion": "SELECT text::jsonb #>> '{detail,submission}' FROM archive_custodyevent WHERE type = 'ingestion'"
     " GROUP BY 1 HAVING count(*) > 1",
@@ -130,7 +131,10 @@ def _one_history(server: Server, ledger: Ledger, found: Reckoning) -> None:
 
 
 def _rows(conninfo: str, found: Reckoning) -> None:
-    with psycopg.connect(conninfo) as connection:
+    deadline = time.monotonic() + SETTLED_WITHIN
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        while connection.execute(BUSY.encode()).fetchone() and time.monotonic() < deadline:
+            time.sleep(0.2)
         for name, query in HALVES.items():
             found.halves += [f"{name}: {row[0]}" for row in connection.execute(query.encode()).fetchall()]
         for name, query in DOUBLED.items():

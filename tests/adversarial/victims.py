@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from tests.journeys.service import Service
 
-HELD = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+HELD = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+    " AND (classid::bigint << 32) + objid::bigint = 74171727245171"  # archive/services/sequencing.py, _LOCK
+)
 PATIENCE = 1.0  # seconds in which somebody is to be caught with the sequencer's lock
 
 
@@ -35,7 +38,7 @@ class Victims:
             "celery": lambda: self._named("celery", children=False),
             "sequencer": self._sequencer,
             "postgres backend": lambda: self._holders() or self._backends(),
-            "postgres": lambda: self._named(" -D ", children=False),
+            "postgres": self._postmaster,
         }
 
     def kill_one(self, kind: str, dice: random.Random) -> bool:
@@ -52,8 +55,11 @@ class Victims:
         pids = [int(line.split()[0]) for line in self._service.processes() if word in line]
         return sorted(pid for pid in pids if (_parent(pid) in pids) == children)
 
+    def _postmaster(self) -> list[int]:
+        return self._named("\0-D\0", children=False)
+
     def _backends(self) -> list[int]:
-        return [pid for master in self._named(" -D ", children=False) for pid in _children(master) if _serves(pid)]
+        return [pid for master in self._postmaster() for pid in _children(master) if _serves(pid)]
 
     def _holders(self) -> list[int]:
         """Backends that hold the sequencer's lock, as soon as there is one."""
@@ -65,8 +71,9 @@ class Victims:
         return []
 
     def _sequencer(self) -> list[int]:
-        """The processes at the other end of those backends' sockets."""
-        return [pid for backend in self._holders() for pid in _peers(backend)]
+        """The processes at the other end of those backends' sockets, or those that wait to be."""
+        found = [pid for backend in self._holders() for pid in _peers(backend)]
+        return found or self._named("sequencer@", children=True)
 
 
 def _parent(pid: int) -> int:

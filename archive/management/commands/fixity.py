@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from archive.services import fixity
+from archive.services.manifests import check_manifests
 from archive.storage.store import WHOLE
 
 
@@ -22,12 +23,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         due = fixity.due_blobs(timezone.now() - dt.timedelta(days=options["older_than_days"]))
         blobs, bad = list(due), 0
+        manifests: list[str] = []
         pace = fixity.Pace(options["mib_per_second"] << 20)
         for number, blob in enumerate(blobs, 1):
             row = fixity.check_blob(blob, pace)
             bad += row.state not in (WHOLE, fixity.DEACCESSIONED)
             said = f" {row.said}" if row.said else ""
             self.stdout.write(f"{number}/{len(blobs)} {blob.digest} {blob.size} bytes: {row.state}{said}")
+            manifests += check_manifests(blob)
+        for said in manifests:
+            self.stderr.write(said)
         if bad:
             raise CommandError(f"{bad} of {len(blobs)} blobs are not whole; the lines above name them")
+        if manifests:
+            raise CommandError(f"all {len(blobs)} blobs are accounted for, {len(manifests)} manifests are not right")
         self.stdout.write(f"all {len(blobs)} are accounted for")

@@ -1,0 +1,152 @@
+"""What somebody with the server's rights changes in the store, or in the rows about it, is found by name by fixity.
+
+Changed rows of the ledger, a restored backup and a forked log: tests/archive/services/test_ledger_check.py.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from archive.models import Alarm, Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def store(home: Path) -> Path:
+    return home / "store"
+
+
+@pytest.fixture
+def first(hand_in) -> Submission:
+    return hand_in(b"first file\n")
+
+
+@pytest.fixture
+def other(hand_in) -> Submission:
+    return hand_in(b"other file\n")
+
+
+def fixity() -> tuple[str, str]:
+    """What `manage.py fixity` says, and why it failed."""
+    said, reason = io.StringIO(), ""
+    try:
+        call_command("fixity", stdout=said, stderr=said)
+    except CommandError as error:
+        reason = str(error)
+    return said.getvalue(), reason
+
+
+def alarms() -> list[tuple[str, str]]:
+    return list(Alarm.objects.filter(ended=None).order_by("kind", "subject").values_list("kind", "subject"))
+
+
+def tamper(statement: str) -> None:
+    """As the database's owner, with the triggers taken away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement)
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def test_all_is_whole_before(first: Submission, other: Submission) -> None:
+    said, reason = fixity()
+    assert (reason, "all 2 are accounted for" in said, alarms()) == ("", True, [])
+
+
+def flip(path: Path, _other: Path) -> None:
+    overwrite(path, b"First file\n")
+
+
+def cut(path: Path, _other: Path) -> None:
+    overwrite(path, b"first")
+
+
+def take_away(path: Path, _other: Path) -> None:
+    path.unlink()
+
+
+def link_elsewhere(path: Path, other: Path) -> None:
+    path.unlink()
+    path.symlink_to(other)
+
+
+@pytest.mark.parametrize(
+    ("act", "state"), [(flip, "damaged"), (cut, "damaged"), (take_away, "missing"), (link_elsewhere, "damaged")]
+)
+def test_a_changed_blob_is_named(
+    store: Path, first: Submission, other: Submission, act: Callable[[Path, Path], None], state: str
+) -> None:
+    act(store / first.blob.place, store / other.blob.place)
+    said, reason = fixity()
+    assert reason.startswith("1 of 2 blobs are not whole")
+    assert f"{first.blob_id} 11 bytes: {state}" in said
+    assert alarms() == [("damage", first.blob_id)]
+
+
+def test_two_blobs_that_were_swapped_are_both_named(store: Path, first: Submission, other: Submission) -> None:
+    one, two = store / first.blob.place, store / other.blob.place
+    aside = one.with_name("aside")
+    one.rename(aside)
+    two.rename(one)
+    aside.rename(two)
+    said, reason = fixity()
+    assert reason.startswith("2 of 2 blobs are not whole")
+    assert all(f"{row.blob_id} 11 bytes: damaged" in said for row in (first, other))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE archive_blob SET locator = '{place}' WHERE digest = '{digest}'",
+        "INSERT INTO archive_blobmove (blob_id, locator, moved) VALUES ('{digest}', '{place}', now())",
+        "UPDATE archive_blob SET size = 12 WHERE digest = '{digest}'",
+    ],
+)
+def test_a_row_that_leads_to_other_bytes_is_named(first: Submission, other: Submission, statement: str) -> None:
+    tamper(statement.format(place=other.blob.place, digest=first.blob_id))
+    said, reason = fixity()
+    assert reason.startswith("1 of 2 blobs are not whole")
+    assert "the database says" in next(line for line in said.splitlines() if first.blob_id in line)
+    assert alarms() == [("damage", first.blob_id)]
+
+
+def test_a_changed_manifest_is_named_and_stays_for_people_to_see(store: Path, first: Submission, home: Path) -> None:
+    name = f"submissions/{first.pk}.txt"
+    right = (store / name).read_bytes()
+    overwrite(store / name, right.replace(b"# case ", b"# case 0"))
+    said, reason = fixity()
+    assert (f"the manifest {name} was changed" in said, "1 manifests are not right" in reason) == (True, True)
+    assert alarms() == [("manifest", name)]
+    (store / name).rename(home / "aside")
+    assert f"the manifest {name} was missing" in fixity()[0]
+    assert (store / name).read_bytes() == right
+    assert (fixity()[1], alarms()) == ("", [])
+
+
+def test_a_manifest_under_the_name_of_another_is_named(store: Path, first: Submission, other: Submission) -> None:
+    name = f"submissions/{first.pk}.txt"
+    (store / name).unlink()
+    os.link(store / f"submissions/{other.pk}.txt", store / name)
+    assert f"the manifest {name} was changed" in fixity()[0]
+
+
+def test_a_manifest_that_was_renamed_is_missed(store: Path, first: Submission) -> None:
+    name = f"submissions/{first.pk}.txt"
+    (store / name).rename(store / "submissions" / "another.txt")
+    assert f"the manifest {name} was missing" in fixity()[0]
