@@ -62,5 +62,5 @@ def _worker() -> str:
     except DatabaseError:
         return "unknown: the database does not answer"
     if pulse is None or abs(timezone.now() - pulse.at) > STALE:  # one of tomorrow is from before the clock was set back
-        return f"gave no sign for {STALE.seconds} seconds; start celery -A config.celery worker --beat"
+        return f"gave no sign for {STALE.seconds} seconds; start celery -A config.celery worker, and beat"
     return "ok"

@@ -164,14 +164,18 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
         "--no-control-socket",
     ]  # fmt: skip
     worker = [
-        sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--beat", "--concurrency", "2",
-        "--schedule", str(home / "beat"), "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+        sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--concurrency", "2",
+        "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     sequencer = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--queues", env.LEDGER_QUEUE, "--pool", "solo",
         "--hostname", "sequencer@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
-    return {"web": web, "worker": worker, "sequencer": sequencer}
+    beat = [  # a process of its own: a worker does not notice when the beat inside it ends
+        sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--schedule", str(home / "beat"),
+        "--pidfile", "", "--loglevel", "WARNING",
+    ]  # fmt: skip
+    return {"web": web, "worker": worker, "sequencer": sequencer, "beat": beat}
 
 
 def _wait_until_ready(installation: Installation, parts: list[Watched]) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CLIENTS = 4
-LONGEST_GAP = 5.0  # seconds between two kills; the shortest is none at all
+LONGEST_GAP = 3.0  # seconds between two kills; the shortest is none at all
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def test_a_worker_killed_in_the_middle_costs_a_delay_and_not_a_result(own: Servi
     for pid in pids(own, "celery"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    own.wait_for("the worker process ended and is started again")
+    for name in ("worker", "beat", "sequencer"):
+        own.wait_for(f"the {name} process ended and is started again")
     row = own.json("custos", "wait", said["submission"], "--timeout", "150", token=token)
     assert [run["state"] for run in row["runs"]] == ["succeeded", "succeeded"]
     with psycopg.connect(conninfo_from(own.home)) as connection:
