@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from evidence.analyses import engine
-from evidence.analyses.result import Output, ResultWriter, share, written
+from evidence.analyses.result import ResultWriter, share
 from evidence.errors import AnalysisError
+from evidence.output import Output, written
 from evidence.table.parquet import metadata
 from evidence.table.schema import RESPONSE
 

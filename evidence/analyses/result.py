@@ -6,7 +6,6 @@ digest, so that whoever holds the result can count them; `each_line_contains` sa
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from evidence.canonical import canonical
+from evidence.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,14 +30,6 @@ ALWAYS = (
     "The records show what one vantage point kept; lookups that it did not see or keep are not in them.",
 )
 _PLAIN = re.compile(r"[a-z0-9._:-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A file that a procedure made."""
-
-    name: str
-    path: Path
 
 
 @dataclass(slots=True)
@@ -109,10 +101,3 @@ def share(part: int, whole: int) -> dict[str, Any]:
         "denominator": fraction.denominator,
         "percent": f"{percent // 100}.{percent % 100:02}",
     }
-
-
-def written(time: dt.datetime | None) -> str:
-    """RFC 3339 in UTC with milliseconds; nothing for no time."""
-    if time is None:
-        return ""
-    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

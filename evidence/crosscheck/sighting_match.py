@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from evidence.analyses import engine
 from evidence.analyses.querier_concentration import Words, lookups_of, name_parameter
-from evidence.analyses.result import Output, ResultWriter, written
+from evidence.analyses.result import ResultWriter
 from evidence.errors import AnalysisError
+from evidence.output import Output, written
 from evidence.table.parquet import metadata
 
 if TYPE_CHECKING:

@@ -1,0 +1,194 @@
+"""Archives and compressed files: their members become blobs of their own, as the outputs of any derivation do.
+
+A member that is an archive itself is taken out by the next extraction, to a depth of `DEPTH`. What unpacks to more than
+`RATIO` times its size, beyond `FREE` bytes, is taken for a decompression bomb and stopped. Paths inside an archive are
+text: no file is ever made under them.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from evidence.canonical import canonical
+from evidence.errors import ReadingError
+from evidence.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from evidence.digest import Digest
+
+    type Member = tuple[str, IO[bytes] | str]
+
+MEMBERS_FORMAT = "custos/members@1"
+INDEX = "members.json"
+DEPTH, RATIO, FREE, MOST = 4, 1000, 64 << 20, 10_000
+PIECE = 1 << 20
+_LONGEST_PATH = 1000
+_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
+
+
+@dataclass(slots=True)
+class _Extraction:
+    """One archive being unpacked into a folder; owned by `extract`."""
+
+    folder: Path
+    allowed: int
+    taken: int = 0
+    members: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+    def take(self, path: str, stream: IO[bytes]) -> None:
+        """A member as far as it can be unpacked. Raises `ReadingError` for a bomb."""
+        name = f"member-{len(self.members) + 1}"
+        state, size, problem = hashlib.sha256(), 0, ""
+        with (self.folder / name).open("wb") as file:
+            pieces = _pieces(stream)
+            while piece := _next(pieces):
+                if isinstance(piece, str):
+                    problem = piece
+                    break
+                self._count(len(piece))
+                state.update(piece)
+                file.write(piece)
+                size += len(piece)
+        if not size:
+            (self.folder / name).unlink()
+            self.leave(path, problem or "empty")
+            return
+        said = {"output": name, "path": path, "size": size, "digest": f"sha256:{state.hexdigest()}"}
+        self.members.append(said | ({"cut_off": problem} if problem else {}))
+        self.outputs.append(Output(name, self.folder / name))
+
+    def leave(self, path: str, reason: str) -> None:
+        self.left_out.append({"path": path, "reason": reason})
+
+    def _count(self, size: int) -> None:
+        self.taken += size
+        if self.taken > self.allowed:
+            raise ReadingError(
+                f"stopped after {self.taken} bytes: it unpacks to more than {RATIO} times its size, as decompression "
+                "bombs do. The file is kept as it is; if it is none, unpack it yourself and upload what is inside"
+            )
+
+
+def container_of(head: bytes) -> str | None:
+    """The extraction for a file that begins so."""
+    if head[257:262] == b"ustar":
+        return "extract.tar@1"
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def extract(
+    identifier: str, paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path
+) -> list[Output]:
+    """Members and their index. Raises `ReadingError` for what is no such archive, too deep, or a bomb."""
+    depth = parameters.get("depth")
+    if set(parameters) != {"depth"} or type(depth) is not int or not 1 <= depth <= DEPTH:
+        raise ReadingError(
+            f"parameters {parameters}: wanted is a depth of 1 to {DEPTH}; deeper archives are kept closed"
+        )
+    size = paths["source"].stat().st_size
+    work = _Extraction(folder, max(FREE, size * RATIO))
+    try:
+        for path, found in EXTRACTIONS[identifier](paths["source"]):
+            _take(work, path[:_LONGEST_PATH], found)
+    except _DAMAGE as error:
+        if not work.members:
+            raise ReadingError(f"nothing can be unpacked: {error}; compare the file with its origin") from error
+        work.leave("", f"unpacking ended early: {error}")
+    if not work.members:
+        raise ReadingError(f"nothing in it can be unpacked: {work.left_out[:3] or 'it has no members'}")
+    index = {
+        "format": MEMBERS_FORMAT, "procedure": identifier, "depth": depth,
+        "source": {"digest": str(digests["source"]), "size": size},
+        "members": work.members, "left_out": work.left_out,
+    }  # fmt: skip
+    (folder / INDEX).write_bytes(canonical(index))
+    return [*work.outputs, Output(INDEX, folder / INDEX)]
+
+
+def _take(work: _Extraction, path: str, found: IO[bytes] | str) -> None:
+    if len(work.members) >= MOST:
+        raise ReadingError(f"it has more than {MOST} members; unpack it yourself and upload what is to be read")
+    if isinstance(found, str):
+        work.leave(path, found)
+    else:
+        work.take(path, found)
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | str:
+    """The next piece, nothing at the end, or in words why there is none."""
+    try:
+        return next(pieces, b"")
+    except _DAMAGE as error:
+        return f"damaged or cut off: {error}"
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    with stream:
+        while piece := stream.read(PIECE):
+            yield piece
+
+
+def _single(opened: Callable[[Path], Any]) -> Callable[[Path], Iterator[Member]]:
+    def members(path: Path) -> Iterator[Member]:
+        yield "", opened(path)
+
+    return members
+
+
+def _zstd(path: Path) -> IO[bytes]:
+    stream: IO[bytes] = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+    return stream
+
+
+def _zip(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                yield info.filename, "a folder"
+            elif info.flag_bits & 1:
+                yield info.filename, "encrypted"
+            else:
+                yield info.filename, _opened(archive, info)
+
+
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | str:
+    try:
+        return archive.open(info)
+    except (NotImplementedError, RuntimeError, *_DAMAGE) as error:
+        return f"cannot be opened: {error}"
+
+
+def _tar(path: Path) -> Iterator[Member]:
+    with tarfile.open(path, "r:") as archive:
+        for info in archive:
+            stream = archive.extractfile(info) if info.isreg() else None
+            yield info.name, stream or "no regular file"
+
+
+EXTRACTIONS: dict[str, Callable[[Path], Iterator[Member]]] = {
+    "extract.gzip@1": _single(gzip.open),
+    "extract.zstd@1": _single(_zstd),
+    "extract.xz@1": _single(lzma.open),
+    "extract.bzip2@1": _single(bz2.open),
+    "extract.zip@1": _zip,
+    "extract.tar@1": _tar,
+}
+_MAGIC = {
+    b"\x1f\x8b": "extract.gzip@1", b"\x28\xb5\x2f\xfd": "extract.zstd@1", b"\xfd7zXZ\0": "extract.xz@1",
+    b"BZh": "extract.bzip2@1", b"PK\x03\x04": "extract.zip@1",
+}  # fmt: skip

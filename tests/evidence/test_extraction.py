@@ -1,0 +1,122 @@
+"""Members of archives become files of their own; bombs, damage and depth are said in words."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from evidence.digest import Digest
+from evidence.errors import ReadingError
+from evidence.extraction import DEPTH, EXTRACTIONS, FREE, container_of, extract
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATA = b"line of a log\n" * 5000
+
+
+def zipped(**members: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("folder")
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+def tarred(**members: bytes) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return target.getvalue()
+
+
+def zstd(data: bytes) -> bytes:
+    target = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(target, "zstd") as stream:
+        stream.write(data)
+    return target.getvalue().to_pybytes()
+
+
+SINGLE = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
+
+
+def unpack(data: bytes, folder: Path, depth: int = 1) -> tuple[dict, dict[str, bytes]]:
+    (folder / "out").mkdir(parents=True)
+    (folder / "source").write_bytes(data)
+    procedure = container_of(data[:512])
+    assert procedure is not None
+    made = extract(
+        procedure, {"source": folder / "source"}, {"source": Digest.of(data)}, {"depth": depth}, folder / "out"
+    )
+    files = {output.name: output.path.read_bytes() for output in made}
+    return json.loads(files.pop("members.json")), files
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_a_compressed_file_has_one_member(kind: str, tmp_path: Path) -> None:
+    index, files = unpack(SINGLE[kind](DATA), tmp_path)
+    assert index["procedure"] == f"extract.{kind}@1"
+    assert files == {"member-1": DATA}
+    assert index["members"] == [
+        {"output": "member-1", "path": "", "size": len(DATA), "digest": str(Digest.of(DATA))}
+    ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["member-1", "members.json"]
+
+
+def test_members_of_a_zip_and_a_tar_are_files_and_their_paths_are_text(tmp_path: Path) -> None:
+    members = {"../../evil": b"one", "b/c.log": DATA, "nothing": b""}
+    index, files = unpack(zipped(**members), tmp_path / "zip")
+    assert files == {"member-1": b"one", "member-2": DATA}
+    assert [item["path"] for item in index["members"]] == ["../../evil", "b/c.log"]
+    assert {item["path"]: item["reason"] for item in index["left_out"]} == {"folder/": "a folder", "nothing": "empty"}
+    index, files = unpack(tarred(**members), tmp_path / "tar")
+    assert files == {"member-1": b"one", "member-2": DATA}
+    assert {"path": "link", "reason": "no regular file"} in index["left_out"]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
+def test_what_is_cut_off_is_unpacked_as_far_as_it_goes_and_says_so(kind: str, tmp_path: Path) -> None:
+    import random
+
+    noise = random.Random(1).randbytes(3 << 20)
+    index, files = unpack(SINGLE[kind](noise)[:-2000], tmp_path)
+    assert noise.startswith(files["member-1"])
+    assert "damaged or cut off" in index["members"][0]["cut_off"]
+
+
+def test_nothing_in_a_damaged_archive_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="nothing"):
+        unpack(gzip.compress(DATA)[:12], tmp_path)
+
+
+def test_a_bomb_is_stopped_at_the_stated_ratio(tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="more than 1000 times its size"):
+        unpack(gzip.compress(gzip.compress(b"")) and gzip.compress(bytes(FREE + (1 << 20))), tmp_path)
+
+
+@pytest.mark.parametrize("depth", [0, DEPTH + 1, "1", None])
+def test_depth_is_held_to(depth, tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="depth"):
+        unpack(gzip.compress(DATA), tmp_path, depth)
+
+
+def test_every_extraction_is_told_by_its_first_bytes() -> None:
+    samples = [make(DATA) for make in SINGLE.values()] + [zipped(a=b"1"), tarred(a=b"1")]
+    assert {container_of(sample[:512]) for sample in samples} == set(EXTRACTIONS)
+    assert container_of(DATA[:512]) is None
