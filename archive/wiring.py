@@ -22,8 +22,10 @@ from archive.storage.s3 import S3Store
 from archive.storage.store import BlobStore, Keeping, StoreError
 from archive.storage.worm import FileStore
 from evidence import keys
+from evidence.child import Limits
 from evidence.digest import Digest
 from evidence.errors import FormatError, LogError, SignatureError
+from evidence.extraction import RATIO
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
 from evidence.log.policy import NO_WITNESS, parse_policy, policy_text
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evidence.keys import Signer
+
+_LEAST_SECONDS, _LEAST_FILE = 300, 1 << 30
+_LARGEST_GROWTH = RATIO  # an archive may hold so much more than its size
 
 
 @functools.cache
@@ -79,6 +84,12 @@ def prepare_stores() -> None:
 def fixity_schedule() -> tuple[dt.timedelta, int]:
     """Within what time every blob is looked at again, and how many bytes a second are read for it."""
     return dt.timedelta(days=int(settings.CUSTOS_FIXITY_DAYS)), int(settings.CUSTOS_FIXITY_MIB_S) << 20
+
+
+def reader_limits(size: int) -> Limits:
+    """What the process may use that reads a source of so many bytes."""
+    memory = int(settings.CUSTOS_READER_MIB) << 20
+    return Limits(memory, _LEAST_SECONDS + (size >> 18), _LEAST_FILE + size * _LARGEST_GROWTH)
 
 
 def home() -> Path:

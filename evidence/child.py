@@ -1,7 +1,8 @@
 """A process of its own for bytes that may be hostile: limits on memory, processor time and file size, and no network.
 
-`run_in_child` is for the caller; run as a program, the module is the child. It knows nothing of the caller's environment,
-opens no socket and starts no program (seccomp), and dies with its parent. A file that kills it kills nothing else.
+`run_in_child` is for the caller; run as a program, the module is the child. It knows nothing of the caller's
+environment, opens no socket and starts no program (seccomp), and dies with its parent.
+A file that kills it kills nothing else.
 """
 
 from __future__ import annotations

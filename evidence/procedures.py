@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from evidence.output import Output
     from evidence.digest import Digest
+    from evidence.output import Output
 
     Run = Callable[[dict[str, Path], dict[str, Digest], dict[str, Any], Path], list[Output]]
 

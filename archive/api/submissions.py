@@ -15,6 +15,7 @@ from archive.api.authentication import principal
 from archive.api.queries import Pages, query_value
 from archive.services import finding
 from archive.services.custody import rfc3339
+from archive.services.identification import state_reading
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
@@ -54,7 +55,7 @@ def _is_duplicate(row: Submission) -> bool | None:
 
 
 def run_value(run: Run) -> dict[str, Any]:
-    answers = run.state == "succeeded" and not run.procedure.startswith(finding.PARSE)
+    answers = run.state == "succeeded" and run.answers
     return {
         "id": str(run.pk), "procedure": run.procedure, "parameters": run.parameters, "state": run.state,
         "problem": run.problem, "result": f"/api/v1/results/{run.pk}" if answers else None,
@@ -116,3 +117,16 @@ class SubmissionContentView(APIView):
             raise NotReady(f"the submission is {row.state}; its bytes can be read once it is sealed")
         note_access(principal=principal(request), blob=row.blob)
         return bodies.blob_body(request, row.blob, "application/octet-stream", row.file_name or str(row.pk))
+
+
+class SubmissionReadingView(APIView):
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT, operation_id="state_reading")
+    def post(self, request: Request, submission_id: uuid.UUID) -> Response:
+        """Say how a sealed file is to be read; what was read before stays beside it."""
+        who = principal(request)
+        if not isinstance(request.data, dict):
+            raise BadInput("write a JSON object with some of procedure, kind, columns, zone, year")
+        row = state_reading(
+            principal=who, submission=finding.submission(who, submission_id), reading=dict(request.data)
+        )
+        return Response(submission_value(finding.submission(who, row.pk)), status=202)

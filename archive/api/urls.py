@@ -22,6 +22,7 @@ _V1 = [
     path("submissions", submissions.SubmissionsView.as_view()),
     path("submissions/<uuid:submission_id>", submissions.SubmissionView.as_view()),
     path("submissions/<uuid:submission_id>/receipt", submissions.SubmissionReceiptView.as_view()),
+    path("submissions/<uuid:submission_id>/reading", submissions.SubmissionReadingView.as_view()),
     path("submissions/<uuid:submission_id>/content", submissions.SubmissionContentView.as_view()),
     path("blobs/<str:digest>", blobs.BlobView.as_view()),
     path("blobs/<str:digest>/content", blobs.BlobContentView.as_view()),

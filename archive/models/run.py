@@ -10,6 +10,10 @@ from archive.models.blob import Blob
 from archive.models.custody import CustodyEvent
 from archive.models.party import Case
 
+PARSE, EXTRACT = "parse.", "extract."
+UNANSWERING = (PARSE, EXTRACT)
+"""How the procedures begin that read a source and answer no question."""
+
 
 class Run(models.Model):
     """A derivation in a case: pending → running → succeeded or failed.
@@ -44,6 +48,11 @@ class Run(models.Model):
         ordering = ("created", "id")
         constraints = (models.UniqueConstraint(fields=("case", "identity"), name="one_run_per_case"),)
         indexes = (models.Index(fields=("state", "lease")),)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers a question; readings and extractions do not."""
+        return not self.procedure.startswith(UNANSWERING)
 
 
 class RunInput(models.Model):

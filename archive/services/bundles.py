@@ -46,26 +46,41 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
     yield from _statement(run, f"{stem}.result", checkpoint.size)
     for parse in finding.parses_behind(run):
         yield from _statement(parse, f"parse-{parse.identity[:8]}", checkpoint.size)
-        source = _source(parse)
-        name = f"source-{source.digest.removeprefix('sha256:')[:8]}"
-        yield Item(f"{name}.receipt.json", _receipt(_ingestion(run, source), checkpoint.size))
-        gone = deaccession_in(run.case, source.digest)
-        if gone is not None:
-            yield Item(f"{name}.deaccession.receipt.json", _receipt(gone, checkpoint.size))
-        elif raw:
-            yield Item(f"{name}.raw", source)
+        for extraction in finding.extractions_behind(parse):
+            yield from _statement(extraction, f"extract-{extraction.identity[:8]}", checkpoint.size)
+        for source, origin in _origins(parse):
+            name = f"source-{source.digest.removeprefix('sha256:')[:8]}"
+            yield Item(f"{name}.receipt.json", _receipt(origin, checkpoint.size))
+            gone = deaccession_in(run.case, source.digest)
+            if gone is not None:
+                yield Item(f"{name}.deaccession.receipt.json", _receipt(gone, checkpoint.size))
+            elif raw:
+                yield Item(f"{name}.raw", source)
 
 
 def sources(run: Run) -> Iterator[Blob]:
     """The sealed files behind a result whose bytes can still be given."""
     for parse in finding.parses_behind(run):
-        source = _source(parse)
-        if deaccession_in(run.case, source.digest) is None:
-            yield source
+        for source, _ in _origins(parse):
+            if deaccession_in(run.case, source.digest) is None:
+                yield source
 
 
-def _source(parse: Run) -> Blob:
-    return parse.inputs.select_related("blob").get(role="source").blob
+def _source(run: Run) -> Blob:
+    return run.inputs.select_related("blob").get(role="source").blob
+
+
+def _origins(parse: Run) -> Iterator[tuple[Blob, CustodyEvent]]:
+    """What was read, and the archives that it came out of, each with the event that says where it came from."""
+    chain = finding.extractions_behind(parse)
+    for source, extraction in zip([_source(each) for each in (parse, *chain)], [*chain, None], strict=True):
+        yield source, _ingestion(parse, source) if extraction is None else _extracted(extraction, source)
+
+
+def _extracted(extraction: Run, member: Blob) -> CustodyEvent:
+    """Of the events of an unpacking the one that names the member."""
+    named = CustodyEvent.objects.filter(case=extraction.case, type="creation", objects_named__digest=member.digest)
+    return named.filter(text__contains=f'"run":"{extraction.pk}"').order_by("time", "id")[0]
 
 
 def _events(run: Run) -> Iterator[CustodyEvent]:
@@ -75,11 +90,12 @@ def _events(run: Run) -> Iterator[CustodyEvent]:
             raise NotReady(f"the run {each.pk} has not ended; ask again when it has")
         yield each.event
     for parse in finding.parses_behind(run):
-        source = _source(parse)
-        yield _ingestion(run, source)
-        gone = deaccession_in(run.case, source.digest)
-        if gone is not None:
-            yield gone
+        yield from (each.event for each in finding.extractions_behind(parse) if each.event)
+        for source, origin in _origins(parse):
+            yield origin
+            gone = deaccession_in(run.case, source.digest)
+            if gone is not None:
+                yield gone
 
 
 def _statement(run: Run, stem: str, size: int) -> Iterator[Item]:

@@ -17,12 +17,14 @@ from archive import wiring
 from archive.models import Blob, Run, RunOutput
 from archive.services import runs
 from archive.services.custody import record_event, rfc3339
+from archive.services.identification import look_at_members, plan_members
 from archive.services.keeping import keeping_of
 from archive.services.keys import public_keys
 from archive.services.signatures import sign_statement
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
+from evidence.child import run_in_child
 from evidence.digest import Digest, hash_stream
 from evidence.errors import EvidenceError, SignatureError
 from evidence.opening import EventObject
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
 
-    from archive.models import KeyVersion
+    from archive.models import CustodyEvent, KeyVersion
+    from evidence.output import Output
 
+_OBJECTS = 200  # that one event names: it has at most 65,536 bytes
 _log = structlog.get_logger(__name__)
 
 
@@ -77,8 +81,16 @@ def _outputs(run: Run) -> list[tuple[str, Blob]]:
         }
         folder = Path(stack.enter_context(_folder(run)))
         _refuse_damaged(run, inputs)
-        made = PROCEDURES[run.procedure].run(inputs, dict(derivation_of(run).inputs), run.parameters, folder)
-        return [(output.name, store_file(output.path, run)) for output in made]
+        return [(output.name, store_file(output.path, run)) for output in _made(run, inputs, folder)]
+
+
+def _made(run: Run, inputs: dict[str, Path], folder: Path) -> list[Output]:
+    """What others handed in is read in a process of its own; what we made of it, here."""
+    digests = dict(derivation_of(run).inputs)
+    if run.answers:
+        return PROCEDURES[run.procedure].run(inputs, digests, run.parameters, folder)
+    limits = wiring.reader_limits(sum(path.stat().st_size for path in inputs.values()))
+    return run_in_child(run.procedure, inputs, digests, run.parameters, folder, limits)
 
 
 def _refuse_damaged(run: Run, inputs: dict[str, Path]) -> None:
@@ -116,21 +128,32 @@ def store_file(path: Path, run: Run) -> Blob:
 
 
 def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
+    members = look_at_members(run, outputs)
     with transaction.atomic():
         if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
         statement, keys = _statement(run, outputs)
-        objects = [EventObject(Digest.parse(statement.digest), statement.size, "statement")]
-        objects += [EventObject(Digest.parse(blob.digest), blob.size, name) for name, blob in outputs]
-        detail = {
-            "run": str(run.pk), "procedure": run.procedure, "identity": run.identity, "keys": public_keys(keys)
-        }  # fmt: skip
-        recorded = record_event(case=run.case, type="creation", objects=objects, detail=detail)
+        event = _tell(run, statement, outputs, keys)
         RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)
-        run.state, run.statement, run.event = Run.State.SUCCEEDED, statement, recorded.event
+        run.state, run.statement, run.event = Run.State.SUCCEEDED, statement, event
         run.finished, run.lease, run.problem = timezone.now(), None, ""
         run.save(update_fields=["state", "statement", "event", "finished", "lease", "problem"])
+        plan_members(run.case, members)
         runs.plan_follow_ups(case=run.case)
+
+
+def _tell(run: Run, statement: Blob, outputs: list[tuple[str, Blob]], keys: list[KeyVersion]) -> CustodyEvent:
+    """The event with the statement; an event is of bounded size, so an archive with many members has more of them."""
+    objects = [EventObject(Digest.parse(statement.digest), statement.size, "statement")]
+    objects += [EventObject(Digest.parse(blob.digest), blob.size, name) for name, blob in outputs]
+    detail = {
+        "run": str(run.pk), "procedure": run.procedure, "identity": run.identity, "keys": public_keys(keys)
+    }  # fmt: skip
+    events = [
+        record_event(case=run.case, type="creation", objects=objects[at : at + _OBJECTS], detail=detail).event
+        for at in range(0, len(objects), _OBJECTS)
+    ]
+    return events[0]
 
 
 def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> tuple[Blob, list[KeyVersion]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
-from archive.models import Blob, CustodyEvent, CustodyObject, Run, Submission
+from archive.models import Blob, CustodyEvent, CustodyObject, Run, RunOutput, Submission
+from archive.models.run import EXTRACT, PARSE
 from archive.services import access
 from archive.services.refusals import NotVisible
 from evidence.digest import Digest
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from archive.services.access import Principal
 
-PARSE = "parse."
 _LEDGER_ORDER = (F("leaf__index").asc(nulls_last=True), F("pending__id").asc(nulls_last=True), "time", "id")
 
 
@@ -43,8 +43,8 @@ def runs(principal: Principal) -> QuerySet[Run]:
 
 
 def results(principal: Principal) -> QuerySet[Run]:
-    """Runs that answer a question: everything but the reading of a source."""
-    return runs(principal).exclude(procedure__startswith=PARSE)
+    """Runs that answer a question: everything but the unpacking and reading of a source."""
+    return runs(principal).exclude(procedure__startswith=PARSE).exclude(procedure__startswith=EXTRACT)
 
 
 def run(principal: Principal, run_id: uuid.UUID) -> Run:
@@ -93,11 +93,20 @@ def blobs(principal: Principal) -> QuerySet[Blob]:
 
 
 def runs_of(submission_row: Submission) -> QuerySet[Run]:
-    """The runs of a case that rest on a submission: its reading, and what was asked of the table."""
+    """The runs of a case that rest on a submission: unpacking, reading, and what was asked of the tables."""
     case_runs = Run.objects.filter(case=submission_row.case)
-    reading = case_runs.filter(inputs__role="source", inputs__blob=submission_row.blob)
+    sources = [submission_row.blob_id]
+    reading: set[uuid.UUID] = set()
+    while sources:
+        found = case_runs.filter(inputs__role="source", inputs__blob__in=sources).exclude(pk__in=reading)
+        reading |= set(found.values_list("pk", flat=True))
+        members = RunOutput.objects.filter(
+            run__in=found, run__procedure__startswith=EXTRACT, name__startswith="member-"
+        )
+        sources = list(members.values_list("blob_id", flat=True))
     tables = Blob.objects.filter(made_by__run__in=reading, made_by__name="table.parquet")
-    return (reading | case_runs.filter(inputs__blob__in=tables)).distinct().order_by("created", "id")
+    resting = case_runs.filter(pk__in=reading) | case_runs.filter(inputs__blob__in=tables)
+    return resting.distinct().order_by("created", "id")
 
 
 def is_done(submission_row: Submission) -> bool:
@@ -117,3 +126,15 @@ def parses_behind(result: Run) -> QuerySet[Run]:
     tables = result.inputs.values("blob")
     parses = Run.objects.filter(case=result.case, state=Run.State.SUCCEEDED, procedure__startswith=PARSE)
     return parses.filter(outputs__blob__in=tables).distinct().order_by("created", "id")
+
+
+def extractions_behind(parse: Run) -> list[Run]:
+    """The unpackings that gave a reading its source, the nearest first; none if it was handed in as it is."""
+    found: list[Run] = []
+    source = parse.inputs.get(role="source").blob_id
+    while run := Run.objects.filter(
+        case=parse.case, state=Run.State.SUCCEEDED, procedure__startswith=EXTRACT, outputs__blob=source
+    ).exclude(pk__in=[each.pk for each in found]).first():  # fmt: skip
+        found.append(run)
+        source = run.inputs.get(role="source").blob_id
+    return found

@@ -58,7 +58,7 @@ def begin_submission(
     if declared_digest:
         declared_digest = _digest(declared_digest)
     if reading:
-        _check_reading(reading)
+        check_reading(reading)
     wanted = [access.normal_name(name) for name in names]
     with transaction.atomic():
         case = access.ensure_case(principal=principal, reference=case_reference)
@@ -205,8 +205,8 @@ def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
         outbox.nudge("workers.seal.seal", str(submission.pk))
 
 
-def _check_reading(reading: dict[str, Any]) -> None:
-    """`procedure` and `kind` are texts, `columns` a map of texts; nothing else, and nothing PostgreSQL cannot hold."""
+def check_reading(reading: dict[str, Any]) -> None:
+    """Texts, but `columns` a map of them and `year` a number; nothing PostgreSQL cannot hold. Raises `BadInput`."""
     columns = reading.get("columns", {})
     if set(reading) - _READING or not isinstance(columns, dict):
         raise BadInput(f"reading: only {sorted(_READING)} are understood, columns as a map of names")

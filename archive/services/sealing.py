@@ -10,14 +10,14 @@ from django.db import transaction
 
 from archive import wiring
 from archive.models import Blob, BlobMove, Submission
-from archive.services import fixity, intake, runs
+from archive.services import fixity, intake
 from archive.services.custody import record_event
+from archive.services.identification import identify_submission
 from archive.services.keeping import keeping_of
 from archive.services.manifests import write_manifest
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
-from evidence.formats.recognise import recognise
 from evidence.opening import EventObject
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-HEAD = 1 << 16
 _GONE = "the received bytes are gone from the staging folder; put them back from a backup, or upload the file again"
 
 
@@ -41,7 +40,7 @@ def seal_submission(submission_id: uuid.UUID) -> None:
         intake.staged_file(submission.pk).unlink(missing_ok=True)
         if not submission.read_as:
             _read_back(submission)
-            _recognise(submission)
+            identify_submission(submission)
 
 
 def _seal_or_say(submission: Submission) -> None:
@@ -144,31 +143,6 @@ def _refuse(submission: Submission, problem: str) -> bool:
     refused = _received(submission).update(state=Submission.State.REFUSED, problem=problem) == 1
     submission.refresh_from_db()
     return refused
-
-
-def _recognise(submission: Submission) -> None:
-    """What the bytes are; and the plan to read them. Bytes that no reader knows are kept all the same."""
-    blob = submission.blob
-    if blob is None:
-        return
-    head = b"".join(wiring.store().open_range(blob.place, 0, min(blob.size, HEAD)))
-    found = recognise(head, submission.reading, whole=blob.size <= HEAD)
-    procedure = found.procedure or "none"
-    with transaction.atomic():
-        unread = Submission.objects.filter(pk=submission.pk, read_as="")
-        if unread.update(read_as=procedure, read_reason=found.reason) != 1:
-            return  # somebody else recognised it a moment ago
-        record_event(
-            case=submission.case, type="format identification",
-            objects=[EventObject(Digest.parse(blob.digest), blob.size, "source")],
-            outcome="success" if found.procedure else "warning",
-            detail={"procedure": procedure, "reason": found.reason},
-        )  # fmt: skip
-        if found.procedure:
-            runs.plan_run(
-                case=submission.case, procedure=found.procedure, parameters=found.parameters,
-                inputs=[("source", Digest.parse(blob.digest))],
-            )  # fmt: skip
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -30,8 +30,8 @@ WIDTH = 1000
 
 def _answered(request: HttpRequest, run_id: uuid.UUID) -> Run:
     run = finding.run(person(request), run_id)
-    if run.procedure.startswith(finding.PARSE):
-        raise NotVisible("this run reads a source and answers no question; see its submission")
+    if not run.answers:
+        raise NotVisible("this run unpacks or reads a source and answers no question; see its submission")
     if run.state != "succeeded":
         raise NotReady(f"this result is {run.state}. {run.problem}")
     return run

@@ -12,7 +12,7 @@ import pytest
 
 from archive import wiring
 from archive.models import Alarm, Blob, CustodyEvent, Submission
-from archive.services import access, finding, intake, receiving, sealing
+from archive.services import access, finding, identification, intake, receiving, sealing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.storage.store import StoreError
@@ -180,7 +180,7 @@ def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
     sealing.seal_submission(row.pk)
     seen_by_both.refresh_from_db()
     seen_by_both.read_as = ""
-    sealing._recognise(seen_by_both)
+    identification.identify_submission(seen_by_both)
     assert CustodyEvent.objects.filter(type="format identification").count() == 1
 
 

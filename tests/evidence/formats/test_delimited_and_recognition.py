@@ -8,7 +8,7 @@ from evidence.errors import ReadingError
 from evidence.formats.batch import Conservation
 from evidence.formats.delimited import DelimitedReader, parse_time
 from evidence.formats.lines import Chunk
-from evidence.formats.recognise import recognise
+from evidence.recognition import recognise
 
 COLUMNS = {"time": "when", "client": "who", "name": "what"}
 
@@ -70,11 +70,11 @@ def test_a_header_without_the_named_column_is_refused_in_words() -> None:
     ("head", "procedure", "word"),
     [
         (b"", None, "empty"),
-        (b"\x1f\x8b\x08\x00cut", None, "gzip"),
+        (b"\x1f\x8b\x08\x00cut", "extract.gzip@1", "members are taken out"),
         ("a log".encode("utf-16"), None, "UTF-16"),
         (b"\x00\x01\x02", None, "binary"),
         (b"Dear editor,\nhere is a letter.\n", None, "no known log format"),
-        (b"PK\x03\x04", None, "zip"),
+        (b"PK\x03\x04", "extract.zip@1", "zip"),
         (b"time,client,name\n2016-08-15T12:00:00Z,192.0.2.1,a\n", "parse.delimited@2", "lookups"),
         (b"# x\ntime,name,count\n", "parse.delimited@2", "sightings"),
         (b"name,colour\n", None, "no known"),

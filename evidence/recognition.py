@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evidence.extraction import container_of
 from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from evidence.formats.reading import Guess
 
 MAGIC = {
-    b"\x1f\x8b": "gzip data: archives are kept as they are and not yet opened; upload what is inside to have it read",
-    b"PK\x03\x04": "a zip archive: kept as it is and not yet opened; upload what is inside to have it read",
     b"\xff\xfe": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",
     b"\xfe\xff": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",
 }
@@ -56,6 +55,10 @@ def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool
         kind = said.get("kind") or ("lookups" if "client" in said["columns"] else "sightings")
         parameters = {"kind": kind, "columns": dict(said["columns"]), **stated}
         return Recognition("parse.delimited@2", "read with the columns that a person named", parameters, 1.0)
+    container = container_of(head)
+    if container:
+        kind = container.removeprefix("extract.").partition("@")[0]
+        return Recognition(container, f"a {kind} file: its members are taken out and read", {"depth": 1}, 1.0)
     for magic, reason in MAGIC.items():
         if head.startswith(magic):
             return Recognition(None, reason)

@@ -1,0 +1,123 @@
+"""A gzipped log in a zip is unpacked, read and followed like any file, and the way back leads to what was handed in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archive.models import CustodyEvent, Run
+from archive.services import access, bundles, execution, finding, identification, sequencing
+from archive.services.refusals import BadInput, NotAllowed
+from evidence.verify.cli import main as verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = b"04-May-2016 00:00:12.345 client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
+OTHER = LINE.replace(b"192.0.2.17", b"192.0.2.18")
+
+
+def zipped(**members: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+def work() -> None:
+    while run := Run.objects.filter(state=Run.State.PENDING).first():
+        execution.execute_run(run.pk)
+    sequencing.sequence_pending()
+
+
+@pytest.mark.django_db
+def test_members_are_read_and_the_submission_knows_their_runs(ann, hand_in) -> None:
+    row = hand_in(
+        zipped(**{"a.log.gz": gzip.compress(LINE * 3 + OTHER), "b.txt": b"no log\n" * 9}), names=["a.example"]
+    )
+    assert row.read_as == "extract.zip@1"
+    sequencing.sequence_pending()
+    ran = [(run.procedure, run.state) for run in finding.runs_of(row)]
+    assert ran == [
+        ("extract.zip@1", "succeeded"), ("extract.gzip@1", "succeeded"), ("parse.bind@2", "succeeded"),
+        ("querier_concentration@1", "succeeded"),
+    ]  # fmt: skip
+    assert finding.is_done(row)
+    said = [
+        (json.loads(event.text)["objects"][0]["role"], json.loads(event.text)["detail"]["procedure"])
+        for event in CustodyEvent.objects.filter(type="format identification").order_by("time", "id")
+    ]
+    assert said == [
+        ("source", "extract.zip@1"),
+        ("member", "extract.gzip@1"),
+        ("member", "none"),
+        ("member", "parse.bind@2"),
+    ]
+
+
+@pytest.mark.django_db
+def test_the_bundle_of_a_member_is_checked_by_a_stranger(ann, hand_in, tmp_path: Path, capsys) -> None:
+    row = hand_in(zipped(**{"a.log.gz": gzip.compress(LINE * 3 + OTHER)}), names=["a.example"])
+    sequencing.sequence_pending()
+    (result,) = [run for run in finding.runs_of(row) if run.answers]
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    from archive.services.following import read_blob
+
+    for item in bundles.items(result, raw=True):
+        data = item.content if isinstance(item.content, bytes) else b"".join(read_blob(item.content))
+        (folder / item.name).write_bytes(data)
+    assert sum(path.name.startswith("extract-") for path in folder.iterdir()) == 4
+    assert sum(path.suffix == ".raw" for path in folder.iterdir()) == 3
+    from archive import wiring
+
+    policy = tmp_path / "policy.txt"
+    policy.write_text(wiring.policy())
+    assert verify([str(folder), "--policy", str(policy)]) == 3, capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "timestamp-absent" in said
+    log = next(path for path in folder.glob("*.raw") if path.read_bytes().startswith(b"04-May"))
+    log.write_bytes(log.read_bytes().replace(b"192.0.2.18", b"192.0.2.17"))
+    assert verify([str(folder), "--policy", str(policy)]) == 1
+
+
+@pytest.mark.django_db
+def test_archives_deeper_than_stated_are_kept_closed(hand_in) -> None:
+    data = LINE
+    for _ in range(5):
+        data = gzip.compress(data)
+    row = hand_in(data)
+    assert [run.procedure for run in finding.runs_of(row)] == ["extract.gzip@1"] * 4
+    last = CustodyEvent.objects.filter(type="format identification").order_by("time", "id").last()
+    assert "inside 4 others: kept closed" in json.loads(last.text)["detail"]["reason"]
+
+
+@pytest.mark.django_db
+def test_a_person_says_how_to_read_it_and_both_tables_stay(ann, hand_in) -> None:
+    row = hand_in(LINE, names=["a.example"])
+    identification.state_reading(principal=ann, submission=row, reading={"zone": "+02:00"})
+    work()
+    reports = [run.parameters for run in finding.runs_of(row) if run.procedure == "parse.bind@2"]
+    assert reports == [{}, {"zone": "+02:00"}]
+    event = CustodyEvent.objects.filter(type="format identification").order_by("time", "id").last()
+    value = json.loads(event.text)
+    assert (value["agent"], value["detail"]["stated"]) == (
+        {"kind": "person", "id": str(ann.user.pk)}, {"zone": "+02:00"}
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_reading_that_cannot_be_used_and_people_who_may_not_are_refused(ann, hand_in) -> None:
+    row = hand_in(LINE)
+    for reading in ({"zone": "Mars/Olympus"}, {"year": "2016"}, {"colour": "red"}):
+        with pytest.raises(BadInput, match="reading"):
+            identification.state_reading(principal=ann, submission=row, reading=reading)
+    bob = access.principal_of(access.ensure_user(user_name="bob"))
+    with pytest.raises(NotAllowed):
+        identification.state_reading(principal=bob, submission=row, reading={"zone": "UTC"})
