@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--note", default="", help="what this is; sealed, shown to the case's members only")
     one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
     one.add_argument("--columns", default="", help="for CSV: time=…,client=…,name=… (ours=the header's)")
+    one.add_argument("--zone", default="", help="of times that state none: UTC, +02:00, Europe/Berlin")
+    one.add_argument("--year", type=int, default=0, help="of the first record, for logs that state none")
     one.add_argument("--digest", default="", help="sha256:… that the file must have; otherwise it is refused")
     one.add_argument("--resume", default="", metavar="SUBMISSION", help="go on with an upload that was begun before")
     one.set_defaults(run=_upload)
@@ -111,9 +113,11 @@ def _upload(arguments: argparse.Namespace) -> int:
     pairs = [pair.partition("=") for pair in arguments.columns.split(",") if pair]
     if any(not mark for _, mark, _ in pairs):
         raise ClientError(f"--columns {arguments.columns}: write time=seen_at,client=src,name=query")
-    reading = json.dumps({"columns": {ours: theirs for ours, _, theirs in pairs}}) if pairs else ""
+    said = {"columns": {o: t for o, _, t in pairs}, "zone": arguments.zone, "year": arguments.year}
+    reading = {name: value for name, value in said.items() if value}
     metadata = {
-        "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name), "reading": reading,
+        "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name),
+        "reading": json.dumps(reading) if reading else "",
         "digest": arguments.digest,
     }  # fmt: skip
     columns = (
