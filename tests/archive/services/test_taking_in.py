@@ -25,7 +25,7 @@ from evidence.opening import open_disclosure, parse_event, parse_receipt
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00\x01\xff" * 99, b"\x1f\x8b\x08cut", "log".encode("utf-16"), b"a\r\nb\r\n"])
+@pytest.mark.parametrize("data", [b"", b"\x00\x01\xff" * 99, "log".encode("utf-16"), b"a\r\nb\r\n"])
 def test_bytes_that_no_reader_understands_are_sealed_and_receipted(hand_in, data: bytes) -> None:
     row = hand_in(data)
     assert (row.state, row.blob_id, row.read_as) == ("sealed", str(Digest.of(data)), "none")
@@ -34,6 +34,15 @@ def test_bytes_that_no_reader_understands_are_sealed_and_receipted(hand_in, data
     proof = parse_tlog_proof(receipt.proof)
     assert problems(parse_policy(receipt.policy), parse_note(proof.checkpoint)) == []
     assert parse_event(receipt.event_text).objects[0].size == len(data)
+
+
+def test_a_gzip_that_is_cut_off_is_kept_and_what_is_wrong_with_it_is_said(hand_in) -> None:
+    row = hand_in(b"\x1f\x8b\x08cut")
+    assert (row.state, row.read_as) == ("sealed", "extract.gzip@1")
+    (run,) = finding.runs_of(row)
+    assert (run.state, run.attempts) == ("failed", 1)
+    assert "nothing" in run.problem
+    assert issue_receipt(event=row.event)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\x00b\n.log", "/abs", "ü" * 300, "\u202egpj.log"])
