@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import sys
 from pathlib import Path
@@ -35,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return verifier.main(arguments)
     said = _parser().parse_args(arguments[1:])
     try:
-        source, asked = _source(said.log), _asked(said)
-        findings = watch(source, asked)
+        asked = _asked(said)
+        with contextlib.closing(_source(said.log)) as source:
+            findings = watch(source, asked)
     except (EvidenceError, OSError) as error:
         print(f"custos-verify log: {error}", file=sys.stderr)
         return USAGE

@@ -58,6 +58,9 @@ class Source(Protocol):
     def get(self, path: str, limit: int) -> bytes:
         """The file at `path`, at most `limit` bytes of it. Raises `AnswerError`."""
 
+    def close(self) -> None:
+        """Let go of what was kept open."""
+
 
 class FolderSource:
     """A folder that holds a log's files."""
@@ -80,6 +83,9 @@ class FolderSource:
         except OSError as error:
             raise AnswerError("answer-none", "the file cannot be read", got=error.strerror or str(error)) from error
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
 
 class HttpSource:
     """An http(s) address under which a log is served."""
@@ -87,14 +93,17 @@ class HttpSource:
     at_once = AT_ONCE
 
     def __init__(self, url: str, silence: float = SILENCE, patience: float = PATIENCE) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            self._host, self._port, self._secure = parts.hostname or "", parts.port, parts.scheme == "https"
+        except ValueError as error:
+            raise AddressError(f"{url}: {error}") from error
         plain = url.isascii() and url.isprintable() and " " not in url
-        if not plain or parts.query or parts.fragment or parts.username is not None or not parts.hostname:
+        if not plain or parts.query or parts.fragment or parts.username is not None or not self._host:
             raise AddressError(f"{url}: write http(s)://HOST[:PORT]/PREFIX, without a name, a query or a fragment")
-        self._host, self._port, self._secure = parts.hostname, parts.port, parts.scheme == "https"
         self._prefix = parts.path.rstrip("/")
         self._silence, self._patience = silence, patience
-        self._own = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
 
     def get(self, path: str, limit: int) -> bytes:
         for attempt in range(ATTEMPTS):
@@ -106,31 +115,32 @@ class HttpSource:
                 time.sleep(attempt)
         raise AssertionError  # the last attempt returns or raises
 
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
     def _once(self, path: str, limit: int) -> bytes:
         late = threading.Event()
         try:
-            connection = self._taken() or self._connected()
+            connection = self._open_still() or self._connected()
             with _ended_after(self._patience, connection, late):
                 data = _asked(connection, f"{self._prefix}/{path}", limit)
-            if late.is_set():
-                raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._no_answer(error, late=late.is_set()) from error
-        self._own.connection = connection
+        self._idle.append(connection)
         return data
 
-    def _taken(self) -> http.client.HTTPConnection | None:
-        """The connection of this thread, if the other side left it open; it is put back after a whole answer."""
-        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
-        self._own.connection = None
-        return connection if connection is not None and connection.sock is not None else None
+    def _open_still(self) -> http.client.HTTPConnection | None:
+        """A connection whose last answer was read whole, if the other side left it open."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.sock is not None:
+                return connection
+        return None
 
     def _connected(self) -> http.client.HTTPConnection:
-        connection = (
-            http.client.HTTPSConnection(self._host, self._port)
-            if self._secure
-            else http.client.HTTPConnection(self._host, self._port)
-        )
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port)
         connection.auto_open = 0
         plain = socket.create_connection((connection.host, connection.port), self._silence)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -154,18 +164,23 @@ class HttpSource:
 
 @contextlib.contextmanager
 def _ended_after(seconds: float, connection: http.client.HTTPConnection, late: threading.Event) -> Iterator[None]:
-    """Ends an answer that drips: the reader sees the end of the connection, and `late` is set."""
+    """Ends an answer that drips: the reader sees the end of the connection, and `TimeoutError` is raised.
+
+    The socket is held here, for the connection lets go of it as soon as an answer says that it is the last.
+    """
+    held = connection.sock
 
     def cut() -> None:
         late.set()
-        with contextlib.suppress(OSError, AttributeError):  # it may be over in this very moment
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it may be over in this very moment
+            socket.socket.shutdown(held, socket.SHUT_RDWR)
 
     watch = threading.Timer(seconds, cut)
     watch.daemon = True
     watch.start()
     try:
         yield
+        _refuse_late(late)
     except BaseException:
         connection.close()
         raise
@@ -173,18 +188,23 @@ def _ended_after(seconds: float, connection: http.client.HTTPConnection, late: t
         watch.cancel()
 
 
+def _refuse_late(late: threading.Event) -> None:
+    if late.is_set():  # what was read ended because it was cut
+        raise TimeoutError
+
+
 def _asked(connection: http.client.HTTPConnection, path: str, limit: int) -> bytes:
     connection.request("GET", path, headers={"User-Agent": "custos-verify"})
-    answer = connection.getresponse()
-    if answer.status in GONE:
-        raise AnswerError("tile-missing", "it is not served", got=f"HTTP {answer.status}", wanted="HTTP 200")
-    if answer.status != http.client.OK:
-        passing = answer.status in PASSING
-        text = "no answer that can be used; redirects are not followed"
-        raise AnswerError("answer-status", text, got=f"HTTP {answer.status}", wanted="HTTP 200", passing=passing)
-    data = _limited(answer.read(limit + 1), limit)
-    if answer.length:
-        raise http.client.IncompleteRead(data, answer.length)
+    with connection.getresponse() as answer:
+        if answer.status in GONE:
+            raise AnswerError("tile-missing", "it is not served", got=f"HTTP {answer.status}", wanted="HTTP 200")
+        if answer.status != http.client.OK:
+            passing = answer.status in PASSING
+            text = "no answer that can be used; redirects are not followed"
+            raise AnswerError("answer-status", text, got=f"HTTP {answer.status}", wanted="HTTP 200", passing=passing)
+        data = _limited(answer.read(limit + 1), limit)
+        if answer.length:
+            raise http.client.IncompleteRead(data, answer.length)
     return data
 
 
