@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from evidence.log.growth import Growth, subtree_from, tile_root
+from evidence.log.growth import Growth, tile_root
 from evidence.log.proof import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from evidence.log.tlogproof import TlogProof
+from evidence.log.tree import subtree_root
 
 HASH = 32
 
@@ -48,8 +49,11 @@ def main() -> None:
     levels, root = rows(size)
     print(f"{size:,} leaves hashed and folded in {time.perf_counter() - begin:.1f} s")
 
+    def hashes(level: int, first: int, last: int) -> list[bytes]:
+        return [bytes(levels[level][at * HASH : (at + 1) * HASH]) for at in range(first, last)]
+
     def root_of(start: int, stop: int) -> bytes:
-        return subtree_from(lambda level, a, b: bytes(levels[level][a * HASH : b * HASH]), start, stop)
+        return subtree_root(start, stop, hashes)
 
     rng = random.Random(1)
     inclusion(rng.sample(range(size), options.proofs), size, levels, root, root_of)

@@ -10,9 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evidence.errors import LogError
-from evidence.log.growth import Growth, subtree_from, tile_bytes, tiles_between
+from evidence.log.growth import Growth, tile_bytes, tiles_between
 from evidence.log.hashing import HASH_SIZE
 from evidence.log.tile import WIDTH, Tile
+from evidence.log.tree import subtree_root
 from evidence.log.views import Relation, Tie, tie
 from evidence.verify.findings import Findings
 from evidence.verify.tiles import TileCheck
@@ -156,9 +157,8 @@ def _subtree_root(source: Source, size: int) -> Callable[[int, int], bytes]:
             raise LogError(f"{wanted.path}: {len(data)} bytes")
         return data
 
-    def level_hashes(level: int, first: int, last: int) -> bytes:
-        index = first // WIDTH
-        row = tile(level, index)
-        return row[(first - index * WIDTH) * HASH_SIZE : (last - index * WIDTH) * HASH_SIZE]
+    def hashes(level: int, first: int, last: int) -> list[bytes]:
+        row, begin = tile(level, first // WIDTH), first - first % WIDTH
+        return [row[(at - begin) * HASH_SIZE :][:HASH_SIZE] for at in range(first, last)]
 
-    return lambda start, stop: subtree_from(level_hashes, start, stop)
+    return lambda start, stop: subtree_root(start, stop, hashes)

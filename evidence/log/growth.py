@@ -1,7 +1,8 @@
 """A tree that grows tile by tile: what tiles a larger size adds, what stands in each, and the root (C2SP tlog-tiles).
 
 Only the right edge is held, so a log of any size is folded in small memory, and goes on from where it was left.
-Hashes of a row are joined bytes, 32 each: a million leaves are folded without a million objects that stay.
+Hashes of a row are joined bytes, 32 each: a million leaves are folded without a million objects that stay. The archive
+writes by `tree`; a verifier does not rest on the same lines (docs/adr/0004).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evidence.errors import LogError
-from evidence.log.hashing import EMPTY_ROOT, HASH_SIZE, split, tree_root
+from evidence.log.hashing import EMPTY_ROOT, HASH_SIZE, tree_root
 from evidence.log.tile import WIDTH, Tile, partial_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 TILE_BYTES = WIDTH * HASH_SIZE
 ENTRY_SIZE = 32
@@ -119,22 +120,6 @@ def edge_fits(growth: Growth) -> bool:
     widths = [len(row) / HASH_SIZE for row in growth.rows]
     wanted = [partial_width(level, growth.size) for level in range(len(widths))]
     return widths == wanted and not growth.size >> 8 * len(widths)
-
-
-def subtree_from(level_hashes: Callable[[int, int, int], bytes], start: int, stop: int) -> bytes:
-    """Root over the leaves `start` up to `stop`, a subtree of RFC 6962, from few tiles.
-
-    `level_hashes(level, first, last)` gives joined hashes of one tile of a level.
-    """
-    count, level = stop - start, 0
-    while count and count % WIDTH ** (level + 1) == 0 and start % WIDTH ** (level + 1) == 0:
-        level += 1
-    unit = WIDTH**level
-    if count // unit <= WIDTH:
-        return tree_root(_cut(level_hashes(level, start // unit, stop // unit)))
-    middle = start + split(count)
-    left = subtree_from(level_hashes, start, middle)
-    return tree_root([left, subtree_from(level_hashes, middle, stop)])
 
 
 def _cut(row: bytes) -> list[bytes]:
