@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
-from archive.models import Checkpoint, CustodyEvent, CustodyObject, KeyEnd, Signing
-from archive.models.key import periods
+from archive.models import Checkpoint, CustodyEvent, CustodyObject, KeyEnd, KeyVersion, Signing
+from archive.models.key import DSSE, periods
 from archive.services.keys import PURPOSES, introduction_detail, public_keys
 from evidence.keys import ED25519
 from evidence.log.checkpoint import parse_checkpoint, subtree_message
@@ -22,7 +22,6 @@ from evidence.opening import KEY_EVENTS, KEY_INTRODUCTION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from archive.models import KeyVersion
     from archive.models.key import Period
     from evidence.log.note import SignedNote
 
@@ -31,6 +30,12 @@ type Signatures = set[tuple[str, str]]
 
 _AT_ONCE = 2_000
 _STATEMENT = "statement"
+
+
+def recorded_since(purpose: str) -> int | None:
+    """Index of the introduction of a purpose's first keys: what an older release signed before has no record."""
+    first = KeyVersion.objects.filter(purpose=purpose, number=1, event__leaf__isnull=False).first()
+    return first.event.leaf.index if first else None
 
 
 def recorded() -> Iterator[tuple[int, Signatures]]:
@@ -118,7 +123,7 @@ def _lost_checkpoints() -> Iterator[str]:
 
 
 def _statements() -> Iterator[str]:
-    named = CustodyObject.objects.filter(role=_STATEMENT)
+    named = CustodyObject.objects.filter(role=_STATEMENT).exclude(event__leaf__index__lt=recorded_since(DSSE) or 0)
     signed = Signing.objects.exclude(digest="").values("digest").annotate(keys=Count("keyid", distinct=True))
     whole = signed.filter(keys__gte=2).values("digest")
     for row in named.exclude(digest__in=whole).order_by("event_id").iterator(_AT_ONCE):

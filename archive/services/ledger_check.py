@@ -80,14 +80,16 @@ class _Own:
         self._policies = {each.number: quorumless(parse_policy(wiring.policy_of(each))) for each in self._periods}
         self._records = key_check.recorded()
         self._next = next(self._records, None)
+        self._since = key_check.recorded_since(LOG)
 
     def problems(self, note: SignedNote, size: int) -> list[str]:
         period = next((each for each in self._periods if each.holds(size)), None)
         if period is None:
             return ["no log key was in force at its size"]
-        return problems(self._policies[period.number], note) + list(
-            key_check.differences(note, period, self._recorded(size))
-        )
+        found = problems(self._policies[period.number], note)
+        if self._since is not None and size > self._since:
+            found += key_check.differences(note, period, self._recorded(size))
+        return found
 
     def _recorded(self, size: int) -> key_check.Signatures:
         while self._next is not None and self._next[0] < size:

@@ -124,6 +124,29 @@ def test_statements_stay_valid_and_later_ones_are_by_the_new_keys(hand_in) -> No
     assert first.event.leaf.index < end < last.event.leaf.index
 
 
+def test_a_stranger_follows_all_of_it_offline(hand_in, client, tmp_path) -> None:
+    keys.introduce_keys()
+    hand_in(LINE)
+    keys.replace_keys(purpose="dsse", event_type=REVOCATION, reason="stolen")
+    hand_in(LINE * 2)
+    keys.replace_keys(purpose="log", event_type=ROTATION, reason="yearly")
+    given = tmp_path / "given"
+    given.mkdir()
+    for event in client.get("/log/key-events").json()["events"]:
+        (given / f"{event['id']}.receipt.json").write_bytes(client.get(event["receipt"]).content)
+    for run in Run.objects.all():
+        (given / f"{run.pk}.receipt.json").write_bytes(issue_receipt(event=run.event))
+        (given / f"{run.pk}.attestation.json").write_bytes(b"".join(following.read_blob(run.statement)))
+    (given / "custos-keys.json").write_bytes(client.get("/.well-known/custos-keys.json").content)
+    (given / "checkpoint").write_bytes(client.get("/log/checkpoint").content)
+    (tmp_path / "policy.txt").write_text(wiring.policy())
+    found = audit([given], load_trust(tmp_path / "policy.txt", None))
+    assert [str(item) for item in found.of("wrong")] == []
+    assert {"key-statement", "key-checkpoint", "keys-differ", "attestation-signature"} <= {
+        i.code for i in found.of("ok")
+    }
+
+
 def test_every_signature_is_recorded_with_what_it_is_for(grow) -> None:
     grow()
     checkpoint = sequencing.latest_checkpoint()
