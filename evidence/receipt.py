@@ -11,7 +11,10 @@ from evidence.opening import RECEIPT_FORMAT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evidence.opening import Timestamp
+    from evidence.log.checkpoint import Checkpoint
+    from evidence.opening import EventObject, Timestamp
+
+CODE_FORMAT = "custos/receipt-code@1"
 
 
 def receipt_bytes(
@@ -43,3 +46,13 @@ def _timestamp(stamp: Timestamp) -> dict[str, object]:
         hashes = [base64.b64encode(item).decode() for item in stamp.later_hashes]
         value["later"] = {"checkpoint": stamp.later_checkpoint, "hashes": hashes}
     return value
+
+
+def code_text(*, item: EventObject, leaf: int, checkpoint: Checkpoint) -> str:
+    """What the code on a printed receipt says (docs/receipts.md): labelled lines for people, one of each."""
+    root = base64.b64encode(checkpoint.root).decode()
+    lines = (
+        CODE_FORMAT, f"digest {item.digest}", f"bytes {item.size}", f"leaf {leaf}", f"origin {checkpoint.origin}",
+        f"size {checkpoint.size}", f"root {root}",
+    )  # fmt: skip
+    return "".join(f"{line}\n" for line in lines)

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: Sequence[str] = ()) -> bytes:
     """The receipt at the best checkpoint for it, or at the one of `size`. Raises `NotReady`, `BadInput`."""
-    leaf = Leaf.objects.filter(event=event).first()
-    if leaf is None:
-        raise NotReady("the event is not under a checkpoint yet; ask again in a second")
-    checkpoint = _checkpoint(leaf, size)
+    leaf, checkpoint = place_in_log(event=event, size=size)
     hashes = inclusion_proof(leaf.index, checkpoint.size, Tiles(checkpoint.size).subtree_root)
     return receipt_bytes(
         event=event.text,
@@ -39,6 +36,14 @@ def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: 
         policy=wiring.policy(checkpoint.size),
         timestamps=tuple(_stamps(checkpoint)),
     )
+
+
+def place_in_log(*, event: CustodyEvent, size: int | None = None) -> tuple[Leaf, Checkpoint]:
+    """The event's leaf, and the checkpoint that its receipt leads to. Raises `NotReady`, `BadInput`."""
+    leaf = Leaf.objects.filter(event=event).first()
+    if leaf is None:
+        raise NotReady("the event is not under a checkpoint yet; ask again in a second")
+    return leaf, _checkpoint(leaf, size)
 
 
 def common_size(events: Iterable[CustodyEvent]) -> int | None:
@@ -66,13 +71,17 @@ def _best(index: int) -> Checkpoint | None:
     return rows.order_by("-size").first()
 
 
-def _stamps(checkpoint: Checkpoint) -> Iterator[Stamp]:
+def tokens_over(checkpoint: Checkpoint) -> list[Timestamp]:
     """Of each authority the earliest token over the checkpoint, or over one after it by the same log keys."""
     rows = Timestamp.objects.filter(checkpoint__size__gte=checkpoint.size).select_related("checkpoint")
     last = wiring.period_of(checkpoint.size).last
     if last is not None:
         rows = rows.filter(checkpoint__size__lte=last)
-    for row in rows.order_by("url", "checkpoint__size").distinct("url"):
+    return list(rows.order_by("url", "checkpoint__size").distinct("url"))
+
+
+def _stamps(checkpoint: Checkpoint) -> Iterator[Stamp]:
+    for row in tokens_over(checkpoint):
         if row.checkpoint_id == checkpoint.size:
             yield Stamp(row.authority, bytes(row.response), None, ())
         else:
