@@ -62,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "custos-witness"
     sys_version = ""
     timeout = _PATIENCE
+    wbufsize = 1 << 16  # head and body leave in one packet: the client would not acknowledge the first of two at once
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
