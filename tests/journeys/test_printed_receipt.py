@@ -65,4 +65,3 @@ def test_the_printed_page_is_one_sheet_with_a_code_that_can_be_read(
     assert page.locator("header").is_hidden()
     sheet = page.pdf(format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "1.5cm"))
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
-
