@@ -1,11 +1,13 @@
 # The whole interface: up, demo, test, lint. CI calls the same targets.
 SHELL := /bin/sh
 PY := .venv/bin/python
+STORE := file
+STORE_TESTS := tests/archive/services/test_keeping.py tests/archive/services/test_taking_in.py tests/archive/api tests/workers
 .DEFAULT_GOAL := help
-.PHONY: help up demo test kills lint lock screenshot clean
+.PHONY: help up demo test test-stores kills lint lock screenshot clean
 
 help: ## Show what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 up: .venv/.runtime ## Set up if needed, start everything, stay until Ctrl-C
 	@exec $(PY) manage.py up
@@ -13,8 +15,12 @@ up: .venv/.runtime ## Set up if needed, start everything, stay until Ctrl-C
 demo: .venv/.runtime ## As up, then file the founding case and check it offline
 	@exec $(PY) -m config.embedded.demo
 
-test: .venv/.development ## Every test, on a PostgreSQL of its own
-	$(PY) -m pytest -n 2 --dist loadgroup -q
+test: .venv/.development ## Every test, on a PostgreSQL of its own; STORE=ceph or STORE=replicated on another store
+	$(PY) -m pytest -n 2 --dist loadgroup -q --store=$(STORE)
+
+test-stores: .venv/.development ## The tests that put something into a store, on Ceph and on both replicated
+	$(PY) -m pytest -n 2 --dist loadgroup -q --store=ceph $(STORE_TESTS)
+	$(PY) -m pytest -n 2 --dist loadgroup -q --store=replicated $(STORE_TESTS)
 
 kills: .venv/.development ## 200 processes killed under uploads, on the file store and on Ceph (docs/faults.md)
 	$(PY) -m tests.adversarial.kills --kills 200 --store both

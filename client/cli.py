@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("file", type=Path)
     one.add_argument("--case", required=True, help="the case's short name; made if there is none")
     one.add_argument("--note", default="", help="what this is; sealed, shown to the case's members only")
+    one.add_argument(
+        "--stated-custody", default="", metavar="TEXT",
+        help="who held it before, as far as you know: captured by … at …, handed over on … by …; sealed, kept as your "
+        "statement",
+    )  # fmt: skip
     one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
     one.add_argument("--columns", default="", help="for CSV: time=…,client=…,name=… (ours=the header's)")
     one.add_argument("--zone", default="", help="of times that state none: UTC, +02:00, Europe/Berlin")
@@ -118,7 +123,7 @@ def _upload(arguments: argparse.Namespace) -> int:
     metadata = {
         "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name),
         "reading": json.dumps(reading) if reading else "",
-        "digest": arguments.digest,
+        "digest": arguments.digest, "stated_custody": arguments.stated_custody,
     }  # fmt: skip
     columns = (
         TextColumn("{task.description}"),

@@ -13,6 +13,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.stores import store_for
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -42,7 +44,7 @@ class Scratch:
         self._copies: list[str] = []
         self.conninfo = make_conninfo(self._server, dbname=self.name)
         self.environment = os.environ | {
-            "DATABASE_URL": self.conninfo, "CUSTOS_HOME": str(home), "CUSTOS_STORE": f"file:{home / 'store'}",
+            "DATABASE_URL": self.conninfo, "CUSTOS_HOME": str(home), "CUSTOS_STORE": store_for(home),
             "CELERY_BROKER_URL": "memory://", "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
 

@@ -37,6 +37,7 @@ from archive.storage.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from mypy_boto3_s3 import S3Client
 
@@ -123,16 +124,7 @@ class S3Store:
             return iter(())
         with self._said(f"read {locator}"):
             answer = self._client.get_object(**cast("Any", self._pinned(locator)), Range=f"bytes={start}-{stop - 1}")
-        return self._pieces(locator, answer["Body"], stop - start)
-
-    def _pieces(self, locator: str, body: Any, wanted: int) -> Iterator[bytes]:
-        got = 0
-        with self._said(f"read {locator}"), contextlib.closing(body):
-            while piece := body.read(PIECE):
-                got += len(piece)
-                yield piece
-        if got != wanted:
-            raise StoreError(f"{self.name} sent {got} of {wanted} bytes of {locator}; ask again")
+        return _Body(answer["Body"], stop - start, lambda: self._said(f"read {locator}"))
 
     def stat(self, locator: str) -> Stat:
         with self._said(f"look at {locator}"):
@@ -151,6 +143,7 @@ class S3Store:
                     yield f"{item['Key'][skip:]}?versionId={item['VersionId']}"
 
     def protect(self, locator: str, keeping: Keeping) -> None:
+        refuse_more_copies(self, keeping)
         now = self.stat(locator)
         pinned = cast("Any", self._pinned(locator))
         with self._said(f"lock {locator}"):
@@ -287,3 +280,34 @@ def _lock(keeping: Keeping) -> dict[str, Any]:
     if keeping.until is None:
         return {}
     return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": keeping.until}
+
+
+class _Body:
+    """An answer's bytes in pieces. The first is read at once: then a small answer's connection is free."""
+
+    def __init__(self, body: Any, wanted: int, said: Callable[[], AbstractContextManager[None]]) -> None:
+        self._body, self._wanted, self._got, self._said = body, wanted, 0, said
+        self._first = self._read()
+
+    def _read(self) -> bytes:
+        with self._said():
+            piece: bytes = self._body.read(min(PIECE, self._wanted - self._got))
+        self._got += len(piece)
+        if not piece and self._got < self._wanted:
+            raise StoreError(f"the store sent {self._got} of {self._wanted} bytes; ask again")
+        return piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece, self._first = self._first, b""
+        if not piece and self._got < self._wanted:
+            piece = self._read()
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """What is not wanted any more is not fetched; called by whoever streams it."""
+        self._body.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive import signing, wiring
+from tests.stores import store_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,16 @@ _CACHED = (wiring.store, wiring.origin, wiring._signer, wiring.witnesses)
 def home(request: pytest.FixtureRequest, tmp_path: Path, settings) -> Path:
     """A state folder with keys, thrown away after the test."""
     settings.CUSTOS_HOME = tmp_path / "home"
-    settings.CUSTOS_STORE = f"file:{tmp_path / 'home' / 'store'}"
+    settings.CUSTOS_STORE = store_for(tmp_path / "home")
     for cached in _CACHED:
         cached.cache_clear()
     signing.make_keys(wiring.keys_folder(), "custos.test/log")
     return tmp_path / "home"
+
+
+@pytest.fixture
+def file_store(home: Path, settings) -> Path:
+    """The folder of a file store, for what only the owner of its files can do; whatever store the run is on."""
+    settings.CUSTOS_STORE = f"file:{home / 'store'}"
+    wiring.store.cache_clear()
+    return home / "store"

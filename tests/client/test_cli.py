@@ -92,3 +92,17 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
 def test_a_fetched_folder_holds_what_was_in_the_archive(tmp_path: Path) -> None:
     written = fetch.fetch(served(tmp_path / "zip", "a.json", "b.raw"), "x", tmp_path / "got")
     assert sorted(path.name for path in (tmp_path / "got").iterdir()) == sorted(path.name for path in written)
+
+
+def test_what_is_known_of_earlier_holders_is_sent_as_a_statement(monkeypatch, tmp_path: Path) -> None:
+    sent: dict[str, str] = {}
+
+    def upload(server: Server, path: Path, metadata: dict[str, str], *_: object, **__: object) -> None:
+        sent.update(metadata)
+        raise ClientError("far enough")
+
+    monkeypatch.setattr(cli, "upload", upload)
+    (tmp_path / "log").write_bytes(b"abc")
+    said = "captured by X at Y, handed over on 3 May by Z"
+    assert cli.main(["upload", str(tmp_path / "log"), "--case", "a", "--stated-custody", said]) == 1
+    assert sent["stated_custody"] == said

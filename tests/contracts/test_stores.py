@@ -100,6 +100,8 @@ def test_the_store_holds_what_it_promises(store: BlobStore) -> None:
 def test_more_copies_than_stores_are_refused(store: BlobStore, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="CUSTOS_STORE"):
         put(store, tmp_path, b"abc", Keeping(copies=5))
+    with pytest.raises(StoreError, match="5 copies"):
+        store.protect(put(store, tmp_path, b"abc"), Keeping(copies=5))
 
 
 @pytest.mark.parametrize("store", KINDS, indirect=True)

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.stores import store_for
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 UNWANTED = ("DATABASE_URL", "CELERY_BROKER_URL", "CUSTOS_HOME", "CUSTOS_TOKEN", "CUSTOS_URL", "XDG_RUNTIME_DIR")
@@ -35,7 +37,8 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         kept = {key: value for key, value in os.environ.items() if key not in UNWANTED}
         self.environment = {
-            **kept, "CUSTOS_HOME": str(home), "CUSTOS_PORT": str(self.port), "CUSTOS_URL": self.url, **environment
+            **kept, "CUSTOS_HOME": str(home), "CUSTOS_PORT": str(self.port), "CUSTOS_URL": self.url,
+            "CUSTOS_STORE": store_for(home), **environment,
         }  # fmt: skip
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.archive.conftest import home
+from tests.archive.conftest import file_store, home
 from tests.archive.services.conftest import ann, hand_in
 
-__all__ = ["ann", "hand_in", "home"]
+__all__ = ["ann", "file_store", "hand_in", "home"]

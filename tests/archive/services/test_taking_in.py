@@ -10,7 +10,6 @@ import resource
 
 import pytest
 
-from archive import wiring
 from archive.models import Alarm, Blob, CustodyEvent, Submission
 from archive.services import access, finding, identification, intake, receiving, sealing
 from archive.services.receipts import issue_receipt
@@ -282,11 +281,11 @@ def test_an_upload_in_two_parts_is_read_when_it_is_sealed(ann) -> None:
     assert row.blob_id == str(Digest.of(b"abcdef"))
 
 
-def test_what_the_store_does_not_give_back_raises_an_alarm(hand_in, monkeypatch) -> None:
+def test_what_the_store_does_not_give_back_raises_an_alarm(file_store, hand_in, monkeypatch) -> None:
     row = hand_in(b"abc", work=False)
 
     def damage(submission: Submission) -> None:
-        path = wiring.home() / "store" / submission.blob.place
+        path = file_store / submission.blob.place
         path.chmod(0o600)
         path.write_bytes(b"abd")
 

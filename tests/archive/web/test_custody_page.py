@@ -1,0 +1,106 @@
+"""A file's custody page and API route: each link with its proof, what was tampered with, what is only a statement."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from archive.models import CustodyEvent, Submission
+from archive.services import access, deaccessions, sealing
+from archive.services.sequencing import sequence_pending
+from tests.archive.web.test_pages import row, signed_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["row"]
+pytestmark = pytest.mark.django_db
+STATEMENT = "captured by X at the resolver, handed over on 3 May by Y <b>in person</b>"
+
+
+@pytest.fixture
+def tamper() -> Callable[[str, list[str]], None]:
+    """Change rows as somebody who owns the server and takes the triggers away for himself."""
+
+    def change(statement: str, values: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(statement, values)
+            cursor.execute("SET LOCAL session_replication_role = origin")
+
+    return change
+
+
+def api(user: str) -> Client:
+    text, _ = access.create_token(user_name=user, scopes=["upload", "read"])
+    return Client(headers={"Authorization": f"Bearer {text}"})
+
+
+def test_a_changed_event_is_shown_as_unknown_to_the_ledger(row: Submission, tamper) -> None:
+    page, address = signed_in("ann"), f"/blobs/{row.blob_id}"
+    assert "unknown to the ledger" not in page.get(address).content.decode()
+    tamper(
+        "UPDATE archive_custodyevent SET text = replace(text, '\"success\"', '\"warning\"') WHERE id = %s",
+        [row.event_id],
+    )
+    text = page.get(address).content.decode()
+    assert text.count("unknown to the ledger: its text is not the one that was committed") == 1
+    value = api("ann").get(f"/api/v1{address}").json()
+    assert {link["type"]: link["state"] for link in value["custody"]} == {
+        "ingestion": "unknown to the ledger", "message digest calculation": "proved", "format identification": "proved",
+    }  # fmt: skip
+
+
+def test_an_event_that_was_taken_out_leaves_a_gap(row: Submission, tamper) -> None:
+    hashed = CustodyEvent.objects.get(type="message digest calculation")
+    tamper("DELETE FROM archive_custodyobject WHERE event_id = %s", [str(hashed.pk)])
+    text = signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+    assert "no event says when they were hashed" in text
+    assert "no event says when they were hashed" in str(api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()["gaps"])
+
+
+def test_custody_before_us_comes_by_tus_and_is_shown_as_a_statement(row: Submission) -> None:
+    client = api("ann")
+    said = {"case": "case-a", "stated_custody": STATEMENT}
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items())
+    tus = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+    location = client.post("/api/v1/uploads", **tus, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA=metadata)["Location"]
+    kind = "application/offset+octet-stream"
+    client.patch(location, b"abc", content_type=kind, HTTP_UPLOAD_OFFSET="0", **tus)
+    handed_in = Submission.objects.get(pk=location.rsplit("/", 1)[1])
+    sealing.seal_submission(handed_in.pk)
+    handed_in.refresh_from_db()
+    assert handed_in.event is not None
+    assert "captured by X" not in handed_in.event.text
+    text = signed_in("ann").get(f"/blobs/{handed_in.blob_id}").content.decode()
+    heading, statement = text.index("Custody before us, as stated"), text.index("captured by X")
+    assert heading < text.index("A statement of who handed it in, not a fact that was checked.") < statement
+    assert "<b>in person</b>" not in text
+    assert "as stated" not in signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+
+
+def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(row: Submission) -> None:
+    ann = access.principal_of(access.ensure_user(user_name="ann"))
+    ann.user.is_staff = True
+    ann.user.save()
+    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 12 of <court> X")
+    before = api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()
+    assert before["deaccessioned"] is None
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    sequence_pending()
+    text = signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+    assert "were taken away by law" in text
+    assert "order 12 of &lt;court&gt; X" in text
+    client = api("ann")
+    value = client.get(f"/api/v1/blobs/{row.blob_id}").json()["deaccessioned"]
+    assert value["reason"] == "order 12 of <court> X"
+    assert client.get(value["receipt"]).status_code == 200
+    for address in (f"/api/v1/blobs/{row.blob_id}/content", f"/api/v1/submissions/{row.pk}/content"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.json()["title"]) == (410, "Taken away by law")
+        assert value["time"] in answer.json()["detail"]
