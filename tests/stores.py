@@ -46,6 +46,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def store_for(folder: Path) -> str:
-    """CUSTOS_STORE of an installation whose state lies in this folder."""
+    """CUSTOS_STORE of an installation whose state lies in this folder; files, where no test run said otherwise."""
     files, bucket = f"file:{folder / 'store'}", f"s3://{BUCKET}/{secrets.token_hex(6)}"
-    return {"file": files, "ceph": bucket, "replicated": f"{files} {bucket}"}[os.environ[_KIND]]
+    return {"file": files, "ceph": bucket, "replicated": f"{files} {bucket}"}[os.environ.get(_KIND, "file")]
