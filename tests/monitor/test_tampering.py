@@ -229,7 +229,7 @@ def test_a_ledger_that_was_rolled_back(founded: Ledger, look: Look, keep: Path) 
     assert json.loads((keep / "seen.json").read_text())["checkpoint"] == since.read_text()
 
 
-def test_two_roots_of_one_size(founded: Ledger, look: Look, keep: Path) -> None:
+def test_two_roots_of_one_size(founded: Ledger, look: Look, keep: Path, capsys) -> None:
     assert look(founded.at[SIZES[1]], "--keep", keep).status == 0
     said = look(founded.forked_at_one_size, "--keep", keep)
     assert (said.status, said.wrong) == (1, {"log-fork", "log-evidence"})
@@ -239,6 +239,8 @@ def test_two_roots_of_one_size(founded: Ledger, look: Look, keep: Path) -> None:
     assert files["second.checkpoint"] == (founded.forked_at_one_size / "checkpoint").read_bytes()
     assert b"the two\nsignatures alone prove it" in files["README"]
     assert files["README"].count(b"signed with every key of the log in the policy") == 2
+    assert main([str(keep / "evidence" / name), "--policy", str(founded.policy)]) == 1  # anybody sees it from the files
+    assert "two histories" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("more", [(), ("--again",)])
