@@ -1,4 +1,4 @@
-# The service's image: web, worker and beat are the same image with another command. compose.yaml starts them.
+# The service's image: web, worker, sequencer and beat are the same image with another command. compose.yaml starts them.
 FROM python:3.13-slim-trixie AS build
 WORKDIR /build
 COPY requirements.lock ./
@@ -6,6 +6,8 @@ RUN python -m venv /opt/custos && /opt/custos/bin/pip install --no-cache-dir --r
 COPY pyproject.toml README.md LICENSE ./
 COPY evidence evidence
 COPY client client
+COPY witness witness
+COPY monitor monitor
 RUN /opt/custos/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim-trixie
@@ -15,6 +17,8 @@ WORKDIR /srv/custos
 COPY manage.py ./
 COPY evidence evidence
 COPY client client
+COPY witness witness
+COPY monitor monitor
 COPY archive archive
 COPY workers workers
 COPY config config

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from cryptography import x509
 from django.conf import settings
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _LEAST_SECONDS, _LEAST_FILE = 300, 1 << 30
 _LARGEST_GROWTH = RATIO  # an archive may hold so much more than its size
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @functools.cache
@@ -223,6 +224,11 @@ def witnesses() -> str:
 
 def public_url() -> str:
     return str(settings.CUSTOS_PUBLIC_URL)
+
+
+def is_for_this_machine() -> bool:
+    """Whether people reach the service from the machine it runs on alone."""
+    return urlsplit(public_url()).hostname in LOOPBACK
 
 
 def software() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -215,6 +216,10 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 1 if done.problems else 0
 
 
+def _check(folder: Path, policy: Path) -> list[str]:
+    return ["custos-verify", str(folder), "--policy", str(policy)]
+
+
 def _story(done: Demonstration, url: str, folder: Path, policy: Path, whose: str) -> str:
     lines = [
         "",
@@ -230,7 +235,7 @@ def _story(done: Demonstration, url: str, folder: Path, policy: Path, whose: str
         "",
     ]
     lines += [f"  look: {url}/results/{result}" for result in done.results.values()]
-    checks = [f"  check: custos-verify {folder / key} --policy {policy}" for key in done.results]
+    checks = [f"  check: {shlex.join(_check(folder / key, policy))}" for key in done.results]
     verdict = "every number was followed to its bytes" if not done.problems else "NOT VERIFIED"
     lines += [
         *checks,
@@ -238,6 +243,6 @@ def _story(done: Demonstration, url: str, folder: Path, policy: Path, whose: str
         f"Checked offline against {whose}: {verdict}.",
         *(f"  {problem}" for problem in done.problems),
     ]
-    if not done.problems:
-        lines.append("Not checked: time, because this installation asks no timestamp authority.")
+    if not done.problems and done.is_undated:
+        lines.append("Not checked: time. Name timestamp authorities in CUSTOS_TSA (docs/timestamps.md).")
     return "\n".join(lines)

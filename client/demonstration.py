@@ -36,6 +36,12 @@ class Demonstration:
     verifications: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def is_undated(self) -> bool:
+        """Whether a check found no timestamp that it could verify."""
+        found = (item for said in self.verifications for item in said["findings"] if item["level"] != "ok")
+        return any(item["code"] in TIME_CODES for item in found)
+
 
 def demonstrate(server: Server, folder: Path, policy: Path, say: Callable[[str], None]) -> Demonstration:
     """Everything from the files to the check. Raises `ClientError` if the server or a step fails."""

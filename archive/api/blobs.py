@@ -22,6 +22,7 @@ from archive.services.deaccessions import DEACCESSION
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
 from archive.storage.store import StoreError
+from evidence.log.hashing import leaf_hash
 
 if TYPE_CHECKING:
     import uuid
@@ -43,6 +44,7 @@ def event_value(link: Link, digest: str) -> dict[str, Any]:
         "case": event.case.slug if event.case else None, "agent": said["agent"], "detail": said["detail"],
         "role": next((item["role"] for item in said["objects"] if item["digest"] == digest), ""),
         "state": link.state, "said": link.said, "outcome": event.outcome,
+        "leaf_hash": leaf_hash(bytes(event.commitment)).hex(), "inclusion": [value.hex() for value in link.hashes],
         "leaf": leaf.index if leaf else None, "receipt": f"/api/v1/events/{event.pk}/receipt" if leaf else None,
     }  # fmt: skip
 
@@ -81,7 +83,8 @@ class BlobView(APIView):
             "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
             "custody": [event_value(link, blob.digest) for link in chain.links],
-            "gaps": chain.gaps, "fixity": fixity_value(blob), "deaccessioned": deaccession_value(chain),
+            "checkpoint": {"size": chain.size, "root": chain.root.hex()}, "gaps": chain.gaps,
+            "fixity": fixity_value(blob), "deaccessioned": deaccession_value(chain),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
         })  # fmt: skip
 

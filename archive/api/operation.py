@@ -12,7 +12,10 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from archive.models import Alarm, PendingLeaf, Run, Submission
+from archive import wiring
+from archive.api.problems import problem
+from archive.models import Alarm, PendingLeaf, Run, Submission, User
+from archive.services import access
 from archive.services.health import readiness
 from archive.services.sequencing import latest_checkpoint
 
@@ -36,9 +39,25 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
+    """Prometheus' text format. How much comes in, and when, is nobody's business: see `_may_measure`."""
+    if not _may_measure(request):
+        return problem(
+            request, 401, "Unauthorized", "send a token made with manage.py token --user NAME --scope metrics",
+            {"WWW-Authenticate": 'Bearer realm="custos"'},
+        )  # fmt: skip
     answer: HttpResponse = exports.ExportToDjangoView(request)
     return answer
+
+
+def _may_measure(request: HttpRequest) -> bool:
+    """Administrators, tokens with the scope, and on a machine that serves nobody else whoever is on it."""
+    relayed = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if wiring.is_for_this_machine() and request.META.get("REMOTE_ADDR") in wiring.LOOPBACK and not relayed:
+        return True
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    token = access.authenticate_token(text.strip()) if kind.lower() == "bearer" else None
+    user = token.user if token else request.user
+    return isinstance(user, User) and access.principal_of(user, token).measures
 
 
 class Rows(Collector):

@@ -149,7 +149,14 @@ class LinesView(APIView):
         )
         return Response(
             [
-                {"blob": line.blob, "line": line.line, "start": line.start, "stop": line.stop, "text": line.text}
+                {
+                    "blob": line.blob,
+                    "line": line.line,
+                    "start": line.start,
+                    "stop": line.stop,
+                    "text": line.text,
+                    "shown": line.shown,
+                }
                 for line in lines
             ]
         )

@@ -16,7 +16,7 @@ from django.utils import timezone
 from archive.models import AccessToken, Case, CaseName, Membership, SignInLink, User
 from archive.services.refusals import BadInput, NotAllowed, NotVisible
 
-SCOPES = ("upload", "read", "audit")
+SCOPES = ("upload", "read", "audit", "metrics")
 LINK_LIFE = dt.timedelta(hours=24)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 _NAME = re.compile(r"[!-~]{1,1024}")
@@ -34,13 +34,20 @@ class Principal:
         return self.user.is_auditor and "audit" in self.scopes
 
     @property
+    def measures(self) -> bool:
+        """Whether they may know how much is going on; a person may if they administer."""
+        return "metrics" in self.scopes
+
+    @property
     def reads(self) -> bool:
         return bool(self.scopes & {"read", "audit"})
 
 
 def principal_of(user: User, token: AccessToken | None = None) -> Principal:
-    """A browser's session has all scopes; a token those it was made with."""
-    return Principal(user, frozenset(token.scopes if token else SCOPES))
+    """A browser's session has all scopes that a person can have; a token those it was made with."""
+    if token is not None:
+        return Principal(user, frozenset(token.scopes))
+    return Principal(user, frozenset(SCOPES) - (frozenset() if user.is_staff else {"metrics"}))
 
 
 def cases_visible_to(principal: Principal) -> QuerySet[Case]:

@@ -28,12 +28,17 @@ class Link:
     event: CustodyEvent
     state: str
     said: str
+    hashes: tuple[bytes, ...] = ()
+    """The inclusion proof of what is proved, from the leaf's neighbour upwards (RFC 6962 §2.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     links: list[Link]
     gaps: list[str]
+    size: int
+    root: bytes
+    """Of the checkpoint to which the proofs lead; 0 and nothing without one."""
 
 
 def chain_of(principal: Principal, digest: str) -> Chain:
@@ -42,22 +47,23 @@ def chain_of(principal: Principal, digest: str) -> Chain:
     events = list(finding.events_of(principal, digest))
     tiles = Tiles(checkpoint.size if checkpoint else 0)
     links = [Link(event, *_state(event, checkpoint, tiles)) for event in events]
-    return Chain(links, _gaps(principal, digest, events))
+    head = (checkpoint.size, bytes(checkpoint.root)) if checkpoint else (0, b"")
+    return Chain(links, _gaps(principal, digest, events), *head)
 
 
-def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> tuple[str, str]:
+def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> tuple[str, str, tuple[bytes, ...]]:
     leaf = getattr(event, "leaf", None)
     if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
-        return UNKNOWN, "its text is not the one that was committed"
+        return UNKNOWN, "its text is not the one that was committed", ()
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
-        return PENDING, "no checkpoint covers it yet"
+        return PENDING, "no checkpoint covers it yet", ()
     try:
         hashes = inclusion_proof(leaf.index, checkpoint.size, tiles.subtree_root)
         root = bytes(checkpoint.root)
         verify_inclusion(leaf_hash(bytes(event.commitment)), leaf.index, checkpoint.size, hashes, root)
     except EvidenceError as error:
-        return UNKNOWN, f"its leaf does not lead to the checkpoint: {error}"
-    return PROVED, f"leaf {leaf.index} under the checkpoint of size {checkpoint.size}"
+        return UNKNOWN, f"its leaf does not lead to the checkpoint: {error}", ()
+    return PROVED, f"leaf {leaf.index} under the checkpoint of size {checkpoint.size}", tuple(hashes)
 
 
 def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list[str]:

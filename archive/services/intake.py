@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archive.services.access import Principal
 
 LARGEST = 1 << 53
+QUIET_FOR = 120.0  # seconds without a byte, after which nobody is told to wait for the next one
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST_NAME = 200
 _READING = {"procedure", "columns", "kind", "zone", "year"}
@@ -76,6 +77,15 @@ def begin_submission(
 
 def staged_file(submission_id: uuid.UUID) -> Path:
     return wiring.staging() / str(submission_id)
+
+
+def is_abandoned(submission: Submission) -> bool:
+    """Whether nothing has arrived for a while of what is still to come."""
+    if submission.state != Submission.State.RECEIVING:
+        return False
+    path = staged_file(submission.pk)
+    heard = path.stat().st_mtime if path.exists() else submission.created.timestamp()
+    return timezone.now().timestamp() - heard > QUIET_FOR
 
 
 def own_submission(principal: Principal, submission_id: uuid.UUID) -> Submission:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.api.blobs import deaccession_value, event_value, fixity_value
-from archive.services import access, alarms, finding
+from archive.services import access, alarms, finding, intake
 from archive.services.chain import chain_of
 from archive.services.handovers import (
     acknowledge_handover,
@@ -44,7 +44,13 @@ def submission(request: HttpRequest, submission_id: uuid.UUID) -> HttpResponse:
     done = finding.is_done(row)
     leaf = getattr(row.event, "leaf", None)
     runs = finding.runs_of(row) if row.blob_id else []
-    context = {"row": row, "done": done, "leaf": leaf, "runs": runs, "steps": steps(row, leaf is not None, done=done)}
+    context = {"abandoned": intake.is_abandoned(row), "mine": row.user_id == request.user.pk} | {
+        "row": row,
+        "done": done,
+        "leaf": leaf,
+        "runs": runs,
+        "steps": steps(row, leaf is not None, done=done),
+    }
     # A partial is a part of the page: the same template, without its frame.
     return render(request, "parts/submission.html" if request.htmx else "submission.html", context)  # type: ignore[attr-defined] # set by the middleware
 
@@ -92,6 +98,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "witnesses": [line.witness for line in shown.cosignatures.all()] if shown else [],
         "reconstruction": any(link.event.case and link.event.case.reconstruction for link in chain.links),
         "gaps": chain.gaps,
+        "tree": {"size": chain.size, "root": chain.root.hex()},
         "fixity": fixity_value(found),
         "deaccessioned": deaccession_value(chain),
         "handovers": handovers_of(who, found),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -46,9 +47,9 @@ def _demonstrate() -> int:
     if status:
         return status
     for part in ("concentration", "crosscheck"):
-        print(f"\n$ custos-verify {folder / part} --policy {home / 'policy.txt'}", flush=True)
-        command = [str(programs / "custos-verify"), str(folder / part), "--policy", str(home / "policy.txt")]
-        if subprocess.run(command, check=False).returncode not in (0, 3):
+        command = ["custos-verify", str(folder / part), "--policy", str(home / "policy.txt")]
+        print(f"\n$ {shlex.join(command)}", flush=True)
+        if subprocess.run([str(programs / command[0]), *command[1:]], check=False).returncode not in (0, 3):
             return 1
     return 0
 

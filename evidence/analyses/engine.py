@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
+BATCH = 50_000
+
 
 @contextmanager
 def tables(**paths: Path) -> Iterator[dict[str, Any]]:
@@ -21,6 +25,12 @@ def tables(**paths: Path) -> Iterator[dict[str, Any]]:
         yield {name: connection.read_parquet(str(path), table_name=name) for name, path in paths.items()}
     finally:
         connection.disconnect()
+
+
+def batches(expression: Any) -> Iterator[pa.RecordBatch]:
+    """The rows of an expression as the engine hands them over; no more than a batch of them is held here."""
+    backend = expression.get_backend()
+    yield from backend.con.sql(backend.compile(expression)).to_arrow_reader(BATCH)
 
 
 def versions() -> dict[str, str]:

@@ -67,7 +67,7 @@ def spans(table: Any, name: str, keep: Any = None) -> Any:
     asked = lookups_of(table, name)
     if keep is not None:
         asked = asked.filter(keep(asked))
-    return asked.select("line", "start", "stop").order_by("start").to_pyarrow().to_batches(max_chunksize=50_000)
+    return engine.batches(asked.select("line", "start", "stop").order_by("start"))
 
 
 def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path) -> list[Output]:

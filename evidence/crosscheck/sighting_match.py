@@ -65,7 +65,7 @@ def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str
     writer = ResultWriter(ID, parameters, list(digests.items()), folder)
     about = {role: metadata(path) for role, path in paths.items()}
     with engine.tables(lookups=paths["lookups"], sightings=paths["sightings"]) as opened:
-        lookups = _timed(lookups_of(opened["lookups"], name))
+        lookups = _timed(lookups_of(opened["lookups"], name).select("time", "line", "start", "stop"))
         words = {role: Words(about[role], opened[role], name).of() for role in paths}
         sightings = _timed(opened["sightings"].filter(opened["sightings"]["name"] == name))
     times = [_times(table) for table in (lookups, sightings)]
@@ -81,7 +81,7 @@ def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str
     ):
         table = {"lookups": lookups, "sightings": sightings}[role].filter(pa.array(mask)).sort_by("start")
         number[key] = writer.finding(
-            key, title, about[role]["custos.source"], table.to_batches(), unit=role, contains=words[role]
+            key, title, about[role]["custos.source"], table.to_batches(engine.BATCH), unit=role, contains=words[role]
         )
     return writer.close(
         title=f"Does the third party's view of {name} agree?", answer=_answer(name, tolerance, number),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,12 @@ def test_compose_accepts_the_file(tmp_path: Path) -> None:
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", (ROOT / name).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_image_holds_every_package_that_the_service_imports() -> None:
+    """Twice: what is installed as a wheel, and what runs beside manage.py."""
+    _, build, run = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert [name for name in wheel if f"COPY {name.rstrip('*')} " not in build] == []
+    packages = [path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"]
+    assert [name for name in packages if f"COPY {name} {name}" not in run] == []

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", required=True)
-        parser.add_argument("--scope", default="upload,read", help="some of upload,read,audit")
+        parser.add_argument("--scope", default="upload,read", help="some of upload,read,audit,metrics")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import time
+
 import pytest
 from django.test import Client
 
 from archive.models import Run
 from archive.services import access, execution, intake, sealing, sequencing
 from archive.web.results import marked
+from evidence.log.hashing import leaf_hash
+from evidence.log.proof import verify_inclusion
 
 pytestmark = pytest.mark.django_db
 LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
@@ -106,6 +112,33 @@ def test_a_line_that_is_too_long_to_show_says_so(db) -> None:
     result = Run.objects.get(procedure="querier_concentration@1").pk
     text = signed_in("ann").get(f"/results/{result}/findings/client-1").content.decode()
     assert "the first 4,096 bytes are shown" in text
+
+
+def test_a_files_page_shows_how_each_event_leads_to_the_root(row) -> None:
+    page = signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+    checkpoint = sequencing.latest_checkpoint()
+    assert f"<code>{bytes(checkpoint.root).hex()}</code>" in page
+    leaf = row.event.leaf
+    shown = page.partition(f"<summary>leaf {leaf.index}, ingestion</summary>")[2].partition("</details>")[0]
+    head, *hashes = re.findall(r"<code>([0-9a-f]{64})</code>", shown)
+    assert bytes.fromhex(head) == leaf_hash(bytes(row.event.commitment))
+    proof = [bytes.fromhex(item) for item in hashes]
+    verify_inclusion(bytes.fromhex(head), leaf.index, checkpoint.size, proof, bytes(checkpoint.root))
+
+
+def test_nobody_waits_for_ever_for_an_upload_that_was_abandoned(db) -> None:
+    who = access.principal_of(access.ensure_user(user_name="ann"))
+    row = intake.begin_submission(principal=who, case_reference="case-a", length=9)
+    intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"abc"])
+    ann = signed_in("ann")
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert "hx-get" in page and "--resume" not in page
+    then = time.time() - intake.QUIET_FOR - 1
+    os.utime(intake.staged_file(row.pk), (then, then))
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert "hx-get" not in page
+    assert f"custos upload FILE --case case-a --resume {row.pk}" in page
+    assert "hx-get" not in ann.get(f"/cases/{row.case.pk}").content.decode()
 
 
 def test_a_number_leads_to_its_lines(row) -> None:
