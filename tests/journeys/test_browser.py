@@ -98,6 +98,24 @@ def test_a_reporter_uploads_watches_and_follows_a_number_to_its_lines(enter, ser
     expect(outsider.get_by_role("heading", name="Not found")).to_be_visible()
 
 
+def test_an_upload_that_was_given_up_goes_on_and_is_not_begun_anew(enter, tmp_path: Path) -> None:
+    path = tmp_path / "cut.log"
+    path.write_bytes(LINE % 1)
+    page = enter("rita")
+    page.get_by_role("link", name="Upload", exact=True).click()
+    page.set_input_files("input[type=file]", path)
+    page.get_by_label("Case", exact=True).fill("ritas-cut")
+    page.route("**/api/v1/uploads/*", lambda route: route.abort())
+    page.locator("#upload button").click()
+    said = "Not uploaded: the server does not answer. What arrived is kept; press Upload to go on."
+    expect(page.locator("#said")).to_have_text(said, timeout=120_000)
+    page.unroute("**/api/v1/uploads/*")
+    page.locator("#upload button").click()
+    page.wait_for_url("**/submissions/*", timeout=60_000)
+    page.get_by_role("link", name="ritas-cut").click()
+    expect(page.get_by_role("region", name="Submissions").get_by_role("link")).to_have_count(1, timeout=60_000)
+
+
 def test_the_empty_front_page_files_the_reconstruction(enter) -> None:
     page = enter("dana")
     page.get_by_role("button", name="File the founding case").click()

@@ -39,11 +39,12 @@ document.addEventListener("DOMContentLoaded", () => {
       },
       onError(error) {
         button.disabled = false;
-        const answer = error.originalResponse ? error.originalResponse.getBody() : "";
+        const answer = error.originalResponse;
         try {
-          say(`Not uploaded: ${JSON.parse(answer).detail}`);
+          say(`Not uploaded: ${JSON.parse(answer.getBody()).detail}`);
         } catch {
-          say(`Not uploaded: ${error.message}. What arrived is kept; press Upload to go on.`);
+          const why = answer ? `the server said ${answer.getStatus()}` : "the server does not answer";
+          say(`Not uploaded: ${why}. What arrived is kept; press Upload to go on.`);
         }
       },
     });
