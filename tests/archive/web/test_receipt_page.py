@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.services import access, intake, sealing
+from archive.services.sequencing import sequence_pending
 from evidence.log.note import parse_note
 from evidence.log.tlogproof import parse_tlog_proof
 from tests.archive.web.test_pages import row, signed_in
@@ -53,4 +54,5 @@ def test_it_is_for_members_and_auditors_and_there_only_once_it_is_sealed(row: Su
     assert (answer.status_code, b"comes with its sealing" in answer.content) == (409, True)
     intake.append_bytes(principal=who, submission_id=waiting.pk, offset=0, chunks=[b"abc"])
     sealing.seal_submission(waiting.pk)
+    sequence_pending()
     assert signed_in("ann").get(f"/submissions/{waiting.pk}/receipt").status_code == 200
