@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import evidence
+from evidence import unit_tree
 from evidence.digest import Digest
 from evidence.errors import EvidenceError, ReadingError
 from evidence.extraction import EXTRACTIONS, extract
@@ -55,7 +56,7 @@ def run_in_child(
     procedure: str, paths: Mapping[str, Path], digests: Mapping[str, Digest], parameters: Mapping[str, Any],
     folder: Path, limits: Limits,
 ) -> list[Output]:  # fmt: skip
-    """The outputs of a parse or an extraction.
+    """The outputs of a parse, an extraction or a unit tree.
 
     Raises `ReadingError` for what the procedure refuses and for a child that was stopped, with the limit that stopped
     it; `OSError` for a disk that does not take the outputs.
@@ -121,12 +122,18 @@ def main() -> None:
 
 def _run(job: dict[str, Any]) -> list[Output]:
     procedure = job["procedure"]
-    run = parse if procedure in FORMATS else extract if procedure in EXTRACTIONS else None
+    run = _JOBS.get(procedure)
     if run is None:
         raise ReadingError(f"{procedure} is no reader")
     paths = {role: Path(path) for role, path in job["paths"].items()}
     digests = {role: Digest.parse(digest) for role, digest in job["digests"].items()}
     return run(procedure, paths, digests, job["parameters"], Path(job["folder"]))
+
+
+_JOBS = {
+    **dict.fromkeys(FORMATS, parse), **dict.fromkeys(EXTRACTIONS, extract),
+    **dict.fromkeys((unit_tree.PLANT, unit_tree.DISCLOSE), unit_tree.run),
+}  # fmt: skip
 
 
 def confine(limits: Limits) -> None:
