@@ -43,7 +43,9 @@ class Steady(schedule):
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
 app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
-    imports=[f"workers.{name}" for name in ("seal", "derive", "sequence", "sweep", "keep", "cosign", "timestamp")],
+    imports=[
+        f"workers.{name}" for name in ("seal", "derive", "sequence", "sweep", "keep", "cosign", "timestamp", "plant")
+    ],
     broker_transport_options=_transport_options(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
     task_routes={"workers.sequence.sequence": {"queue": env.LEDGER_QUEUE}},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TYPES = (
     "ingestion", "message digest calculation", "format identification", "creation", "fixity check",
-    "replication", "transfer", "access", "retention change", "deaccession", *KEY_EVENTS,
+    "replication", "transfer", "access", "disclosure", "retention change", "deaccession", *KEY_EVENTS,
 )  # fmt: skip
 _SALT = 16
 

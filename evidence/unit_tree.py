@@ -70,6 +70,7 @@ def run(
     have the reader's `table` and `rejects` among the paths.
     """
     key, source = bytes.fromhex(parameters["key"]), paths["source"]
+    _refuse_damaged(source, digests["source"])
     units = lines(source) if parameters["kind"] == LINE else records(parameters["kind"], paths)
     roots = _roots(source, key, units)
     said = {"format": FORMAT, "kind": units.kind, "count": units.count, "root": _text(tree_root(roots))}
@@ -80,6 +81,13 @@ def run(
     value = _disclosure(source, key, units, roots, sorted(shown), digests["source"])
     (folder / "disclosure.json").write_bytes(canonical(value))
     return [Output("disclosure.json", folder / "disclosure.json")]
+
+
+def _refuse_damaged(path: Path, wanted: Digest) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wanted.hex:
+        raise ReadingError(f"the source has the digest sha256:{found}, wanted {wanted}: the store is damaged")
 
 
 def lines(path: Path) -> Units:

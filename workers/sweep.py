@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from archive.services import unit_trees
 from archive.services.health import leave_pulse
 from archive.services.runs import nudge_what_waits
 from archive.services.sequencing import put_back_lost, sequence_pending
@@ -13,6 +14,7 @@ def sweep() -> None:
     leave_pulse("worker")
     sequence_pending()
     nudge_what_waits()
+    unit_trees.nudge_what_waits()
     clear_staging()
 
 

@@ -10,6 +10,7 @@ from archive.models.party import AccessToken, Case, CaseName, Membership, SignIn
 from archive.models.pulse import Pulse
 from archive.models.run import Run, RunInput, RunOutput
 from archive.models.submission import Submission
+from archive.models.units import PendingTree, UnitTree
 
 __all__ = [
     "AccessToken",
@@ -31,6 +32,7 @@ __all__ = [
     "Leaf",
     "Membership",
     "PendingLeaf",
+    "PendingTree",
     "Pulse",
     "Run",
     "RunInput",
@@ -40,5 +42,6 @@ __all__ = [
     "Submission",
     "TileRoot",
     "Timestamp",
+    "UnitTree",
     "User",
 ]

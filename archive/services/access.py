@@ -72,7 +72,7 @@ def ensure_case(*, principal: Principal, reference: str, title: str = "", recons
     case = _one(Case.objects.filter(membership__user=principal.user), reference)
     if case is not None:
         return case
-    if _uuid(reference):
+    if as_uuid(reference):
         raise NotAllowed(f"you are not a member of a case {reference}; ask a member of it to add you")
     if not _SLUG.fullmatch(reference):
         raise BadInput(f"the case {reference[:80]!r}: write lower-case letters, digits and hyphens, at most 80")
@@ -85,7 +85,7 @@ def ensure_case(*, principal: Principal, reference: str, title: str = "", recons
 
 def _one(cases: QuerySet[Case], reference: str) -> Case | None:
     """By id, or by a name that only one of them has."""
-    identifier = _uuid(reference)
+    identifier = as_uuid(reference)
     found = list(cases.filter(pk=identifier) if identifier else cases.filter(slug=reference)[:2])
     if len(found) > 1:
         raise BadInput(
@@ -94,7 +94,8 @@ def _one(cases: QuerySet[Case], reference: str) -> Case | None:
     return found[0] if found else None
 
 
-def _uuid(text: str) -> uuid.UUID | None:
+def as_uuid(text: str) -> uuid.UUID | None:
+    """The id that a text is, if it is one."""
     try:
         return uuid.UUID(text)
     except ValueError:

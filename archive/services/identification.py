@@ -12,6 +12,7 @@ from archive.models.run import EXTRACT
 from archive.services import access, intake, runs
 from archive.services.custody import record_event
 from archive.services.refusals import NotReady
+from archive.services.unit_trees import want_tree
 from evidence.digest import Digest
 from evidence.extraction import DEPTH
 from evidence.formats.reading import HEAD
@@ -111,6 +112,7 @@ def _record(
         objects=[EventObject(Digest.parse(blob.digest), blob.size, role)],
         detail=detail | ({"stated": stated} if stated else {}),
     )  # fmt: skip
+    want_tree(blob, found.procedure)
     if found.procedure:
         runs.plan_run(
             case=case, procedure=found.procedure, parameters=found.parameters,
