@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
-from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp
+from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp, UnitTree
 from archive.models.append_only import is_append_only
 from archive.services import access, intake, keys, sealing
 
@@ -25,6 +25,7 @@ def fill() -> None:
     keys.introduce_keys()
     keys.replace_keys(purpose="dsse", event_type="key rotation", reason="a test")
     BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
+    UnitTree.objects.create(blob=row.blob or Blob.objects.get(), kind="line", key=bytes(32), count=1, root=bytes(32))
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
     checkpoint = Checkpoint.objects.latest("size")
     Cosignature.objects.create(checkpoint=checkpoint, witness="w", line="x")
@@ -44,13 +45,13 @@ def test_all_of_custody_and_ledger_is_append_only() -> None:
     assert TABLES == [
         "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_cosignature", "archive_custodyevent",
         "archive_custodyobject", "archive_keyend", "archive_keyversion", "archive_leaf", "archive_signing",
-        "archive_tileroot", "archive_timestamp",
+        "archive_tileroot", "archive_timestamp", "archive_unittree",
     ]  # fmt: skip
 
 
 COLUMNS = {
     "archive_cosignature": "line",
-    "archive_timestamp": "authority",
+    "archive_timestamp": "authority", "archive_unittree": "root",
     "archive_keyend": "last", "archive_keyversion": "public", "archive_signing": "message",
     "archive_blob": "size", "archive_blobmove": "locator",
     "archive_checkpoint": "note", "archive_custodyevent": "text",
