@@ -105,6 +105,7 @@ def key_events(request: HttpRequest) -> JsonResponse:
             "events": [
                 {
                     "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
+                    "leaf": event.leaf.index if hasattr(event, "leaf") else None,
                     "detail": json.loads(event.text)["detail"], "receipt": f"/log/key-events/{event.pk}.receipt.json",
                 }
                 for event in events_of_keys()

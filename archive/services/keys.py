@@ -91,7 +91,7 @@ def all_keys() -> list[KeyVersion]:
 
 def events_of_keys() -> QuerySet[CustodyEvent]:
     """Introductions, rotations and revocations, oldest first; anybody may see them."""
-    return CustodyEvent.objects.filter(case=None, type__in=KEY_EVENTS).order_by("time", "id")
+    return CustodyEvent.objects.filter(case=None, type__in=KEY_EVENTS).select_related("leaf").order_by("time", "id")
 
 
 def lives_of(purpose: str) -> list[dict[str, Any]]:

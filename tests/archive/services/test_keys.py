@@ -233,5 +233,7 @@ def test_the_doors_show_keys_their_lives_and_their_receipts(grow, client, tmp_pa
     ]  # fmt: skip
     for event in events:
         assert wrong(client.get(event["receipt"]).content, wiring.policy(), tmp_path) == set()
+    old = client.get(events[4]["receipt"], {"size": events[4]["leaf"] + 1})
+    assert wrong(old.content, old_policy, tmp_path) == set()
     private = CustodyEvent.objects.filter(type="access").first()
     assert client.get(f"/log/key-events/{private.pk}.receipt.json").status_code == 404
