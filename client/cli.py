@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "statement",
     )  # fmt: skip
     one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
-    one.add_argument("--columns", default="", help="for CSV: time=…,client=…,name=… (ours=the header's)")
+    one.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
     one.add_argument("--zone", default="", help="of times that state none: UTC, +02:00, Europe/Berlin")
     one.add_argument("--year", type=int, default=0, help="of the first record, for logs that state none")
     one.add_argument("--digest", default="", help="sha256:… that the file must have; otherwise it is refused")

@@ -16,7 +16,7 @@ from evidence.formats.registry import FORMATS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import Guess
+    from evidence.formats.reading import Guess, Header
 
 MAGIC = {
     b"\xff\xfe": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",
@@ -43,27 +43,53 @@ class Recognition:
 
 
 def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool = True) -> Recognition:
-    """What the first bytes are; what a person `said` (procedure, kind, columns, zone, year) goes first.
+    """What the first bytes are; what a person `said` (procedure, kind, columns, delimiter, zone, year) goes first.
 
     `whole` says that the head is all there is.
     """
     said = said or {}
     if not head:
         return Recognition(None, "an empty file: there is nothing to read")
-    stated = {name: said[name] for name in ("zone", "year") if said.get(name)}
-    if said.get("columns"):
-        kind = said.get("kind") or ("lookups" if "client" in said["columns"] else "sightings")
-        parameters = {"kind": kind, "columns": dict(said["columns"]), **stated}
-        return Recognition("parse.delimited@2", "read with the columns that a person named", parameters, 1.0)
     container = container_of(head)
     if container:
         kind = container.removeprefix("extract.").partition("@")[0]
         return Recognition(container, f"a {kind} file: its members are taken out and read", {"depth": 1}, 1.0)
+    if said.get("columns"):
+        return _mapped(Head(head, whole), said)
     for magic, reason in MAGIC.items():
         if head.startswith(magic):
             return Recognition(None, reason)
     guesses = _guesses(Head(head, whole), said.get("procedure"))
-    return _chosen(guesses, stated, said.get("procedure")) if guesses else _unknown(head, said.get("procedure"))
+    return _chosen(guesses, said) if guesses else _unknown(head, said.get("procedure"))
+
+
+def _mapped(head: Head, said: Mapping[str, Any]) -> Recognition:
+    """Read by the columns that a person named; the file's own form says whether they are of JSON or of a header."""
+    wanted = said.get("procedure")
+    takers = {name: form.header for name, form in FORMATS.items() if form.header and wanted in (None, "", name)}
+    headers = {name: header for name, read in takers.items() if (header := read(head))}
+    # JSON goes first: a line of it may well be cut by commas, too.
+    procedure = next((name for name in reversed(headers)), next(iter(takers), None))
+    if procedure is None:
+        return Recognition(None, f"columns were named, and {wanted} takes none: leave them out")
+    kind = said.get("kind") or ("lookups" if "client" in said["columns"] else "sightings")
+    told = headers[procedure].parameters if procedure in headers else {}
+    if said.get("delimiter"):
+        told = {} if said["delimiter"] == "comma" else {"delimiter": said["delimiter"]}
+    parameters = {"kind": kind, "columns": dict(said["columns"]), **told, **_stated(said, procedure)}
+    return Recognition(procedure, "read with the columns that a person named", parameters, 1.0)
+
+
+def read_header(head: bytes, procedure: str | None, *, whole: bool = True) -> Header | None:
+    """The names that a column mapping may lead to, if the procedure takes one and the first bytes show them."""
+    form = FORMATS.get(procedure or "")
+    return form.header(Head(head, whole)) if form and form.header else None
+
+
+def _stated(said: Mapping[str, Any], procedure: str) -> dict[str, Any]:
+    """Of zone and year those that the format leaves out."""
+    used = {"zone": FORMATS[procedure].has_zone, "year": FORMATS[procedure].has_year}
+    return {name: said[name] for name in used if said.get(name) and not used[name]}
 
 
 def _guesses(head: Head, wanted: str | None) -> list[tuple[str, Guess]]:
@@ -73,28 +99,29 @@ def _guesses(head: Head, wanted: str | None) -> list[tuple[str, Guess]]:
     return sorted(found, key=lambda item: -item[1].confidence)
 
 
-def _chosen(guesses: list[tuple[str, Guess]], stated: dict[str, Any], wanted: str | None) -> Recognition:
+def _chosen(guesses: list[tuple[str, Guess]], said: Mapping[str, Any]) -> Recognition:
     (procedure, guess), *rest = guesses
     others = tuple((name, round(other.confidence, 2)) for name, other in rest)
     reason = guess.reason
-    if wanted:
+    if said.get("procedure"):
         reason = f"{reason}, as a person said"
     elif guess.confidence < SURE:
         reason = f"{reason}. That is few: look whether it is right"
     near = [name for name, confidence in others if confidence > guess.confidence - NEAR]
     if near:
         reason = f"{reason}. It might as well be {', '.join(near)}: say which it is"
-    form = FORMATS[procedure]
-    used = {"zone": form.has_zone, "year": form.has_year}
-    parameters = guess.parameters | {name: value for name, value in stated.items() if not used[name]}
+    parameters = guess.parameters | _stated(said, procedure)
     return Recognition(procedure, reason, parameters, round(guess.confidence, 2), others)
 
 
 def _unknown(head: bytes, wanted: str | None) -> Recognition:
+    if wanted in FORMATS and FORMATS[wanted].header:
+        return Recognition(None, f"{FORMATS[wanted].title}, as a person said: say also which column is which")
     if wanted in FORMATS:
         return Recognition(wanted, f"read as {FORMATS[wanted].title}, as a person said, though it does not look so")
     if b"\0" in head:
         return Recognition(None, "binary data that no reader knows: kept as it is")
     return Recognition(
-        None, "no known log format: kept as it is. For CSV, name its columns (--columns time=…,client=…,name=…)"
+        None,
+        "no known log format: kept as it is. For CSV, TSV and JSON lines, name its columns (time=…,client=…,name=…)",
     )

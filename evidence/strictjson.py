@@ -17,19 +17,20 @@ LARGEST = 2**53
 """Integers from here on are not exact in every reader of JSON (RFC 8259 §6)."""
 
 
-def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
+def parse_object(text: bytes | str, where: str, *, as_written: bool = False) -> dict[str, Any]:
     """The JSON object in `text`; `where` names it in errors. Raises `FormatError`."""
-    value = parse_value(text, where)
+    value = parse_value(text, where, as_written=as_written)
     if not isinstance(value, dict):
         raise FormatError(f"{where}: a JSON object is wanted, got {type(value).__name__}")
     return value
 
 
-def parse_value(text: bytes | str, where: str) -> Any:
-    """The JSON value in `text`, in UTF-8 if it is bytes. Raises `FormatError`."""
+def parse_value(text: bytes | str, where: str, *, as_written: bool = False) -> Any:
+    """The JSON value in `text`, in UTF-8 if it is bytes; `as_written`: numbers as their text. Raises `FormatError`."""
+    numbers: dict[str, Any] = {"parse_int": str, "parse_float": str} if as_written else {}
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        return json.loads(decoded, object_pairs_hook=_members_once, parse_constant=_no_constant)
+        return json.loads(decoded, object_pairs_hook=_members_once, parse_constant=_no_constant, **numbers)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise FormatError(f"{where}: not JSON: {error}") from error
 

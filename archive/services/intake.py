@@ -37,7 +37,7 @@ LARGEST = 1 << 53
 QUIET_FOR = 120.0  # seconds without a byte, after which nobody is told to wait for the next one
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST_NAME = 200
-_READING = {"procedure", "columns", "kind", "zone", "year"}
+_READING = {"procedure", "columns", "kind", "delimiter", "zone", "year"}
 
 
 def begin_submission(

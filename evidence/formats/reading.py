@@ -62,6 +62,14 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What a file calls its columns, and what else was told from them to read it with (the delimiter)."""
+
+    names: tuple[str, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A source being read: its table's schema, its batches in order, and what has to be said with the result."""
 
@@ -78,6 +86,7 @@ class Format:
     `has_zone` false: a row whose `time_zone` is null stands in local time, which takes the `zone` that the uploader
     states. `has_year` false: times stand in the leap year 2000, and take the `year` that the uploader states.
     `unit` is what its records are called; `is_text` false: names do not stand in them as they are written in tables.
+    `header` is of formats that take a column mapping: the names that it may lead to.
     """
 
     procedure: str
@@ -88,6 +97,7 @@ class Format:
     has_year: bool = True
     unit: str = LINE
     is_text: bool = True
+    header: Callable[[Head], Header | None] | None = None
 
 
 def line_format(
@@ -112,10 +122,10 @@ def guess_lines(read_line: ReadLine, title: str, least: float, head: Head) -> Gu
     return Guess(rows / len(counted), f"{title}: {rows} of the first {len(counted)} lines are lookups")
 
 
-def read_chunk(read_line: ReadLine, chunk: Chunk) -> Batch:
+def read_chunk(read_line: ReadLine, chunk: Chunk, schema: pa.Schema = LOOKUPS) -> Batch:
     """Line by line, whatever the format."""
     if chunk.too_long:
-        return too_long(chunk, LOOKUPS)
+        return too_long(chunk, schema)
     rows: list[Row] = []
     rejects: list[Reject] = []
     for number, start, stop, text in chunk.lines():
@@ -124,7 +134,7 @@ def read_chunk(read_line: ReadLine, chunk: Chunk) -> Batch:
             rows.append({"line": number, "start": start, "stop": stop, **found})
         else:
             rejects.append(Reject(number, start, stop, *found, head=text))
-    return Batch(pa.Table.from_pylist(rows, schema=LOOKUPS), rejects_table(rejects), chunk.size)
+    return Batch(pa.Table.from_pylist(rows, schema=schema), rejects_table(rejects), chunk.size)
 
 
 def plain_line(text: bytes) -> NoRow | None:

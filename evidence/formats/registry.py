@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evidence.formats import bind, delimited
+from evidence.formats import bind, delimited, jsonl
 
 if TYPE_CHECKING:
     from evidence.formats.reading import Format
@@ -14,5 +14,6 @@ FORMATS: dict[str, Format] = {
     for module in (
         bind,
         delimited,
+        jsonl,
     )
 }

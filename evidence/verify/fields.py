@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BIND = "parse.bind@2"
 DELIMITED = "parse.delimited@2"
+DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";"}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
@@ -53,7 +54,11 @@ class Format:
 
     @property
     def is_known(self) -> bool:
-        return self.procedure in (BIND, DELIMITED) and self._ahead() is not None
+        return self.procedure in (BIND, DELIMITED) and self._ahead() is not None and self._delimiter() is not None
+
+    def _delimiter(self) -> str | None:
+        """What stands between fields; None for a name that is not known here."""
+        return DELIMITERS.get(str(self.parameters.get("delimiter", "comma")))
 
     def _ahead(self) -> int | None:
         """Microseconds by which times without a zone are ahead of UTC; None for a zone known by name only."""
@@ -73,7 +78,7 @@ class Format:
         """Which field of a record holds what; None if the header cannot be read, empty where there is none."""
         if self.procedure != DELIMITED:
             return {}
-        header = _header(head)
+        header = _header(head, self._delimiter() or ",")
         columns = self.parameters.get("columns")
         if header is None or not isinstance(columns, dict) or not set(map(str, columns.values())) <= set(header):
             return None
@@ -83,7 +88,9 @@ class Format:
         """What the line says, or None if it says nothing that this format knows."""
         if self.procedure == BIND:
             return _query(text, self._ahead() or 0)
-        return _record(text, places, self._ahead() or 0) if self.procedure == DELIMITED else None
+        if self.procedure != DELIMITED:
+            return None
+        return _record(text, places, self._ahead() or 0, self._delimiter() or ",")
 
 
 def _query(text: bytes, ahead: int) -> Row | None:
@@ -138,11 +145,12 @@ def _shown(octet: int) -> str:
     return f"\\{chr(octet)}" if octet in b".\\" else chr(octet)
 
 
-def _header(head: bytes) -> list[str] | None:
+def _header(head: bytes, delimiter: str) -> list[str] | None:
     """The first record that is neither blank nor a comment."""
     try:
         lines = (line.decode() for line in _plain_lines(head))
-        return [name.strip().removeprefix("\ufeff") for name in next(csv.reader(lines, strict=True), [])]
+        names = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
+        return [name.strip().removeprefix("\ufeff") for name in names]
     except (UnicodeDecodeError, csv.Error):
         return None
 
@@ -155,9 +163,9 @@ def _plain_lines(head: bytes) -> Iterator[bytes]:
             yield line
 
 
-def _record(text: bytes, places: dict[str, int], ahead: int) -> Row | None:
+def _record(text: bytes, places: dict[str, int], ahead: int, delimiter: str) -> Row | None:
     try:
-        fields = next(csv.reader([text.decode().rstrip("\r\n")], strict=True), [])
+        fields = next(csv.reader([text.decode().rstrip("\r\n")], delimiter=delimiter, strict=True), [])
     except (UnicodeDecodeError, csv.Error):
         return None
     if text.startswith(b"#") or len(fields) != places[""]:

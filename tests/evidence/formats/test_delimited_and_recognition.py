@@ -6,8 +6,9 @@ import pytest
 
 from evidence.errors import ReadingError
 from evidence.formats.batch import Conservation
-from evidence.formats.delimited import DelimitedReader, parse_time
+from evidence.formats.delimited import DelimitedReader
 from evidence.formats.lines import Chunk
+from evidence.formats.stamps import parse_time
 from evidence.recognition import recognise
 
 COLUMNS = {"time": "when", "client": "who", "name": "what"}

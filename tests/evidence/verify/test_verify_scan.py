@@ -146,6 +146,16 @@ def test_name_and_client_are_those_of_their_fields(name, client, good) -> None:
     assert watched(data, asked).good == good
 
 
+@pytest.mark.parametrize(("delimiter", "mark"), [("tab", b"\t"), ("semicolon", b";"), ("comma", b",")])
+def test_fields_are_cut_where_the_parameters_say(delimiter, mark) -> None:
+    data = b"n,t,c\nA.,2016-01-01,B\n".replace(b",", mark)
+    asked = claim((2, 6, len(data)), of=Format(CSV.procedure, {**CSV.parameters, "delimiter": delimiter}))
+    asked.name, asked.client = "a", "b"
+    assert watched(data, asked).good == 1
+    other = claim((2, 6, len(data)), of=Format(CSV.procedure, {**CSV.parameters, "delimiter": "pipe"}))
+    assert not other.is_read
+
+
 def test_a_file_without_the_columns_that_its_reader_names_has_no_rows() -> None:
     data = b"n,t\na,2016-01-01\n"
     found = watched(data, claim((2, 4, len(data)), of=CSV), 99)
