@@ -110,7 +110,7 @@ def extract(
             raise ReadingError(f"nothing can be unpacked: {error}; compare the file with its origin") from error
         work.leave("", f"unpacking ended early: {error}")
     if not work.members:
-        raise ReadingError(f"nothing in it can be unpacked: {work.left_out[:3] or 'it has no members'}")
+        raise ReadingError(f"nothing in it can be unpacked ({_reasons(work)}); compare the file with its origin")
     index = {
         "format": MEMBERS_FORMAT, "procedure": identifier, "depth": depth,
         "source": {"digest": str(digests["source"]), "size": size},
@@ -118,6 +118,12 @@ def extract(
     }  # fmt: skip
     (folder / INDEX).write_bytes(canonical(index))
     return [*work.outputs, Output(INDEX, folder / INDEX)]
+
+
+def _reasons(work: _Extraction) -> str:
+    return (
+        "; ".join(f"{item['path']}: {item['reason']}".removeprefix(": ") for item in work.left_out[:3]) or "no members"
+    )
 
 
 def _take(work: _Extraction, path: str, found: IO[bytes] | str) -> None:

@@ -18,6 +18,7 @@ from archive.services import bundles, finding, following
 from archive.services.reading import note_access, read_lines
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
+from archive.services.runs import retry_run
 
 if TYPE_CHECKING:
     import uuid
@@ -72,6 +73,15 @@ def _identifier(text: str) -> str:
         return str(uuids.UUID(text))
     except ValueError as error:
         raise BadInput(f"{text[:40]!r} is not an id") from error
+
+
+class RetryView(APIView):
+    """Try a failed run once more; it answers as the run does."""
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT, operation_id="retry_run")
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        who = principal(request)
+        return Response(run_value(retry_run(principal=who, run=finding.run(who, run_id))), status=202)
 
 
 class RunView(APIView):

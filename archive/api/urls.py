@@ -35,6 +35,7 @@ _V1 = [
     path("results/<uuid:run_id>/findings/<str:name>/sources", results.SourcesView.as_view()),
     path("results/<uuid:run_id>/findings/<str:name>/lines", results.LinesView.as_view()),
     path("runs/<uuid:run_id>", results.RunView.as_view()),
+    path("runs/<uuid:run_id>/retry", results.RetryView.as_view()),
     path("runs/<uuid:run_id>/attestation", results.AttestationView.as_view(), name="run-attestation"),
     path("runs/<uuid:run_id>/receipt", results.RunReceiptView.as_view(), name="run-receipt"),
     path("runs/<uuid:run_id>/outputs/<str:name>", results.RunOutputView.as_view()),

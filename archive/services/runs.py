@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from archive import outbox
 from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
+from archive.services import access
+from archive.services.refusals import BadInput
 from evidence import procedures
 from evidence.attest.derivation import Derivation
 from evidence.digest import Digest
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from django.db.models import QuerySet
+
+    from archive.services.access import Principal
 
 LEASE = dt.timedelta(seconds=30)
 RENEW_EVERY = 10.0
@@ -107,6 +111,18 @@ def _renew(run: Run, ended: threading.Event) -> None:
 def fail_run(*, run: Run, problem: str) -> None:
     """For good: the same bytes and parameters would fail again."""
     held(run).update(state=Run.State.FAILED, problem=problem[:_LONGEST], finished=timezone.now(), lease=None)
+
+
+def retry_run(*, principal: Principal, run: Run) -> Run:
+    """Try a run that failed once more: its worker may have been killed too often. Raises `NotAllowed`, `BadInput`."""
+    access.ensure_case(principal=principal, reference=str(run.case_id))
+    with transaction.atomic():
+        failed = Run.objects.filter(pk=run.pk, state=Run.State.FAILED)
+        if failed.update(state=Run.State.PENDING, attempts=0, problem="", finished=None, lease=None) != 1:
+            raise BadInput(f"the run is {run.state}; only one that failed can be tried again")
+        outbox.nudge("workers.derive.derive", str(run.pk))
+    run.refresh_from_db()
+    return run
 
 
 def postpone_run(*, run: Run, problem: str) -> None:

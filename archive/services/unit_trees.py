@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from archive.models import Blob, Case
 
 _LEASE, _SOON = dt.timedelta(minutes=2), dt.timedelta(seconds=5)
-_SLOWEST = 5e6  # bytes a second
+_SLOWEST, _LONGEST = 5e6, dt.timedelta(days=1)  # bytes a second; no file takes longer
 DIGESTS = "message digest calculation"
 KIND = "unit tree"
 
@@ -78,7 +78,7 @@ def plant_tree(digest: str) -> None:
 def nudge_what_waits() -> None:
     """Send again for trees that nobody is at."""
     now = timezone.now()
-    free = Q(lease=None, since__lt=now - _SOON) | Q(lease__lt=now)
+    free = Q(lease=None, since__lt=now - _SOON) | _passed(now)
     for digest in PendingTree.objects.filter(free).values_list("pk", flat=True):
         outbox.nudge("workers.plant.plant", digest)
 
@@ -89,9 +89,14 @@ def _take(digest: str) -> PendingTree | None:
     pending = PendingTree.objects.select_related("blob").filter(pk=digest).first()
     if pending is None:
         return None
-    lease = now + _LEASE + dt.timedelta(seconds=pending.blob.size / _SLOWEST)
-    free = Q(lease=None) | Q(lease__lt=now)
+    lease = now + min(_LEASE + dt.timedelta(seconds=pending.blob.size / _SLOWEST), _LONGEST)
+    free = Q(lease=None) | _passed(now)
     return pending if PendingTree.objects.filter(free, pk=digest).update(lease=lease) == 1 else None
+
+
+def _passed(now: dt.datetime) -> Q:
+    """A lease that ends later than any is given was written before the clock was set back."""
+    return Q(lease__lt=now) | Q(lease__gt=now + _LONGEST)
 
 
 def _grown(pending: PendingTree) -> UnitTree | None:

@@ -10,8 +10,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _READ_ONLY = 0o444
+_STAGED = re.compile(r"\.(probe-)?[0-9a-f]{16}")
+_UNFINISHED_FOR = 86_400.0  # seconds; no copy takes longer
 _GET_FLAGS, _SET_FLAGS, _IMMUTABLE = 0x80086601, 0x40086602, 0x10  # FS_IOC_GETFLAGS and its pair, FS_IMMUTABLE_FL
 _NO_FLAGS = {errno.EPERM, errno.EACCES, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
@@ -182,6 +186,7 @@ class FileStore:
         data = secrets.token_bytes(32)
         source, other = self._root / f".{secrets.token_hex(8)}", self._root / f".{secrets.token_hex(8)}"
         self.probe()
+        self._clear_unfinished()
         source.write_bytes(data)
         other.write_bytes(data[::-1])
         target = self._root / "check" / Digest.of(data).hex
@@ -201,6 +206,16 @@ class FileStore:
                     _set_immutable(path, on=False)
                     path.unlink()
         return found
+
+    def _clear_unfinished(self) -> None:
+        """What processes left that were killed while they staged: never a blob, which has no such name."""
+        then = time.time() - _UNFINISHED_FOR
+        for folder, _, files in os.walk(self._root):
+            for file in files:
+                path = Path(folder) / file
+                with contextlib.suppress(OSError):
+                    if _STAGED.fullmatch(file) and path.stat().st_ctime < then:
+                        path.unlink()
 
     def _try(self, attempt: str, act: Callable[[], object]) -> Challenge:
         """As this process's own user. Only the immutable flag stops that user, so only then is it binding."""

@@ -6,14 +6,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from archive.services import finding, following
+from archive.services.access import as_uuid
 from archive.services.reading import read_lines
 from archive.services.refusals import NotReady, NotVisible
+from archive.services.runs import retry_run
 from archive.web.doors import page, person
 
 if TYPE_CHECKING:
@@ -111,3 +113,13 @@ def marked(text: str, wanted: Sequence[str]) -> SafeString:
     pieces = pattern.split(text)
     html = "".join(f"<mark>{escape(piece)}</mark>" if n % 2 else escape(piece) for n, piece in enumerate(pieces))
     return mark_safe(html)  # noqa: S308 -- every piece was escaped one line above
+
+
+@require_POST
+@page
+def retry(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """A failed run once more; back to where it was seen."""
+    who = person(request)
+    retry_run(principal=who, run=finding.run(who, run_id))
+    submission = as_uuid(request.POST.get("submission", ""))
+    return redirect("submission", submission) if submission else redirect("front")

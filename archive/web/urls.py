@@ -23,6 +23,7 @@ urlpatterns = [
     path("blobs/<str:digest>/handovers", evidence.offer, name="offer"),
     path("handovers/<uuid:handover_id>", evidence.acknowledge, name="acknowledge"),
     path("fixity", evidence.fixity, name="fixity"),
+    path("runs/<uuid:run_id>/retry", results.retry, name="retry"),
     path("results/<uuid:run_id>", results.result, name="result"),
     path("results/<uuid:run_id>/findings/<str:name>", results.finding_lines, name="finding"),
 ]

@@ -15,7 +15,7 @@ from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, Run
 from archive.services import access, bundles, custody, execution, finding, following, runs, sealing, sequencing
 from archive.services.receipts import issue_receipt
-from archive.services.refusals import BadInput, NotReady
+from archive.services.refusals import BadInput, NotAllowed, NotReady
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
 from evidence.digest import Digest
 from evidence.errors import LogError
@@ -310,3 +310,16 @@ def test_queries_do_not_grow_with_the_ledger(case, django_assert_max_num_queries
     with django_assert_max_num_queries(16):
         issue_receipt(event=Leaf.objects.get(index=5).event)
     assert connection.vendor == "postgresql"
+
+
+def test_a_run_that_failed_can_be_tried_again_by_a_member(ann, hand_in) -> None:
+    hand_in(LINE)
+    run = Run.objects.get(procedure="parse.bind@2")
+    with pytest.raises(BadInput, match="only one that failed"):
+        runs.retry_run(principal=ann, run=run)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, attempts=4, problem="given up")
+    stranger = access.principal_of(access.ensure_user(user_name="mallory"))
+    with pytest.raises(NotAllowed):
+        runs.retry_run(principal=stranger, run=run)
+    again = runs.retry_run(principal=ann, run=run)
+    assert (again.state, again.attempts, again.problem) == ("pending", 0, "")

@@ -63,3 +63,18 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         FileStore(tmp_path / "file" / "below").probe()
     FileStore(tmp_path / "store").probe()
+
+
+def test_what_a_killed_copy_left_goes_when_the_store_is_tried_and_no_blob_does(tmp_path: Path, monkeypatch) -> None:
+    store = FileStore(tmp_path / "store")
+    source = tmp_path / "source"
+    source.write_bytes(b"abc")
+    locator = store.put(source, Digest.of(b"abc"), Keeping())
+    left = (tmp_path / "store" / locator).with_name(".0123456789abcdef")
+    left.write_bytes(b"ab")
+    store.challenge()
+    assert left.exists()
+    monkeypatch.setattr("archive.storage.worm._UNFINISHED_FOR", -1.0)
+    store.challenge()
+    assert not left.exists()
+    assert b"".join(store.open_range(locator, 0, 3)) == b"abc"
