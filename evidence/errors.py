@@ -31,5 +31,9 @@ class ReadingError(EvidenceError):
     """A source or table that cannot be read as asked."""
 
 
+class MessageError(ReadingError):
+    """A DNS message that breaks RFC 1035; the text is the reason that its reject states."""
+
+
 class AnalysisError(EvidenceError):
     """A question that cannot be answered as asked."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import idna
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
 _LONGEST = 255  # octets on the wire, RFC 1035 §2.3.4
@@ -35,6 +39,11 @@ def from_labels(labels: list[bytes]) -> str | None:
     if any(not 0 < len(label) <= 63 for label in labels) or sum(map(len, labels)) + len(labels) + 1 > _LONGEST:
         return None
     return ".".join(_written(label.lower()) for label in labels) or "."
+
+
+def written_labels(labels: Iterable[bytes]) -> str:
+    """Presentation form of a name in its own case."""
+    return ".".join(map(_written, labels)) or "."
 
 
 @lru_cache(maxsize=1 << 14)

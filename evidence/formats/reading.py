@@ -20,7 +20,7 @@ from evidence.formats.lines import LONGEST_LINE, chunks
 from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evidence.formats.lines import Chunk
     from evidence.formats.source import Source
@@ -71,11 +71,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A source being read: its table's schema, its batches in order, and what has to be said with the result."""
+    """A source being read: its table's schema, its batches in order, and what has to be said with the result.
+
+    `notes` may grow until the last batch was taken.
+    """
 
     schema: pa.Schema
     batches: Iterator[Batch]
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

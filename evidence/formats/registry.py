@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evidence.formats import bind, delimited, jsonl
+from evidence.formats import bind, delimited, jsonl, pcap, pcapng
 
 if TYPE_CHECKING:
     from evidence.formats.reading import Format
@@ -15,5 +15,7 @@ FORMATS: dict[str, Format] = {
         bind,
         delimited,
         jsonl,
+        pcap,
+        pcapng,
     )
 }

@@ -1,0 +1,155 @@
+"""DNS messages on the wire (RFC 1035 §4, EDNS: RFC 6891) as the columns of lookups.
+
+A message is read to its last octet or not at all: every record's name, length and place must hold, and nothing may
+follow. Record data that do not fit their type cost no message (`rdata`). Messages of another opcode than QUERY are no
+lookups, and those without a question name nothing: both are skipped under their own reasons.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from evidence.errors import MessageError
+from evidence.formats.batch import REJECT, SKIP
+from evidence.formats.mnemonics import class_name, rcode_name, type_name
+from evidence.formats.rdata import rdata_text
+from evidence.formats.wire import columns_of, name_of, read_labels, read_uint16
+from evidence.table.schema import QUERY, RESPONSE
+
+if TYPE_CHECKING:
+    from evidence.formats.reading import NoRow, Row
+
+HEADER = struct.Struct(">6H")
+MOST_QUESTIONS = 32  # RFC 9619 allows one
+OPCODES = {1: "iquery", 2: "status", 4: "notify", 5: "update", 6: "stateful"}
+_RECORD = struct.Struct(">HHIH")
+_OPT, _TSIG = 41, 250
+_OPTIONS = {10: "COOKIE", 8: "ECS"}
+_BITS = ((0x0400, "AA"), (0x0200, "TC"), (0x0100, "RD"), (0x0080, "RA"), (0x0020, "AD"), (0x0010, "CD"))
+_ORDER = ("DO", "TSIG", "COOKIE", "ECS")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A resource record: its owner, type, class and TTL as they stand, its data from `start` up to `stop`."""
+
+    owner: tuple[bytes, ...]
+    type: int
+    class_: int
+    ttl: int
+    start: int
+    stop: int
+
+
+def read_message(data: bytes) -> list[Row] | NoRow:
+    """Rows of a message, one a question, without time and addresses; or why there is none (kind and reason).
+
+    What the answer section holds stands in the first row.
+    """
+    try:
+        return _read(data)
+    except MessageError as error:
+        return REJECT, str(error)
+
+
+def _read(data: bytes) -> list[Row] | NoRow:
+    if len(data) < HEADER.size:
+        raise MessageError("short-message")
+    _, bits, questions, *counts = HEADER.unpack_from(data)
+    if questions > MOST_QUESTIONS:
+        raise MessageError("too-many-questions")
+    at = HEADER.size
+    asked: list[Row] = []
+    for _ in range(questions):
+        columns, at = _question(data, at)
+        asked.append(columns)
+    sections: list[list[Record]] = []
+    for count in counts:
+        records, at = _section(data, at, count)
+        sections.append(records)
+    if at != len(data):
+        raise MessageError("trailing-bytes")
+    opcode = bits >> 11 & 15
+    if opcode:
+        return SKIP, f"opcode-{OPCODES.get(opcode, opcode)}"
+    if not asked:
+        return SKIP, "no-question"
+    return _rows(data, bits, asked, sections[0], sections[2])
+
+
+def _question(data: bytes, at: int) -> tuple[dict[str, Any], int]:
+    labels, at = read_labels(data, at)
+    name, written = columns_of(labels)
+    kind, class_ = read_uint16(data, at), read_uint16(data, at + 2)
+    return {"name": name, "name_as_written": written, "type": type_name(kind), "class": class_name(class_)}, at + 4
+
+
+def _section(data: bytes, at: int, count: int) -> tuple[list[Record], int]:
+    records = []
+    for _ in range(count):
+        owner, at = read_labels(data, at)
+        start = at + _RECORD.size
+        if start > len(data):
+            raise MessageError("short-message")
+        kind, class_, ttl, size = _RECORD.unpack_from(data, at)
+        at = start + size
+        if at > len(data):
+            raise MessageError("short-message")
+        records.append(Record(owner, kind, class_, ttl, start, at))
+    return records, at
+
+
+def _rows(data: bytes, bits: int, asked: list[Row], answers: list[Record], additional: list[Record]) -> list[Row]:
+    options = [record for record in additional if record.type == _OPT]
+    if len(options) > 1 or (options and options[0].owner):
+        raise MessageError("bad-edns")
+    found = options[0] if options else None
+    signed = any(record.type == _TSIG for record in additional)
+    common: Row = {"event": QUERY, "flags": _flags(data, bits, found, signed=signed)}
+    if bits & 0x8000:
+        rcode = bits & 15 | (found.ttl >> 24 << 4 if found else 0)
+        common |= {"event": RESPONSE, "rcode": rcode_name(rcode)}
+    rows = [common | columns for columns in asked]
+    if answers:
+        rows[0]["answers"] = [_answer(data, record) for record in answers]
+    return rows
+
+
+def _answer(data: bytes, record: Record) -> dict[str, Any]:
+    kind = type_name(record.type)
+    return {
+        "name": name_of(record.owner), "type": kind, "ttl": record.ttl,
+        "data": rdata_text(data, record.start, record.stop, kind, record.class_),
+    }  # fmt: skip
+
+
+def _flags(data: bytes, bits: int, options: Record | None, *, signed: bool) -> str | None:
+    words = {"TSIG"} if signed else set()
+    if options is None:
+        return flag_words(bits & 0x07B0, None, frozenset(words))
+    codes = _option_codes(data, options)
+    words |= {word for code, word in _OPTIONS.items() if code in codes}
+    words |= {"DO"} if options.ttl & 0x8000 else set()
+    return flag_words(bits & 0x07B0, options.ttl >> 16 & 255, frozenset(words))
+
+
+@lru_cache(maxsize=1 << 12)
+def flag_words(bits: int, edns: int | None, words: frozenset[str]) -> str | None:
+    """Words of the header's bits, of EDNS by its version, and others, in the order of docs/tables.md; None for none."""
+    header = [word for bit, word in _BITS if bits & bit]
+    version = [] if edns is None else [f"EDNS{edns}"]
+    return " ".join([*header, *version, *(word for word in _ORDER if word in words)]) or None
+
+
+def _option_codes(data: bytes, options: Record) -> set[int]:
+    codes, at = set(), options.start
+    while at < options.stop:
+        end = at + 4 + read_uint16(data, at + 2)
+        if end > options.stop:
+            raise MessageError("bad-edns")
+        codes.add(read_uint16(data, at))
+        at = end
+    return codes

@@ -1,0 +1,239 @@
+"""DNS messages out of TCP segments (RFC 1035 §4.2.2, RFC 7766): each has two octets before it that say its length.
+
+Each direction of a connection is put together by itself, in bounded memory. Octets that were seen before are dropped,
+the first copy counts. A gap is given up when the other side has acknowledged what is missing, when too much waits
+behind it, or at the end; after it, as where a capture begins within a connection, a segment is taken to begin with a
+message, and is dropped if it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evidence.formats.batch import REJECT, SKIP
+from evidence.formats.message import read_message
+from evidence.formats.packet import ACK, FIN, RST, SYN
+
+if TYPE_CHECKING:
+    from evidence.formats.packet import Segment
+    from evidence.formats.reading import NoRow, Row
+
+    type Span = tuple[int, int]
+
+MOST_STREAMS = 1 << 15
+MOST_HELD = 64 << 20
+"""Octets of all streams together."""
+MOST_WAITING, MOST_WAITING_SEGMENTS = 1 << 18, 64
+MOST_EARLIER = 128
+"""A message is not read if more packets than these are needed to find where it begins."""
+_WINDOW = 1 << 20  # farther from what is expected, a number is of another connection with the same ports
+_LATE = 1 << 16  # octets so far back, a SYN is one that was seen before
+CONTROL, PART, REPEAT = (SKIP, "tcp-control"), (SKIP, "tcp-segment"), (SKIP, "tcp-repeat")
+OUT_OF_STEP, UNALIGNED = (REJECT, "tcp-out-of-step"), (REJECT, "tcp-unaligned")
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A message: the packet that completed it, those before it that it needs, and its rows or why it has none."""
+
+    span: Span
+    earlier: tuple[Span, ...]
+    found: list[Row] | NoRow
+
+
+@dataclass(slots=True)
+class Results:
+    """What streams have to tell since it was last looked at; `lost` are packets whose message never became whole."""
+
+    completed: list[Completed] = field(default_factory=list)
+    lost: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Stream:
+    """One direction of a connection. `expected` is the number of the next octet, None before the first segment.
+
+    `pending` are octets of a message that is not whole; `chain` the packets since one ended together with a message;
+    `anchor` is that packet. `in_step` is false until a message was read after a start or gap in the midst.
+    """
+
+    results: Results
+    expected: int | None = None
+    acknowledged: int | None = None
+    in_step: bool = False
+    ended: bool = False
+    pending: bytearray = field(default_factory=bytearray)
+    chain: list[Span] = field(default_factory=list)
+    anchor: Span | None = None
+    waiting: dict[int, tuple[bytes, Span]] = field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        return len(self.pending) + sum(len(data) for data, _ in self.waiting.values())
+
+    def open(self, sequence: int, span: Span) -> None:
+        """A SYN: the first octet has the number after its own. One that is sent again changes nothing."""
+        first = sequence + 1 & 0xFFFFFFFF
+        if self.expected is not None and not self.ended and -_LATE < _distance(first, self.expected) <= 0:
+            return
+        self.give_up()
+        self.expected, self.acknowledged, self.in_step, self.anchor, self.ended = first, None, True, span, False
+
+    def add(self, sequence: int, data: bytes, span: Span) -> NoRow:
+        """Takes the octets of a segment; what its packet is if it completes no message."""
+        if self.expected is None or abs(_distance(sequence, self.expected)) > _WINDOW:
+            self.give_up()
+            self.expected = sequence
+        ahead = _distance(sequence, self.expected)
+        if ahead > 0 and self._is_acknowledged(sequence):
+            self._leave_gap(sequence)
+            ahead = _distance(sequence, self.expected)
+        if ahead > 0:
+            return self._wait(sequence, data, span)
+        if ahead + len(data) <= 0:
+            return REPEAT
+        self._take(data[-ahead:], span)
+        self._take_waiting()
+        self._settle()
+        return PART
+
+    def give_up(self) -> None:
+        """The end, or the beginning of another connection: what waits is read, what is not whole is lost."""
+        while self.waiting:
+            self._leave_gap(self._first_waiting())
+        self._lose()
+
+    def _is_acknowledged(self, sequence: int) -> bool:
+        return self.acknowledged is not None and 0 <= _distance(self.acknowledged, sequence) < _WINDOW
+
+    def _wait(self, sequence: int, data: bytes, span: Span) -> NoRow:
+        if not self.chain and self.anchor:
+            self.chain.append(self.anchor)
+        if len(data) > len(self.waiting.get(sequence, (b"",))[0]):
+            self.waiting[sequence] = data, span
+        if len(self.waiting) > MOST_WAITING_SEGMENTS or self.held > MOST_WAITING:
+            self._leave_gap(self._first_waiting())
+        return PART
+
+    def _first_waiting(self) -> int:
+        expected = self.expected or 0
+        return min(self.waiting, key=lambda sequence: _distance(sequence, expected))
+
+    def _leave_gap(self, sequence: int) -> None:
+        """Goes on behind a gap: at what waits, or at `sequence` if nothing before it does."""
+        self._lose()
+        first = self._first_waiting() if self.waiting else sequence
+        behind = first if _distance(first, sequence) < 0 else sequence
+        self.expected = behind
+        self._take_waiting()
+        self._settle()
+        if behind != sequence and _distance(sequence, self.expected) > 0:
+            self._leave_gap(sequence)
+
+    def _take_waiting(self) -> None:
+        while self.waiting and (ahead := _distance(first := self._first_waiting(), self.expected or 0)) <= 0:
+            data, span = self.waiting.pop(first)
+            if ahead + len(data) > 0:
+                self._take(data[-ahead:], span)
+
+    def _take(self, data: bytes, span: Span) -> None:
+        """Octets that are next."""
+        self.expected = (self.expected or 0) + len(data) & 0xFFFFFFFF
+        self.pending += data
+        self.chain = [*self.chain[-MOST_EARLIER - 1 :], span]
+        while len(self.pending) >= 2:
+            size = int.from_bytes(self.pending[:2])
+            if not self.in_step and not _plausible(self.pending):
+                return self._drop(span)
+            if len(self.pending) < size + 2:
+                break
+            found = read_message(bytes(self.pending[2 : size + 2]))
+            if not self.in_step and isinstance(found, tuple) and found[0] == REJECT:
+                return self._drop(span)
+            self.in_step = True
+            del self.pending[: size + 2]
+            self._complete(found)
+        return None
+
+    def _complete(self, found: list[Row] | NoRow) -> None:
+        last = max(self.chain)
+        earlier = sorted({*self.chain} - {last})
+        if len(earlier) > MOST_EARLIER:
+            earlier, found = [], UNALIGNED
+        self.results.completed.append(Completed(last, tuple(earlier), found))
+
+    def _settle(self) -> None:
+        """Where a packet ends together with a message, what comes after needs none of those before."""
+        if self.chain and not self.pending:
+            self.anchor = max(self.chain)
+            self.chain = [self.anchor] if self.waiting else []
+
+    def _drop(self, span: Span) -> None:
+        """No message begins where one was taken to begin."""
+        self.results.completed.append(Completed(span, (), OUT_OF_STEP))
+        self.results.lost += [other for other in self.chain if other != span and self.pending]
+        self.pending.clear()
+
+    def _lose(self) -> None:
+        if self.pending:
+            self.results.lost += self.chain
+        self.pending.clear()
+        self.chain, self.anchor, self.in_step = [], None, False
+
+
+class Streams:
+    """All connections of a capture, those that were silent longest given up first."""
+
+    def __init__(self) -> None:
+        self.results = Results()
+        self._streams: dict[tuple[object, ...], Stream] = {}
+        self._held = 0
+
+    def add(self, segment: Segment, interface: int, span: Span) -> NoRow:
+        """Takes a segment; what its packet is if it completes no message."""
+        ends = (segment.source, segment.port), (segment.target, segment.target_port)
+        other = self._streams.get((interface, ends[1], ends[0]))
+        if other and segment.flags & ACK:
+            other.acknowledged = segment.acknowledged
+        key = (interface, *ends)
+        stream = self._streams.pop(key, None)
+        if stream is None:
+            if not segment.data and not segment.flags & SYN:
+                return CONTROL
+            stream = Stream(self.results)
+        self._streams[key] = stream
+        before = stream.held
+        if segment.flags & SYN:
+            stream.open(segment.sequence, span)
+        sequence = segment.sequence + bool(segment.flags & SYN) & 0xFFFFFFFF
+        outcome = stream.add(sequence, segment.data, span) if segment.data else CONTROL
+        stream.ended = stream.ended or bool(segment.flags & (FIN | RST))
+        self._held += stream.held - before
+        self._make_room()
+        return outcome
+
+    def finish(self) -> None:
+        """The capture ends: nothing more comes."""
+        while self._streams:
+            self._give_up_oldest()
+
+    def _make_room(self) -> None:
+        while len(self._streams) > MOST_STREAMS or self._held > MOST_HELD:
+            self._give_up_oldest()
+
+    def _give_up_oldest(self) -> None:
+        stream = self._streams.pop(next(iter(self._streams)))
+        self._held -= stream.held
+        stream.give_up()
+
+
+def _distance(number: int, other: int) -> int:
+    """How far a number is ahead of another, in a circle of 2³² (RFC 9293 §3.4)."""
+    return ((number - other + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+
+
+def _plausible(octets: bytearray) -> bool:
+    """Whether a message can begin here, as far as is known: a length, and a header that a lookup has."""
+    size = int.from_bytes(octets[:2])
+    return size >= 12 and (len(octets) < 8 or (octets[4] & 0x78 == 0 and octets[6] == 0 and octets[7] <= 1))
