@@ -9,7 +9,6 @@ is that of BIND 9.9 to 9.20 (`lib/ns/query.c`, `lib/ns/client.c`, `lib/isc/log.c
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import functools
 import re
@@ -21,9 +20,10 @@ import pyarrow.compute as pc
 
 from evidence.formats import gather
 from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
+from evidence.formats.bind_message import LEAD, MESSAGE, flag_words, query_row
 from evidence.formats.lines import LONGEST_LINE, chunks
-from evidence.formats.names import name_columns
 from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.formats.stamps import MONTHS
 from evidence.table.schema import LOOKUPS, QUERY, complete
 
 if TYPE_CHECKING:
@@ -38,14 +38,9 @@ PATTERN = re.compile(
     rb"(?:(?P<day>[0-9]{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>[0-9]{4}) "
     rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})\.(?P<ms>[0-9]{3}) |"
     rb"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3})(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})? )?"
-    rb"(?:queries: )?(?:query: )?(?:info: )?client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+(?:%[!-\"$-~]+)?)"
-    rb"#(?P<port>[0-9]{1,5})(?P<key>/key [!-~]+)?(?: \([!-~]+\))?: "
-    rb"(?:view (?P<view>[!-~]+): )?query: (?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
-    rb"(?P<flags>[+-][!-~]*)(?: \((?P<server>[0-9A-Fa-f:.]+(?:%[!-(*-~]+)?)\))?(?P<ecs> \[ECS [!-~]+\])?\r?\n?"
-)
-FLAGS = re.compile(r"([+-])(S?)(?:E\(([0-9]{1,3})\))?(T?)(D?)(C?)([VK]?)")
+    + LEAD + MESSAGE + rb"\r?\n?"
+)  # fmt: skip
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
-MONTHS = {name.encode(): number for number, name in enumerate(calendar.month_abbr) if name}
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _CLASSES = gather.literals(b"IN", b"CH", b"HS", b"ANY")
 _TYPES = gather.literals(
@@ -107,33 +102,10 @@ def read_line(text: bytes) -> Row | NoRow:
     if not found:
         return REJECT, "binary" if b"\0" in text else "not-a-query-line"
     times = _time(found)
-    if times is None or int(found["port"]) > 65535:
-        return REJECT, "bad-time" if times is None else "bad-port"
-    named = name_columns(found["name"].decode())
-    if named is None:
-        return REJECT, "bad-name"
-    flags, transport = flag_words(found["flags"].decode())
-    words = " ".join(filter(None, (flags, "ECS" if found["ecs"] else "")))
-    return {
-        **times, **named, "event": QUERY, "client": found["client"].decode().lower(), "port": int(found["port"]),
-        "server": found["server"].decode().lower() if found["server"] else None, "type": found["type"].decode(),
-        "class": found["class"].decode(), "flags": words or None, "transport": transport,
-        "view": found["view"].decode() if found["view"] else None,
-    }  # fmt: skip
-
-
-@functools.lru_cache(maxsize=4096)
-def flag_words(written: str) -> tuple[str | None, str | None]:
-    """BIND's letters in the words of the header and of EDNS, and the transport; nothing for letters not known here."""
-    found = FLAGS.fullmatch(written)
-    if found is None:
-        return None, None
-    recursion, signed, edns, tcp, dnssec, checking, cookie = found.groups()
-    words = (
-        (recursion == "+", "RD"), (checking, "CD"), (edns is not None, f"EDNS{int(edns or 0)}"), (dnssec, "DO"),
-        (signed, "TSIG"), (cookie, "COOKIE"),
-    )  # fmt: skip
-    return " ".join(word for is_set, word in words if is_set) or None, "tcp" if tcp else "udp"
+    if times is None:
+        return REJECT, "bad-time"
+    row = query_row(found)
+    return {**times, **row} if isinstance(row, dict) else row
 
 
 def _time(found: re.Match[bytes]) -> Row | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
+_HEX = re.compile(rb"\\x([0-9a-f]{2})")
 _LONGEST = 255  # octets on the wire, RFC 1035 §2.3.4
 
 
@@ -31,6 +32,13 @@ def canonical_name(written: str) -> str | None:
 def name_columns(written: str) -> dict[str, str | None] | None:
     """`name` and `name_as_written` (None where it is the same) of a row; None if it is no name."""
     name = canonical_name(written)
+    return None if name is None else {"name": name, "name_as_written": written if written != name else None}
+
+
+def unescaped_name_columns(written: str) -> dict[str, str | None] | None:
+    r"""`name_columns` of a name whose labels are written as they are, but octets that are no text as `\xff`."""
+    octets = _HEX.sub(lambda found: bytes([int(found[1], 16)]), written.encode())
+    name = from_labels([] if octets in (b"", b".") else octets.split(b"."))
     return None if name is None else {"name": name, "name_as_written": written if written != name else None}
 
 

@@ -104,13 +104,15 @@ class Format:
 
 
 def line_format(
-    procedure: str, title: str, read_line: ReadLine, *, notes: tuple[str, ...] = (), least: float = 0.2, **more: Any
-) -> Format:
+    procedure: str, title: str, read_line: ReadLine, *, schema: pa.Schema = LOOKUPS, notes: tuple[str, ...] = (),
+    least: float = 0.2, **more: Any,
+) -> Format:  # fmt: skip
     """A format whose records are lines, each read by itself; told if at least that share of the first lines is read."""
 
     def read(source: Source, parameters: Mapping[str, Any]) -> Reading:
         refuse_parameters(procedure, parameters, set())
-        return Reading(LOOKUPS, in_order(chunks(source), functools.partial(read_chunk, read_line)), notes)
+        read_part = functools.partial(read_chunk, read_line, schema=schema)
+        return Reading(schema, in_order(chunks(source), read_part), notes)
 
     return Format(procedure, title, functools.partial(guess_lines, read_line, title, least), read, **more)
 

@@ -4,18 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evidence.formats import bind, delimited, jsonl, pcap, pcapng
+from evidence.formats import (
+    bind,
+    bind_syslog,
+    coredns,
+    delimited,
+    dnsdist,
+    dnsmasq,
+    eve,
+    jsonl,
+    knot,
+    lookup_lines,
+    passive_dns,
+    pcap,
+    pcapng,
+    powerdns,
+    route53,
+    umbrella,
+    unbound,
+    windows_dns,
+    zeek,
+    zeek_json,
+)
 
 if TYPE_CHECKING:
     from evidence.formats.reading import Format
 
 FORMATS: dict[str, Format] = {
-    module.FORMAT.procedure: module.FORMAT
-    for module in (
-        bind,
-        delimited,
-        jsonl,
-        pcap,
-        pcapng,
+    form.procedure: form
+    for form in (
+        bind.FORMAT,
+        bind_syslog.FORMAT,
+        bind_syslog.DATED,
+        coredns.FORMAT,
+        delimited.FORMAT,
+        dnsdist.FORMAT,
+        dnsmasq.FORMAT,
+        dnsmasq.DATED,
+        eve.FORMAT,
+        jsonl.FORMAT,
+        knot.FORMAT,
+        lookup_lines.FORMAT,
+        passive_dns.FORMAT,
+        pcap.FORMAT,
+        pcapng.FORMAT,
+        powerdns.FORMAT,
+        powerdns.UNDATED,
+        powerdns.DATED,
+        route53.FORMAT,
+        umbrella.FORMAT,
+        unbound.FORMAT,
+        unbound.UNDATED,
+        windows_dns.FORMAT,
+        zeek.FORMAT,
+        zeek_json.FORMAT,
     )
 }

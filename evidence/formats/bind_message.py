@@ -1,0 +1,58 @@
+r"""A BIND query log's message, whatever stands before it (`lib/ns/query.c`, `lib/ns/client.c`, BIND 9.2 to 9.20).
+
+client @0x7f11 192.0.2.1#53124 (a.example): view v: query: a.example IN A +E(0)K (198.51.100.53)
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from evidence.formats.batch import REJECT
+from evidence.formats.names import name_columns
+from evidence.table.schema import QUERY
+
+if TYPE_CHECKING:
+    from evidence.formats.reading import NoRow, Row
+
+LEAD = rb"(?:queries: )?(?:query: )?(?:info: )?"
+"""Category and severity, each where it is printed."""
+MESSAGE = (
+    rb"client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+(?:%[!-\"$-~]+)?)"
+    rb"#(?P<port>[0-9]{1,5})(?P<key>/key [!-~]+)?(?: \([!-~]+\))?: "
+    rb"(?:view (?P<view>[!-~]+): )?query: (?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
+    rb"(?P<flags>[+-][!-~]*)(?: \((?P<server>[0-9A-Fa-f:.]+(?:%[!-(*-~]+)?)\))?(?P<ecs> \[ECS [!-~]+\])?"
+)
+FLAGS = re.compile(r"([+-])(S?)(?:E\(([0-9]{1,3})\))?(T?)(D?)(C?)([VK]?)")
+
+
+def query_row(found: re.Match[bytes]) -> Row | NoRow:
+    """The values of a `MESSAGE`, without those of its time."""
+    if int(found["port"]) > 65535:
+        return REJECT, "bad-port"
+    named = name_columns(found["name"].decode())
+    if named is None:
+        return REJECT, "bad-name"
+    flags, transport = flag_words(found["flags"].decode())
+    words = " ".join(filter(None, (flags, "ECS" if found["ecs"] else "")))
+    return {
+        **named, "event": QUERY, "client": found["client"].decode().lower(), "port": int(found["port"]),
+        "server": found["server"].decode().lower() if found["server"] else None, "type": found["type"].decode(),
+        "class": found["class"].decode(), "flags": words or None, "transport": transport,
+        "view": found["view"].decode() if found["view"] else None,
+    }  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def flag_words(written: str) -> tuple[str | None, str | None]:
+    """BIND's letters in the words of the header and of EDNS, and the transport; nothing for letters not known here."""
+    found = FLAGS.fullmatch(written)
+    if found is None:
+        return None, None
+    recursion, signed, edns, tcp, dnssec, checking, cookie = found.groups()
+    words = (
+        (recursion == "+", "RD"), (checking, "CD"), (edns is not None, f"EDNS{int(edns or 0)}"), (dnssec, "DO"),
+        (signed, "TSIG"), (cookie, "COOKIE"),
+    )  # fmt: skip
+    return " ".join(word for is_set, word in words if is_set) or None, "tcp" if tcp else "udp"

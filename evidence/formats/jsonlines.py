@@ -1,0 +1,42 @@
+"""JSON a line, read strictly: one object, no member twice, no `NaN`, Unicode throughout, each value of its type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evidence.errors import FormatError
+from evidence.formats.batch import REJECT
+from evidence.strictjson import parse_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from evidence.formats.reading import NoRow
+
+    type Kinds = Mapping[str, type | tuple[type, ...]]
+
+
+def object_of(text: bytes) -> dict[str, Any] | NoRow:
+    """The object that a line holds, or why it holds none."""
+    try:
+        value = parse_object(text, "line")
+    except FormatError:
+        return REJECT, "binary" if b"\0" in text else "not-json"
+    return (REJECT, "not-unicode") if b"\\u" in text and has_lone_surrogate(value) else value
+
+
+def has_lone_surrogate(value: Any) -> bool:
+    """A text with half of a UTF-16 pair, which JSON can write and no table can hold."""
+    if isinstance(value, str):
+        return any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return any(has_lone_surrogate(item) for pair in value.items() for item in pair)
+    return isinstance(value, list) and any(map(has_lone_surrogate, value))
+
+
+def fits(value: Mapping[str, Any], kinds: Kinds, needed: Iterable[str] = ()) -> bool:
+    """Whether the members that are needed are there, and all that are named have their type; `true` is no number."""
+    return all(name in value for name in needed) and all(
+        name not in value or (isinstance(value[name], kind) and (kind is bool or not isinstance(value[name], bool)))
+        for name, kind in kinds.items()
+    )

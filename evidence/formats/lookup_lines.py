@@ -1,0 +1,57 @@
+r"""A lookup a line: time, name, type and client, parted by spaces or tabs.
+
+    2016-05-04 04:09:51 mail1.example.com A 192.0.2.17
+    2016-05-04T04:09:51.123Z	mail1.example.com	IN	A	192.0.2.17#53124
+
+In such text, made by hand from logs that were not shown, lookup records were published in 2016. What is taken: a
+date and a time of ISO 8601 (one word or two; a zone `Z`, `UTC`, `GMT`, `+02:00` if it stands there) or seconds since
+1970; a name; a class or none; a type; an address with or without its port. Nothing else stands in the line; dates in
+other orders are rejects.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evidence.formats.batch import REJECT
+from evidence.formats.endpoints import ADDRESS, address
+from evidence.formats.names import name_columns
+from evidence.formats.reading import line_format
+from evidence.formats.stamps import iso_time, unix_time
+from evidence.table.schema import QUERY
+
+if TYPE_CHECKING:
+    from evidence.formats.reading import NoRow, Row
+
+_LINE = re.compile(
+    rb"(?:(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T|[ \t]+)(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
+    rb"[ \t]*(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?|(?P<seconds>[0-9]{9,11})(?:\.(?P<fraction>[0-9]{1,9}))?)[ \t]+"
+    rb"(?P<name>[!-~]+)[ \t]+(?:(?P<class>IN|CH|HS|ANY)[ \t]+)?(?P<type>[A-Z][A-Z0-9-]*)[ \t]+(?P<client>" + ADDRESS
+    + rb")(?:#(?P<port>[0-9]{1,5}))?[ \t]*\r?\n?"
+)  # fmt: skip
+
+
+def read_line(text: bytes) -> Row | NoRow:
+    """One line."""
+    found = _LINE.fullmatch(text)
+    if found is None:
+        return REJECT, "binary" if b"\0" in text else "not-a-lookup-line"
+    times, named = _times(found), name_columns(found["name"].decode())
+    client = address(found["client"].decode())
+    if times is None or named is None or client is None or int(found["port"] or 0) > 65535:
+        return REJECT, "bad-time" if times is None else "bad-name" if named is None else "bad-client"
+    return {
+        **times, **named, "event": QUERY, "client": client, "port": int(found["port"]) if found["port"] else None,
+        "type": found["type"].decode(), "class": found["class"].decode() if found["class"] else None,
+    }  # fmt: skip
+
+
+def _times(found: re.Match[bytes]) -> Row | None:
+    if found["seconds"]:
+        return unix_time(found["seconds"].decode(), (found["fraction"] or b"").decode())
+    zone = (found["zone"] or b"").decode()
+    return iso_time(f"{found['date'].decode()}T{found['clock'].decode()}{'Z' if zone in ('UTC', 'GMT') else zone}")
+
+
+FORMAT = line_format("parse.lookup_lines@1", "text with a lookup a line", read_line, has_zone=False)

@@ -1,0 +1,61 @@
+"""Zeek's `dns.log` as JSON, one object a line: each of a query and, where `rcode` stands, its response.
+
+Times are numbers or, by `LogAscii::json_timestamps`, ISO 8601 with a zone. Records of other logs (`_path`) are skipped
+by rule. `_system_name` is the vantage. Zeek 3.0 to 7.0, `src/threading/formatters/JSON.cc`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from evidence.formats.batch import REJECT, SKIP
+from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.reading import line_format
+from evidence.formats.stamps import iso_time, unix_time
+from evidence.formats.zeek_record import row_of
+
+if TYPE_CHECKING:
+    from evidence.formats.reading import NoRow, Row
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "ts": (int, float, str), "id.orig_h": str, "id.orig_p": int, "id.resp_h": str, "id.resp_p": int, "proto": str,
+    "query": str, "qclass": int, "qtype": int, "rcode": int, "AA": bool, "TC": bool, "RD": bool, "RA": bool,
+    "answers": list, "TTLs": list, "_path": str, "_system_name": str,
+}  # fmt: skip
+_NUMBER_OF_TIME = re.compile(rb'"ts"\s*:\s*(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?\s*[,}]')
+
+
+def read_line(text: bytes) -> Row | NoRow:
+    """One line."""
+    value = object_of(text)
+    if not isinstance(value, dict):
+        return value
+    if value.get("_path", "dns") != "dns":
+        return SKIP, "other-log"
+    if not fits(value, _KINDS, ("ts", "id.orig_h", "id.orig_p")):
+        return REJECT, "wrong-type"
+    answers, ttls = value.pop("answers", []), value.pop("TTLs", [])
+    if not all(isinstance(item, str) for item in answers) or not all(_is_number(item) for item in ttls):
+        return REJECT, "wrong-type"
+    times = _time(value.pop("ts"), text)
+    if times is None:
+        return REJECT, "bad-time"
+    row = row_of(times, value, answers, ttls)
+    return {**row, "vantage": value.get("_system_name")} if isinstance(row, dict) else row
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _time(written: float | str, text: bytes) -> Row | None:
+    """A number is taken from its digits in the line, since a float does not hold them."""
+    if isinstance(written, str):
+        times = iso_time(written)
+        return times if times and times["time_zone"] else None
+    found = _NUMBER_OF_TIME.search(text)
+    return unix_time(found["seconds"].decode(), (found["fraction"] or b"").decode()) if found else None
+
+
+FORMAT = line_format("parse.zeek_json@1", "a Zeek dns.log in JSON", read_line)

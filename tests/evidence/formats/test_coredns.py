@@ -1,0 +1,48 @@
+"""CoreDNS: the common and the combined log format, with and without a time before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence.formats import coredns
+
+LINE = b'[INFO] [::1]:50759 - 29008 "A IN Example.org. udp 41 true 4096" NOERROR qr,rd,ra,ad 68 0.037990251s\n'
+
+
+def test_values_are_normalised() -> None:
+    row = coredns.read_line(LINE)
+    assert (row["time"], row["event"], row["client"], row["port"]) == (None, "exchange", "::1", 50759)
+    assert (row["name"], row["name_as_written"], row["type"], row["class"]) == (
+        "example.org",
+        "Example.org.",
+        "A",
+        "IN",
+    )
+    assert (row["transport"], row["rcode"], row["flags"]) == ("udp", "NOERROR", "RD RA AD DO")
+
+
+def test_a_time_and_an_opcode_are_taken_where_they_stand() -> None:
+    row = coredns.read_line(b"2018-10-30T19:10:07.547Z " + LINE.replace(b'"A IN', b'"0 A IN'))
+    assert (row["time"].isoformat(), row["time_digits"]) == ("2018-10-30T19:10:07.547000+00:00", 3)
+
+
+def test_without_a_response_it_is_a_query() -> None:
+    row = coredns.read_line(LINE.replace(b"NOERROR qr,rd,ra,ad", b"- "))
+    assert (row["event"], row["rcode"], row["flags"]) == ("query", None, "DO")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (LINE.replace(b"A IN", b"A"), ("reject", "not-a-query-line")),
+        (LINE.replace(b"Example", b"Example."), ("reject", "bad-name")),
+        (LINE.replace(b":50759", b":99999"), ("reject", "bad-port")),
+        (b"2018-13-30T19:10:07.547Z " + LINE, ("reject", "bad-time")),
+        (b"[INFO] plugin/reload: Running configuration SHA512 = 0f\n", ("skip", "other-message")),
+        (b"[ERROR] plugin/errors: 2 www.broken.example. A: i/o timeout\n", ("skip", "other-message")),
+        (b".:53\n", ("skip", "other-message")),
+        (b"another program\n", ("reject", "not-its-log")),
+    ],
+)
+def test_what_is_no_lookup_has_a_reason(line: bytes, found: tuple[str, str]) -> None:
+    assert coredns.read_line(line) == found

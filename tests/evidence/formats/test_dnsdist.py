@@ -1,0 +1,58 @@
+"""dnsdist: its nanoseconds are a whole number, and each transport has a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence.formats import dnsdist
+
+PACKET = b"[1795558373.820032495] Packet from [fe80::53%lo]:20067 for Mail.example.net. A with id 17168\n"
+ANSWER = b"[1795558373.7] Answer to 127.0.0.11:20000 for www.example.com. A (Non-Existent domain) with id 16\n"
+VERBOSE = b"Got query for www.example.com|ANY from 127.0.0.11:20014 (TCP, 35 bytes), relayed to 127.0.0.2:5353\n"
+
+
+def test_values_are_normalised() -> None:
+    row = dnsdist.read_line(PACKET)
+    assert (row["time"].isoformat(), row["time_digits"]) == ("2026-11-24T22:12:53.820032+00:00", 9)
+    assert (row["event"], row["client"], row["port"], row["name"]) == (
+        "query", "fe80::53%lo", 20067, "mail.example.net"
+    )  # fmt: skip
+    answer = dnsdist.read_line(ANSWER)
+    assert (answer["time"].microsecond, answer["event"], answer["rcode"]) == (0, "response", "NXDOMAIN")
+    assert dnsdist.read_line(ANSWER.replace(b".7]", b".7000]"))["time"].microsecond == 7
+
+
+@pytest.mark.parametrize(
+    ("how", "transport"),
+    [
+        (b" (TCP, 35 bytes)", "tcp"),
+        (b"", "udp"),
+        (b" (DoT, 35 bytes)", "tls"),
+        (b" (DoH)", "https"),
+        (b" (DoQ)", "quic"),
+    ],
+)
+def test_the_transport_is_taken(how: bytes, transport: str) -> None:
+    row = dnsdist.read_line(VERBOSE.replace(b" (TCP, 35 bytes)", how))
+    assert (row["transport"], row["type"], row["time"]) == (transport, "ANY", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (ANSWER.replace(b"Non-Existent", b"Nearly"), ("reject", "bad-rcode")),
+        (ANSWER.replace(b" (Non-Existent domain)", b""), ("reject", "bad-rcode")),
+        (PACKET.replace(b" A with", b" A (No Error) with"), ("reject", "bad-rcode")),
+        (PACKET.replace(b":20067", b":99999"), ("reject", "bad-port")),
+        (PACKET.replace(b"Mail.", b"Mail.."), ("reject", "bad-name")),
+        (PACKET.replace(b"with id", b"with"), ("reject", "not-a-query-line")),
+        (VERBOSE.replace(b"|ANY", b""), ("reject", "not-a-query-line")),
+        (
+            b"Got answer from 127.0.0.2:5353, relayed to 127.0.0.11:20014, took 244.663 usec\n",
+            ("skip", "other-message"),
+        ),
+        (b"something else\n", ("reject", "not-its-log")),
+    ],
+)
+def test_what_is_no_lookup_has_a_reason(line: bytes, found: tuple[str, str]) -> None:
+    assert dnsdist.read_line(line) == found
