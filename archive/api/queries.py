@@ -24,6 +24,14 @@ def query_value(request: Request, name: str) -> str:
     return value
 
 
+def count_value(request: Request, name: str, default: int) -> int:
+    """A query parameter that is a number. Raises `BadInput`."""
+    text = query_value(request, name) or str(default)
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise BadInput(f"{name}={text[:40]!r}: write a number")
+    return int(text)
+
+
 class Pages(LimitOffsetPagination):
     """Pages of a bounded size, at a bounded place."""
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from archive.api import bodies
 from archive.api.authentication import principal
-from archive.api.queries import Pages, query_value
+from archive.api.queries import Pages, count_value, query_value
 from archive.api.submissions import SIZE, receipt_size, run_value
 from archive.services import bundles, finding, following
 from archive.services.reading import note_access, read_lines
@@ -153,7 +153,7 @@ class LinesView(APIView):
     )  # fmt: skip
     def get(self, request: Request, run_id: uuid.UUID, name: str) -> Response:
         run = _ended(finding.run(principal(request), run_id))
-        offset, limit = (_count(request, key, default) for key, default in (("offset", 0), ("limit", 50)))
+        offset, limit = (count_value(request, key, default) for key, default in (("offset", 0), ("limit", 50)))
         lines = read_lines(
             principal=principal(request), run=run, name=name, offset=offset, limit=min(limit, MOST_LINES)
         )
@@ -170,13 +170,6 @@ class LinesView(APIView):
                 for line in lines
             ]
         )
-
-
-def _count(request: Request, key: str, default: int) -> int:
-    text = query_value(request, key) or str(default)
-    if not text.isdecimal() or len(text) > 15:
-        raise BadInput(f"{key}={text[:40]!r}: write a number")
-    return int(text)
 
 
 class BundleView(APIView):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from archive.api import blobs, cases, keeping, ledger, operation, results, submissions, uploads
+from archive.api import blobs, cases, keeping, ledger, operation, readings, results, submissions, uploads
 
 _V1 = [
     path("uploads", uploads.UploadsView.as_view()),
@@ -39,6 +39,7 @@ _V1 = [
     path("runs/<uuid:run_id>/attestation", results.AttestationView.as_view(), name="run-attestation"),
     path("runs/<uuid:run_id>/receipt", results.RunReceiptView.as_view(), name="run-receipt"),
     path("runs/<uuid:run_id>/outputs/<str:name>", results.RunOutputView.as_view()),
+    path("runs/<uuid:run_id>/rejects", readings.RejectsView.as_view()),
 ]
 urlpatterns = [
     path("api/v1/", include(_V1)),

@@ -54,6 +54,11 @@ class Run(models.Model):
         """Whether it answers a question; readings and extractions do not."""
         return not self.procedure.startswith(UNANSWERING)
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads a source into a table."""
+        return self.procedure.startswith(PARSE)
+
 
 class RunInput(models.Model):
     """A blob that a run reads, in a role (`source`, `table`, `lookups`, `sightings`)."""

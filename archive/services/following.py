@@ -12,7 +12,7 @@ from archive.models import Blob, Run
 from archive.services.refusals import NotVisible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LONGEST_SHOWN = 4096
 
@@ -77,14 +77,19 @@ def lines_of(run: Run, name: str, offset: int, limit: int) -> list[Line]:
     """Some of a finding's lines, read from the sealed bytes now."""
     ranges = islice(_records(sources_of(run, name)), offset, offset + limit)
     blobs: dict[str, Blob] = {}
-    return [_line(item, blobs) for item in ranges]
+    return [line_at(_blob(item["blob"], blobs), item) for item in ranges]
 
 
-def _line(item: dict[str, Any], blobs: dict[str, Blob]) -> Line:
-    digest = item["blob"]
-    blob = blobs.setdefault(digest, Blob.objects.get(digest=digest))
+def _blob(digest: str, blobs: dict[str, Blob]) -> Blob:
+    if digest not in blobs:
+        blobs[digest] = Blob.objects.get(digest=digest)
+    return blobs[digest]
+
+
+def line_at(blob: Blob, item: Mapping[str, Any]) -> Line:
+    """The line or record at `start` and `stop` of a sealed file, read now."""
     data = b"".join(read_blob(blob, item["start"], min(item["stop"], item["start"] + LONGEST_SHOWN)))
-    return Line(digest, item["line"], item["start"], item["stop"], visible(data))
+    return Line(blob.digest, item["line"], item["start"], item["stop"], visible(data))
 
 
 def visible(data: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from archive.web import cases, evidence, receipts, results, sign_in
+from archive.web import cases, evidence, readings, receipts, results, sign_in
 
 urlpatterns = [
     path("", cases.front, name="front"),
@@ -24,6 +24,9 @@ urlpatterns = [
     path("handovers/<uuid:handover_id>", evidence.acknowledge, name="acknowledge"),
     path("fixity", evidence.fixity, name="fixity"),
     path("runs/<uuid:run_id>/retry", results.retry, name="retry"),
+    path("readings/<uuid:run_id>", readings.reading, name="reading"),
+    path("readings/<uuid:run_id>/rejects", readings.rejects, name="rejects"),
+    path("readings/<uuid:run_id>/rows/<int:number>", readings.row, name="row"),
     path("results/<uuid:run_id>", results.result, name="result"),
     path("results/<uuid:run_id>/findings/<str:name>", results.finding_lines, name="finding"),
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ _LOW_CARDINALITY = (
     "time_digits", "time_zone", "event", "client", "server", "name", "name_as_written", "type", "class", "flags",
     "transport", "rcode", "view", "vantage", "place", "observer", "kind", "reason",
 )  # fmt: skip
+
+
+_AT_ONCE = 4096
 
 
 class TableWriter:
@@ -46,3 +50,27 @@ def metadata(path: Path) -> dict[str, str]:
 
 def row_count(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
+
+
+def rows_between(path: Path, offset: int, limit: int, where: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Up to `limit` rows from `offset` on, of those with the values of `where`; a few thousand are held at once."""
+    taken: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if not where and offset >= size:
+                offset -= size
+                continue
+            for batch in file.iter_batches(_AT_ONCE, row_groups=[group]):
+                if len(taken) == limit:
+                    return taken
+                found = _with(batch, where or {})
+                taken += found.slice(min(offset, len(found)), limit - len(taken)).to_pylist()
+                offset = max(0, offset - len(found))
+    return taken
+
+
+def _with(batch: pa.RecordBatch, values: Mapping[str, str]) -> pa.RecordBatch:
+    for name, value in values.items():
+        batch = batch.filter(pc.equal(batch[name], value))
+    return batch
