@@ -116,6 +116,23 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     return submission.offset
 
 
+def finish_whole(submission: Submission) -> None:
+    """Hand on an upload whose last byte was counted by a process that was killed before it could say so.
+
+    Raises `Busy` while a request is at it, `NotKept` if its bytes are gone.
+    """
+    with _locked(staged_file(submission.pk)) as descriptor:
+        submission.refresh_from_db()
+        if is_whole(submission):
+            _prepare(descriptor, submission)
+            _finish(submission, None)
+
+
+def is_whole(submission: Submission) -> bool:
+    """Whether all bytes are here, and nobody has said so yet."""
+    return submission.state == Submission.State.RECEIVING and submission.offset == submission.length
+
+
 def _check_offset(submission: Submission, offset: int) -> None:
     if submission.state != Submission.State.RECEIVING or submission.offset != offset:
         raise WrongOffset(f"the upload continues at byte {submission.offset}, not at {offset}; ask with HEAD where")

@@ -141,7 +141,8 @@ def nudge_what_waits() -> int:
     now = timezone.now()
     sealed_unread = Q(state=Submission.State.SEALED, read_as="")
     waiting = Q(state=Submission.State.RECEIVED) | sealed_unread
-    submissions = Submission.objects.filter(waiting, _quiet("received", now)).values_list("pk", flat=True)
+    untold = Q(state=Submission.State.RECEIVING, offset=F("length")) & _quiet("created", now)
+    submissions = Submission.objects.filter(waiting & _quiet("received", now) | untold).values_list("pk", flat=True)
     runs = Run.objects.filter(_free(now)).filter(Q(lease__isnull=False) | _quiet("created", now))
     for pk in Case.objects.filter(kept=False).values_list("pk", flat=True):
         outbox.nudge("workers.keep.apply_keeping", str(pk))

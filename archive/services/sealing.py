@@ -15,6 +15,7 @@ from archive.services.custody import record_event
 from archive.services.identification import identify_submission
 from archive.services.keeping import keeping_of
 from archive.services.manifests import write_manifest
+from archive.services.refusals import Busy, NotKept
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.digest import Digest, hash_stream
@@ -33,6 +34,8 @@ _GONE = "the received bytes are gone from the staging folder; put them back from
 def seal_submission(submission_id: uuid.UUID) -> None:
     """Bring a received submission as far as it goes: sealed, its manifest written, recognised, its reading planned."""
     submission = Submission.objects.select_related("case", "user", "blob").get(pk=submission_id)
+    if intake.is_whole(submission):
+        _finish_or_say(submission)
     if submission.state == Submission.State.RECEIVED:
         _seal_or_say(submission)
     if submission.state == Submission.State.SEALED:
@@ -41,6 +44,16 @@ def seal_submission(submission_id: uuid.UUID) -> None:
         if not submission.read_as:
             _read_back(submission)
             identify_submission(submission)
+
+
+def _finish_or_say(submission: Submission) -> None:
+    """What a killed process left undone; a request that is at it does it itself."""
+    try:
+        intake.finish_whole(submission)
+    except Busy:
+        return
+    except NotKept as refusal:
+        Submission.objects.filter(pk=submission.pk).update(problem=str(refusal))
 
 
 def _seal_or_say(submission: Submission) -> None:

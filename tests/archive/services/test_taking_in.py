@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import fcntl
 import json
@@ -10,8 +11,9 @@ import resource
 
 import pytest
 
+from archive import outbox
 from archive.models import Alarm, Blob, CustodyEvent, Submission
-from archive.services import access, finding, identification, intake, receiving, sealing
+from archive.services import access, finding, identification, intake, receiving, runs, sealing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.storage.store import StoreError
@@ -338,3 +340,45 @@ def test_sealing_may_be_repeated(hand_in) -> None:
     for _ in range(2):
         sealing.seal_submission(row.pk)
     assert CustodyEvent.objects.count() == count
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 1000])
+def test_an_upload_is_sealed_though_the_process_that_counted_its_last_byte_was_killed(
+    ann, monkeypatch, data: bytes
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    def upload() -> None:
+        begun = intake.begin_submission(principal=ann, case_reference="a", length=len(data))
+        intake.append_bytes(principal=ann, submission_id=begun.pk, offset=0, chunks=[data])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "_finish", killed)
+        with pytest.raises(Killed):
+            upload()
+    row = Submission.objects.get()
+    assert (row.state, row.offset) == ("receiving", len(data))
+    nudged = []
+    monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: nudged.append((task, *arguments)))
+    Submission.objects.update(created=row.created - dt.timedelta(minutes=1))
+    runs.nudge_what_waits()
+    assert ("workers.seal.seal", str(row.pk)) in nudged
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.blob_id) == ("sealed", str(Digest.of(data)))
+
+
+def test_an_upload_that_a_request_is_still_at_is_left_to_it(ann) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="a", length=3)
+    Submission.objects.filter(pk=row.pk).update(offset=3)
+    with intake._locked(intake.staged_file(row.pk)):
+        sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.state == "receiving"
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert "only 0 are left" in row.problem
