@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
-from evidence.formats.message import read_message
+from evidence.formats.message import MOST_TEXT, read_message, table_of, text_length
 from evidence.formats.packet import Segment, read_packet
 from evidence.formats.streams import PART, Streams
-from evidence.table.schema import LOOKUPS, QUERY
+from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from evidence.formats.reading import NoRow, Row
     from evidence.formats.source import Source
 
-MOST_TEXT = 32 << 20
-"""A batch ends when its answers have so many characters: compressed names unfold to a hundred times their size."""
 NO_TIME, BAD_TIME = -1, -2
 LATEST = 253_402_300_799_999_999
 """Microseconds since 1970: the last that calendars reach."""
@@ -169,7 +166,7 @@ class Capture:
         self._unread += isinstance(outcome, tuple) and outcome[0] == REJECT
         common = self._common(start, earlier)
         self._outcomes[start] = rows + [common | self._ends(start, row) | row for row in found]
-        self._text += sum(_length(row) for row in found) + 16 * len(earlier) * len(found)
+        self._text += sum(text_length(row) for row in found) + 16 * len(earlier) * len(found)
 
     def _common(self, start: int, earlier: tuple[tuple[int, int], ...]) -> Row:
         packet, datagram = self._taken[start]
@@ -214,16 +211,6 @@ class Capture:
             )
         if self._unread:
             self.notes.append(f"{self._unread} messages cannot be read; their packets hold rows of other messages.")
-
-
-def _length(row: Row) -> int:
-    return len(row["name"]) + sum(len(answer["name"]) + len(answer["data"]) for answer in row.get("answers") or ())
-
-
-def table_of(rows: list[Row]) -> pa.Table:
-    """Rows whose times are microseconds since 1970."""
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in LOOKUPS]
-    return pa.table(columns, schema=LOOKUPS)
 
 
 def rest(source: Source, data: bytes, start: int, line: int, reason: str) -> Piece:

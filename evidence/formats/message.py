@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from evidence.errors import MessageError
 from evidence.formats.batch import REJECT, SKIP
 from evidence.formats.mnemonics import class_name, rcode_name, type_name
 from evidence.formats.rdata import rdata_text
 from evidence.formats.wire import columns_of, name_of, read_labels, read_uint16
-from evidence.table.schema import QUERY, RESPONSE
+from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from evidence.formats.reading import NoRow, Row
 
 HEADER = struct.Struct(">6H")
 MOST_QUESTIONS = 32  # RFC 9619 allows one
+MOST_TEXT = 32 << 20
+"""A batch ends when its names and answers have so many characters: compressed, they take a hundredth of that."""
 OPCODES = {1: "iquery", 2: "status", 4: "notify", 5: "update", 6: "stateful"}
 _RECORD = struct.Struct(">HHIH")
 _OPT, _TSIG = 41, 250
@@ -153,3 +157,14 @@ def _option_codes(data: bytes, options: Record) -> set[int]:
         codes.add(read_uint16(data, at))
         at = end
     return codes
+
+
+def text_length(row: Row) -> int:
+    """Characters of the names and answers of a row."""
+    return len(row["name"]) + sum(len(answer["name"]) + len(answer["data"]) for answer in row.get("answers") or ())
+
+
+def table_of(rows: list[Row]) -> pa.Table:
+    """Rows whose times are microseconds since 1970."""
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in LOOKUPS]
+    return pa.table(columns, schema=LOOKUPS)

@@ -283,9 +283,9 @@ def test_what_waits_is_bounded_and_the_oldest_connection_gives_way(monkeypatch: 
 
 
 def test_answers_that_unfold_end_a_batch_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import capture as module
+    from evidence.formats import capture as reader
 
-    monkeypatch.setattr(module, "MOST_TEXT", 1000)
+    monkeypatch.setattr(reader, "MOST_TEXT", 1000)
     result = capture(*[make.ip(udp(LONG, 53, 40000))] * 9)
     assert [row["line"] for row in result.rows] == list(range(1, 10))
 
