@@ -125,8 +125,11 @@ class SubmissionReadingView(APIView):
         """Say how a sealed file is to be read; what was read before stays beside it."""
         who = principal(request)
         if not isinstance(request.data, dict):
-            raise BadInput("write a JSON object with some of procedure, kind, columns, zone, year")
-        row = state_reading(
-            principal=who, submission=finding.submission(who, submission_id), reading=dict(request.data)
-        )
+            raise BadInput("write a JSON object with some of procedure, kind, columns, delimiter, zone, year, member")
+        said = dict(request.data)
+        member = said.pop("member", "")
+        if not isinstance(member, str) or "\0" in member:
+            raise BadInput("member: write the digest of a file that was taken out of the submission")
+        submission = finding.submission(who, submission_id)
+        row = state_reading(principal=who, submission=submission, reading=said, member=member)
         return Response(submission_value(finding.submission(who, row.pk)), status=202)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from archive import wiring
-from archive.models import Run, Submission
+from archive.models import Blob, Run, Submission
 from archive.models.run import EXTRACT
-from archive.services import access, intake, runs
+from archive.services import access, intake, recognised, runs
 from archive.services.custody import record_event
-from archive.services.refusals import NotReady
+from archive.services.refusals import BadInput
 from archive.services.unit_trees import want_tree
 from evidence.digest import Digest
+from evidence.errors import ReadingError
 from evidence.extraction import DEPTH
+from evidence.formats.mapping import check_mapping
 from evidence.formats.reading import HEAD
 from evidence.opening import EventObject
 from evidence.recognition import Recognition, recognise
@@ -22,8 +24,11 @@ from evidence.recognition import Recognition, recognise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archive.models import Blob, Case, User
+    from archive.models import Case, User
     from archive.services.access import Principal
+    from archive.services.recognised import Source
+
+_MOST_AT_ONCE = 500
 
 
 def identify_submission(submission: Submission) -> None:
@@ -39,23 +44,53 @@ def identify_submission(submission: Submission) -> None:
         _record(submission.case, blob, found, "source")
 
 
-def state_reading(*, principal: Principal, submission: Submission, reading: dict[str, Any]) -> Submission:
-    """A person says how a sealed file is to be read: format, columns, zone, year. Earlier tables stay beside the new.
+def state_reading(
+    *, principal: Principal, submission: Submission, reading: dict[str, Any], member: str = ""
+) -> Submission:  # fmt: skip
+    """A person says how a sealed file, or a member of it, is to be read: format, columns, zone, year.
 
-    Raises `BadInput`, `NotAllowed`, `NotReady`.
+    Earlier tables stay beside the new. What is said of an archive is said of each of its members.
+    Raises `BadInput`, `NotAllowed`, `NotReady`, `NotVisible`.
     """
     access.ensure_case(principal=principal, reference=str(submission.case_id))
     intake.check_reading(reading)
-    blob = submission.blob
-    if blob is None or not submission.read_as:
-        raise NotReady("the file is not sealed and recognised yet; say how to read it when it is")
-    found = _look(blob, reading)
+    source = recognised.source_of(submission, member)
+    looked = [(blob, *_look_at(blob, reading, way)) for blob, way in _meant(submission, source)]
     with transaction.atomic():
         row = Submission.objects.select_for_update().get(pk=submission.pk)
-        row.reading, row.read_as, row.read_reason = reading, found.procedure or "none", found.reason
-        row.save(update_fields=["reading", "read_as", "read_reason"])
-        _record(submission.case, blob, found, "source", principal.user, reading)
+        if not source.way:
+            _, _, found = looked[0]
+            row.reading, row.read_as, row.read_reason = reading, found.procedure or "none", found.reason
+            row.save(update_fields=["reading", "read_as", "read_reason"])
+        for blob, role, found in looked:
+            _record(submission.case, blob, found, role, principal.user, reading)
     return row
+
+
+def _meant(submission: Submission, source: Source) -> list[tuple[Blob, tuple[str, ...]]]:
+    """The source and all that was taken out of it, with their ways."""
+    depth = len(source.way)
+    found = [
+        (each.digest, each.way)
+        for each in recognised.sources_of(submission)
+        if each == source or (each.way[:depth] == source.way and len(each.way) > depth)
+    ]
+    if len(found) > _MOST_AT_ONCE:
+        raise BadInput(f"it has more than {_MOST_AT_ONCE} members; say of each of them how it is to be read")
+    blobs = Blob.objects.in_bulk([digest for digest, _ in found])
+    return [(blobs[digest], way) for digest, way in found]
+
+
+def _look_at(blob: Blob, reading: dict[str, Any], way: tuple[str, ...]) -> tuple[str, Recognition]:
+    """In what role, and as what. Raises `BadInput` for columns that no row could be made by."""
+    found = _look(blob, reading, len(way))
+    columns = found.parameters.get("columns")
+    if columns is not None:
+        try:
+            check_mapping(found.parameters["kind"], columns)
+        except ReadingError as error:
+            raise BadInput(f"reading: {error}") from error
+    return "member" if way else "source", found
 
 
 def look_at_members(run: Run, outputs: Sequence[tuple[str, Blob]]) -> list[tuple[Blob, Recognition]]:
@@ -105,7 +140,7 @@ def _record(
     """The event, and the run if there is a procedure; inside the caller's transaction."""
     detail = {
         "procedure": found.procedure or "none", "reason": found.reason, "confidence": f"{found.confidence:.2f}",
-        "others": [name for name, _ in found.others],
+        "others": [name for name, _ in found.others], "parameters": found.parameters,
     }  # fmt: skip
     record_event(
         case=case, type="format identification", user=user, outcome="success" if found.procedure else "warning",

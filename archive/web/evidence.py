@@ -17,10 +17,13 @@ from archive.services.handovers import (
     offer_handover,
     receivers_for,
 )
+from archive.services.recognised import recognised_of
 from archive.services.refusals import NotVisible
 from archive.services.sequencing import latest_checkpoint
 from archive.services.witnessing import has_quorum
 from archive.web.doors import page, person
+from archive.web.interpretation import SHOWN, source_value
+from archive.web.readings import start_of
 
 if TYPE_CHECKING:
     import uuid
@@ -40,17 +43,20 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_safe
 @page
 def submission(request: HttpRequest, submission_id: uuid.UUID) -> HttpResponse:
-    row = finding.submission(person(request), submission_id)
+    who = person(request)
+    row = finding.submission(who, submission_id)
     done = finding.is_done(row)
     leaf = getattr(row.event, "leaf", None)
     runs = finding.runs_of(row) if row.blob_id else []
-    context = {"abandoned": intake.is_abandoned(row), "mine": row.user_id == request.user.pk} | {
-        "row": row,
-        "done": done,
-        "leaf": leaf,
-        "runs": runs,
-        "steps": steps(row, leaf is not None, done=done),
-    }
+    start = start_of(request)
+    sources = recognised_of(row, start, SHOWN + 1)
+    context = {
+        "row": row, "done": done, "leaf": leaf, "runs": runs, "steps": steps(row, leaf is not None, done=done),
+        "abandoned": intake.is_abandoned(row), "mine": row.user_id == request.user.pk,
+        "is_member": row.case.members.filter(pk=who.user.pk).exists(),
+        "sources": list(map(source_value, sources[:SHOWN])),
+        "more": start + SHOWN if len(sources) > SHOWN else None,
+    }  # fmt: skip
     # A partial is a part of the page: the same template, without its frame.
     return render(request, "parts/submission.html" if request.htmx else "submission.html", context)  # type: ignore[attr-defined] # set by the middleware
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from archive.web import cases, evidence, readings, receipts, results, sign_in
+from archive.web import cases, evidence, interpretation, readings, receipts, results, sign_in
 
 urlpatterns = [
     path("", cases.front, name="front"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("cases/<slug:reference>/members", cases.members, name="members"),
     path("upload", evidence.upload, name="upload"),
     path("submissions/<uuid:submission_id>", evidence.submission, name="submission"),
+    path("submissions/<uuid:submission_id>/reading", interpretation.interpretation, name="interpretation"),
     path("submissions/<uuid:submission_id>/receipt", receipts.receipt, name="receipt"),
     path("find", evidence.find, name="find"),
     path("blobs/<str:digest>", evidence.blob, name="blob"),

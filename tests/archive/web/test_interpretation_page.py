@@ -1,0 +1,140 @@
+"""What a file was taken for is shown, and a member of the case says how it is read, without any script."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+
+from archive.models import CustodyEvent, Run
+from archive.services import access, execution, intake, sealing, sequencing
+from tests.archive.web.test_pages import signed_in
+
+pytestmark = pytest.mark.django_db
+ODD = b"wann;wer;was;art\n2016-08-15T12:00:00;192.0.2.1;Mail.example.;MX\n2016-08-15T12:00:01;192.0.2.2;b.example;A\n"
+USUAL = b"time\tclient\tqname\n2016-08-15T12:00:00\t192.0.2.1\ta.example\n"
+LINE = b"04-May-2016 00:00:12.345 client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
+
+
+def work() -> None:
+    while run := Run.objects.filter(state="pending").first():
+        execution.execute_run(run.pk)
+    sequencing.sequence_pending()
+
+
+@pytest.fixture
+def hand_in(db):
+    def submit(data: bytes, **about):
+        who = access.principal_of(access.ensure_user(user_name="ann"))
+        row = intake.begin_submission(principal=who, case_reference="case-a", length=len(data), **about)
+        intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[data])
+        sealing.seal_submission(row.pk)
+        work()
+        row.refresh_from_db()
+        return row
+
+    return submit
+
+
+def stated() -> list[dict]:
+    events = CustodyEvent.objects.filter(type="format identification").order_by("time", "id")
+    return [json.loads(event.text)["detail"] for event in events]
+
+
+def chosen(page: str) -> dict[str, str]:
+    """What each select of the form would send."""
+    selects = re.findall(r'<select name="column-(\w+)"[^>]*>(.*?)</select>', page, re.DOTALL)
+    found = {name: re.search(r'<option value="([^"]*)" selected>', options) for name, options in selects}
+    return {name: option[1] for name, option in found.items() if option}
+
+
+def test_odd_columns_are_mapped_and_both_the_words_and_the_table_are_kept(hand_in) -> None:
+    row, ann = hand_in(ODD, names=["mail.example"]), signed_in("ann")
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert "No known log format" in page
+    address = f"/submissions/{row.pk}/reading"
+    form = ann.get(address, {"procedure": "parse.delimited@2"}).content.decode()
+    assert "wann;wer;was;art" in form and "cut by a semicolon" in form
+    assert '<option value="wann">wann</option>' in form
+    sent = {
+        "member": row.blob_id, "procedure": "parse.delimited@2", "kind": "lookups", "delimiter": "semicolon",
+        "column-time": "wann", "column-client": "wer", "column-name": "was", "column-type": "art", "column-port": "",
+        "zone": "+02:00", "year": "",
+    }  # fmt: skip
+    assert ann.post(address, sent).status_code == 302
+    work()
+    run = Run.objects.get(procedure="parse.delimited@2")
+    columns = {"time": "wann", "client": "wer", "name": "was", "type": "art"}
+    assert run.parameters == {"kind": "lookups", "delimiter": "semicolon", "columns": columns, "zone": "+02:00"}
+    assert stated()[-1]["stated"] == {**run.parameters, "procedure": "parse.delimited@2"}
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert "<code>client</code> is its <code>wer</code>" in page
+    assert "Said by a person: format CSV, TSV or semicolons, with a header, it holds lookups" in page
+    assert f"/readings/{run.pk}" in page
+    assert "2016-08-15T10:00:00.000000Z" in ann.get(f"/readings/{run.pk}").content.decode()
+
+
+def test_a_guess_is_offered_and_its_confirmation_is_in_the_custody_without_a_second_reading(hand_in) -> None:
+    row, ann = hand_in(USUAL), signed_in("ann")
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert "90 % sure" in page and "nobody has confirmed it" in page
+    assert "Assumed UTC" in page
+    assert stated()[-1]["parameters"]["columns"] == {"time": "time", "client": "client", "name": "qname"}
+    form = ann.get(f"/submissions/{row.pk}/reading").content.decode()
+    assert chosen(form) == {"time": "time", "client": "client", "name": "qname"}
+    sent = {f"column-{ours}": theirs for ours, theirs in chosen(form).items()}
+    hidden = dict(re.findall(r'<input type="hidden" name="(procedure|kind|delimiter|member)" value="([^"]*)">', form))
+    assert ann.post(f"/submissions/{row.pk}/reading", {**sent, **hidden}).status_code == 302
+    assert Run.objects.filter(procedure="parse.delimited@2").count() == 1
+    assert "stated" in stated()[-1] and "stated" not in stated()[-2]
+    assert "nobody has confirmed it" not in ann.get(f"/submissions/{row.pk}").content.decode()
+
+
+def test_of_an_archive_each_member_is_shown_and_said(hand_in) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("a/odd.csv", ODD)
+        archive.writestr("b.log", LINE)
+    row, ann = hand_in(target.getvalue()), signed_in("ann")
+    page = ann.get(f"/submissions/{row.pk}").content.decode()
+    assert re.findall(r"<h3>(.*?)</h3>", page) == ["The file", "a/odd.csv", "b.log"]
+    (member,) = re.findall(r"<h3>a/odd.csv</h3>.*?\?member=([^\"]+)\"", page, re.DOTALL)
+    digest = member.replace("%3A", ":")
+    columns = {"column-time": "wann", "column-client": "wer", "column-name": "was"}
+    said = {"member": digest, "procedure": "parse.delimited@2", "kind": "lookups", **columns}
+    assert ann.post(f"/submissions/{row.pk}/reading", said).status_code == 302
+    work()
+    row.refresh_from_db()
+    assert (row.read_as, row.reading) == ("extract.zip@1", {})
+    assert [run.state for run in Run.objects.filter(procedure="parse.delimited@2")] == ["succeeded"]
+    assert ann.post(f"/submissions/{row.pk}/reading", {"zone": "-05:00"}).status_code == 302
+    work()
+    zones = [run.parameters.get("zone") for run in Run.objects.filter(procedure="parse.bind@2").order_by("created")]
+    assert zones == [None, "-05:00"]
+
+
+@pytest.mark.parametrize(("sent", "words"), [
+    ({"procedure": "parse.delimited@2", "kind": "lookups", "column-time": "wann"}, b"missing"),
+    ({"kind": "sightings", "column-time": "wann", "column-name": "was", "column-client": "wer"}, b"unknown"),
+    ({"zone": "Mars/Olympus"}, b"zone"), ({"year": "MMXVI"}, b"year"), ({"year": "99999"}, b"year"),
+])  # fmt: skip
+def test_what_cannot_be_used_is_refused_in_words(hand_in, sent: dict, words: bytes) -> None:
+    row, ann = hand_in(ODD), signed_in("ann")
+    answer = ann.post(f"/submissions/{row.pk}/reading", sent)
+    assert (answer.status_code, words in answer.content) == (400, True)
+    assert len(stated()) == 1
+
+
+def test_only_members_say_how_and_what_they_saw_is_in_the_custody(hand_in) -> None:
+    row = hand_in(ODD)
+    ann, eve, bob = signed_in("ann"), signed_in("eve", auditor=True), signed_in("bob")
+    address = f"/submissions/{row.pk}/reading"
+    assert [who.get(address).status_code for who in (ann, eve, bob)] == [200, 403, 404]
+    assert [who.post(address, {"zone": "UTC"}).status_code for who in (eve, bob)] == [403, 404]
+    assert CustodyEvent.objects.filter(type="access").count() == 1
+    assert "Say how to read it" not in eve.get(f"/submissions/{row.pk}").content.decode()
+    assert ann.get(address, {"member": "sha256:" + "0" * 64}).status_code == 404
+    assert ann.get(address, {"procedure": "nonsense", "kind": "nonsense"}).status_code == 200
