@@ -50,6 +50,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     task_routes={"workers.sequence.sequence": {"queue": env.LEDGER_QUEUE}},
     task_ignore_result=True,
+    worker_enable_remote_control=False,  # nobody commands workers; PGMQ has no exchange for it
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,

@@ -165,11 +165,11 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
     ]  # fmt: skip
     worker = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--concurrency", "2",
-        "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+        "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
     sequencer = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--queues", env.LEDGER_QUEUE, "--pool", "solo",
-        "--hostname", "sequencer@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+        "--hostname", "sequencer@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
     beat = [  # a process of its own: a worker does not notice when the beat inside it ends
         sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--schedule", str(home / "beat"),
