@@ -101,9 +101,7 @@ def test_a_cut_connection_loses_nothing_that_arrived(service: Service, folder: P
     assert row["digest"] == f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\x00\xff" * 500, b"\x1f\x8b\x08cut", "zwei\nZeilen".encode("utf-16"), b"x" * 10_000_000]
-)
+@pytest.mark.parametrize("data", [b"", b"\x00\xff" * 500, "zwei\nZeilen".encode("utf-16"), b"x" * 10_000_000])
 def test_odd_bytes_are_kept_with_a_receipt(service: Service, folder: Path, data: bytes) -> None:
     path = folder / "odd"
     path.write_bytes(data)
@@ -112,4 +110,16 @@ def test_odd_bytes_are_kept_with_a_receipt(service: Service, folder: Path, data:
     row = service.json("custos", "wait", said["submission"], token=token)
     assert (row["state"], row["read_as"]) == ("sealed", "none")
     assert row["read_reason"]
+    assert json.loads(Path(said["receipt"]).read_bytes())["format"] == "custos/receipt@1"
+
+
+def test_a_gzip_that_is_cut_off_is_kept_and_what_is_wrong_is_told(service: Service, folder: Path) -> None:
+    path = folder / "cut.gz"
+    path.write_bytes(b"\x1f\x8b\x08cut")
+    token = service.token("carla")
+    said = service.json("custos", "upload", str(path), "--case", "carlas-case", token=token)
+    done = service.run("custos", "wait", said["submission"], "--json", check=False, CUSTOS_TOKEN=token)
+    row = json.loads(done.stdout)
+    assert (done.returncode, row["state"], row["read_as"]) == (1, "sealed", "extract.gzip@1")
+    assert "compare the file with its origin" in row["runs"][0]["problem"]
     assert json.loads(Path(said["receipt"]).read_bytes())["format"] == "custos/receipt@1"

@@ -274,7 +274,9 @@ def test_the_chain_is_proved_and_names_what_does_not_fit(hand_in, ann) -> None:
     assert ({link.state for link in found.links}, found.gaps) == ({"proved"}, [])
     link = next(link for link in found.links if link.event.type == "ingestion")
     link.event.text = link.event.text.replace("ingestion", "Ingestion")
-    assert chain._state(link.event, chain.latest_checkpoint())[0] == "unknown to the ledger"
+    checkpoint = chain.latest_checkpoint()
+    assert checkpoint is not None
+    assert chain._state(link.event, checkpoint, chain.Tiles(checkpoint.size))[0] == "unknown to the ledger"
     no_origin = [link.event for link in found.links if link.event.type != "ingestion"]
     assert len(chain._gaps(ann, row.blob_id, no_origin)) == 2
 
