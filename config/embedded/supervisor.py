@@ -163,13 +163,14 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
         "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "120", "--graceful-timeout", "2",
         "--no-control-socket",
     ]  # fmt: skip
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     worker = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--concurrency", "2",
-        "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "--loglevel", "WARNING", *quiet,
     ]  # fmt: skip
     sequencer = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--queues", env.LEDGER_QUEUE, "--pool", "solo",
-        "--hostname", "sequencer@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "--hostname", "sequencer@%h", "--loglevel", "WARNING", *quiet,
     ]  # fmt: skip
     beat = [  # a process of its own: a worker does not notice when the beat inside it ends
         sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--schedule", str(home / "beat"),
