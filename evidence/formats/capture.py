@@ -6,14 +6,17 @@ lost: it is settled as long as the packet's piece is being read; messages that t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
+from evidence.formats.datagram_rows import plain_rows
 from evidence.formats.message import MOST_TEXT, read_message, table_of, text_length
 from evidence.formats.packet import Segment, read_packet
+from evidence.formats.pieces import BAD_TIME, NO_TIME
+from evidence.formats.reading import in_order
 from evidence.formats.streams import PART, Streams
 from evidence.table.schema import QUERY
 
@@ -22,69 +25,10 @@ if TYPE_CHECKING:
 
     from evidence.formats.gather import Ints
     from evidence.formats.packet import Datagram
+    from evidence.formats.pieces import Packet, Piece
     from evidence.formats.reading import NoRow, Row
-    from evidence.formats.source import Source
 
-NO_TIME, BAD_TIME = -1, -2
-LATEST = 253_402_300_799_999_999
-"""Microseconds since 1970: the last that calendars reach."""
 INCOMPLETE = (REJECT, "tcp-incomplete")
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """Where packets were captured: link type, decimal digits of a second, a name if there is one."""
-
-    link: int
-    digits: int
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Consecutive `size` bytes of a capture from byte `start`, and the whole packets in them, from number `line`.
-
-    Columns have one value a packet: where its record stands in `data` (`starts`, `stops`) and its octets in there
-    (`begins`, `ends`), whether these are all that there were on the line (`whole`), microseconds since 1970, and the
-    place of its interface in `interfaces`. `others` are all bytes that are in no packet.
-    """
-
-    data: bytes
-    start: int
-    line: int
-    size: int
-    starts: Ints
-    stops: Ints
-    begins: Ints
-    ends: Ints
-    whole: Any
-    times: Ints
-    places: Ints
-    interfaces: tuple[Interface, ...]
-    others: tuple[Reject, ...] = ()
-
-    def packet(self, index: int) -> Packet:
-        begin, end, place = int(self.begins[index]), int(self.ends[index]), int(self.places[index])
-        return Packet(
-            self.line + index, self.start + int(self.starts[index]), self.start + int(self.stops[index]),
-            int(self.times[index]), place, self.interfaces[place], self.data[begin:end],
-            bool(self.whole[index]), self.data[int(self.starts[index]) :][:32],
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """A captured packet; `head` is the beginning of its record, `place` the number of its interface."""
-
-    line: int
-    start: int
-    stop: int
-    time: int
-    place: int
-    interface: Interface
-    data: bytes
-    is_whole: bool
-    head: bytes
 
 
 class Capture:
@@ -100,28 +44,30 @@ class Capture:
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
         """Batches of all pieces, in order."""
-        held: Piece | None = None
-        for piece in pieces:
+        held: tuple[Piece, pa.Table, Ints] | None = None
+        for item in in_order(pieces, with_plain_rows):
             if held:
-                yield from self._batches(held)
-            held = piece
+                yield from self._batches(*held)
+            held = item
         if held:
-            yield from self._batches(held, is_last=True)
+            yield from self._batches(*held, is_last=True)
         self._say()
 
-    def _batches(self, piece: Piece, *, is_last: bool = False) -> Iterator[Batch]:
+    def _batches(self, piece: Piece, plain: pa.Table, left: Ints, *, is_last: bool = False) -> Iterator[Batch]:
+        """Those that are left, one by one, between the plain ones."""
         begin, others = piece.start, list(piece.others)
-        for index in range(len(piece.starts)):
+        for index in left.tolist():
             packet = piece.packet(index)
             self._take(packet)
             if self._text > MOST_TEXT and packet.stop < piece.start + piece.size:
-                yield self._batch([other for other in others if other.start < packet.stop], packet.stop - begin)
-                others = [other for other in others if other.start >= packet.stop]
-                begin = packet.stop
+                before = int(np.searchsorted(plain["start"].to_numpy(), packet.stop))
+                now = [other for other in others if other.start < packet.stop]
+                yield self._batch(plain.slice(0, before), now, packet.stop - begin)
+                plain, others, begin = plain.slice(before), others[len(now) :], packet.stop
         if is_last:
             self._streams.finish()
             self._collect()
-        yield self._batch(others, piece.start + piece.size - begin)
+        yield self._batch(plain, others, piece.start + piece.size - begin)
 
     def _take(self, packet: Packet) -> None:
         found = read_packet(packet.interface.link, packet.data, is_whole=packet.is_whole)
@@ -188,9 +134,8 @@ class Capture:
         (client, port), (server, server_port) = ends if row["event"] == QUERY else ends[::-1]
         return {"client": client, "port": port, "server": server, "server_port": server_port}
 
-    def _batch(self, others: list[Reject], size: int) -> Batch:
+    def _batch(self, plain: pa.Table, rejects: list[Reject], size: int) -> Batch:
         rows: list[Row] = []
-        rejects = others
         for start, outcome in self._outcomes.items():
             packet = self._taken[start][0]
             if isinstance(outcome, list):
@@ -198,7 +143,7 @@ class Capture:
             else:
                 rejects.append(Reject(packet.line, packet.start, packet.stop, *outcome, head=packet.head))
         self._outcomes, self._taken, self._text = {}, {}, 0
-        return Batch(table_of(rows), rejects_table(rejects), size)
+        return Batch(_in_place(plain, table_of(rows)), rejects_table(rejects), size)
 
     def _say(self) -> None:
         if self._late:
@@ -213,11 +158,14 @@ class Capture:
             self.notes.append(f"{self._unread} messages cannot be read; their packets hold rows of other messages.")
 
 
-def rest(source: Source, data: bytes, start: int, line: int, reason: str) -> Piece:
-    """All that is left of the source, `data` of which were read, as one reject."""
-    while source.read_block():
-        pass
-    none = np.zeros(0, dtype=np.int64)
-    size = source.position - start
-    reject = Reject(line, start, start + size, REJECT, reason, data)
-    return Piece(b"", start, line, size, none, none, none, none, none, none, none, (), (reject,))
+def with_plain_rows(piece: Piece) -> tuple[Piece, pa.Table, Ints]:
+    return piece, *plain_rows(piece)
+
+
+def _in_place(plain: pa.Table, others: pa.Table) -> pa.Table:
+    """Rows of both, in the order of the source."""
+    if not len(others) or not len(plain):
+        return plain if len(plain) else others
+    both = pa.concat_tables([plain, others])
+    order = np.argsort(both["start"].to_numpy(), kind="stable")
+    return both.take(pa.array(order)).combine_chunks()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evidence.formats.batch import CONTEXT, REJECT, SKIP, Reject
-from evidence.formats.capture import BAD_TIME, LATEST, NO_TIME, Capture, Interface, Piece, rest
+from evidence.formats.capture import Capture
+from evidence.formats.pieces import BAD_TIME, LATEST, NO_TIME, Interface, Piece, rest
 from evidence.formats.reading import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 

@@ -157,7 +157,9 @@ def too_long(chunk: Chunk, schema: pa.Schema) -> Batch:
     return Batch(schema.empty_table(), rejects_table([reject]), chunk.size)
 
 
-def in_order[Piece](pieces: Iterable[Piece], read: Callable[[Piece], Batch], workers: int = WORKERS) -> Iterator[Batch]:
+def in_order[Piece, Result](
+    pieces: Iterable[Piece], read: Callable[[Piece], Result], workers: int = WORKERS
+) -> Iterator[Result]:
     """Pieces read side by side by threads, handed on in order; at most one more than there are threads is held."""
     with ThreadPoolExecutor(workers) as pool:
         waiting = []

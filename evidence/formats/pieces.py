@@ -1,0 +1,84 @@
+"""Parts of a capture, cut at the edges of packets: what pcap and pcapng make of their bytes before these are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evidence.formats.batch import HEAD, REJECT, Reject
+
+if TYPE_CHECKING:
+    from evidence.formats.gather import Ints
+    from evidence.formats.source import Source
+
+NO_TIME, BAD_TIME = -1, -2
+LATEST = 253_402_300_799_999_999
+"""Microseconds since 1970: the last that calendars reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Where packets were captured: link type, decimal digits of a second, a name if there is one."""
+
+    link: int
+    digits: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive `size` bytes of a capture from byte `start`, and the whole packets in them, from number `line`.
+
+    Columns have one value a packet: where its record stands in `data` (`starts`, `stops`) and its octets in there
+    (`begins`, `ends`), whether these are all that there were on the line (`whole`), microseconds since 1970, and the
+    place of its interface in `interfaces`. `others` are all bytes that are in no packet.
+    """
+
+    data: bytes
+    start: int
+    line: int
+    size: int
+    starts: Ints
+    stops: Ints
+    begins: Ints
+    ends: Ints
+    whole: Any
+    times: Ints
+    places: Ints
+    interfaces: tuple[Interface, ...]
+    others: tuple[Reject, ...] = ()
+
+    def packet(self, index: int) -> Packet:
+        start, stop = int(self.starts[index]), int(self.stops[index])
+        begin, end, place = int(self.begins[index]), int(self.ends[index]), int(self.places[index])
+        return Packet(
+            self.line + index, self.start + start, self.start + stop, int(self.times[index]), place,
+            self.interfaces[place], self.data[begin:end], bool(self.whole[index]), self.data[start : start + HEAD],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A captured packet; `head` is the beginning of its record, `place` the number of its interface."""
+
+    line: int
+    start: int
+    stop: int
+    time: int
+    place: int
+    interface: Interface
+    data: bytes
+    is_whole: bool
+    head: bytes
+
+
+def rest(source: Source, data: bytes, start: int, line: int, reason: str) -> Piece:
+    """All that is left of the source, `data` of which were read, as one reject."""
+    while source.read_block():
+        pass
+    none = np.zeros(0, dtype=np.int64)
+    size = source.position - start
+    reject = Reject(line, start, start + size, REJECT, reason, data)
+    return Piece(b"", start, line, size, none, none, none, none, none, none, none, (), (reject,))

@@ -1,0 +1,151 @@
+"""The plain packets of a capture are read many at once, and as they would be one by one."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidence.formats import capture
+from evidence.formats.datagram_rows import plain_rows
+from evidence.formats.registry import FORMATS
+from evidence.formats.source import Source
+from evidence.table.schema import LOOKUPS
+from tests.evidence.formats import packets as make
+from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
+from tests.evidence.formats.readers import Read, read
+from tests.evidence.formats.recorded import MANIFEST, bytes_of
+
+if TYPE_CHECKING:
+    from evidence.formats.capture import Piece
+
+CAPTURES = sorted(path for path in MANIFEST if path.endswith((".pcap", ".pcapng")))
+FORMAT, NG = FORMATS["parse.pcap@1"], FORMATS["parse.pcapng@1"]
+OWN = b"\xc0\x0c"
+
+
+def opt(flags: int = 0, options: bytes = b"", code: int = 0, version: int = 0) -> bytes:
+    return b"\0" + struct.pack(">HHBBHH", 41, 1232, code, version, flags, len(options)) + options
+
+
+def one_by_one(form: Any, data: bytes) -> Read:
+    def none(piece: Piece) -> tuple:
+        return piece, LOOKUPS.empty_table(), np.arange(len(piece.starts))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capture, "with_plain_rows", none)
+        return read(form, data)
+
+
+def both(data: bytes, form: Any = FORMAT) -> Read:
+    many, single = read(form, data), one_by_one(form, data)
+    assert many.rows == single.rows
+    assert many.rejects == single.rejects
+    return many
+
+
+def plain_count(data: bytes, tmp_path: Any) -> int:
+    from evidence.formats import pcap as reader
+
+    (tmp_path / "capture").write_bytes(data)
+    with (tmp_path / "capture").open("rb") as file:
+        return sum(len(plain_rows(piece)[0]) for piece in reader.pieces(Source(file.fileno())))
+
+
+@pytest.mark.parametrize("path", CAPTURES)
+def test_recordings_are_read_the_same_in_both_ways(path: str) -> None:
+    both(bytes_of(path), NG if path.endswith("ng") else FORMAT)
+
+
+@pytest.mark.parametrize(
+    "path", ["ethernet", "vlan", "linux-cooked-v1", "linux-cooked-v2", "raw-ip", "ethernet-big-endian"]
+)
+def test_most_of_a_recording_is_plain(path: str, tmp_path: Any) -> None:
+    assert plain_count(bytes_of(f"pcap/{path}.pcap"), tmp_path) > 80
+
+
+PLAIN = [
+    message(),
+    message([question(name(b"WwW", b"a_b-c!"), 65280, 3)], flags=0x0110),
+    message(flags=0x8583),
+    message(answers=[record(OWN, 1, b"\xc0\0\2\1", 60), record(OWN, 28, bytes(15) + b"\1")], flags=0x8180),
+    message(additional=[opt()]),
+    message(additional=[opt(0x8000, struct.pack(">HH8s", 10, 8, b"cookieco") + struct.pack(">HHI", 8, 4, 65536))]),
+    message(additional=[opt(code=1)], flags=0x8100),
+    message(authority=[record(b"\xc0\x10", 6, b"any")], additional=[record(b"\0", 99, b""), opt()], flags=0x8183),
+    message([question(name(*[b"x" * 63] * 3, b"y" * 61))]),
+]  # fmt: skip
+UNUSUAL = [
+    message([question(b"\0", 2)]), message([question(name(b"a.b"))]), message([question(name(b"a\0b"))]), message([question(name(b"back\\"))]),
+    message([question(), question()]), message([]), message(flags=0x2800), message() + b"x", message()[:-1], message([question(b"\xc0\x0c")]),
+    message([question(name(*[b"x" * 63] * 3, b"y" * 62))]), message([question(b"\x40" + b"x" * 64 + b"\0")]),
+    message(answers=[record(OWN, 5, name(b"other"))], flags=0x8180), message(answers=[record(OWN, 1, b"\1\2\3")], flags=0x8180),
+    message(answers=[record(OWN, 1, b"\1\2\3\4", class_=3)], flags=0x8180), message(answers=[record(b"\xc0\x10", 1, b"\1\2\3\4")], flags=0x8180),
+    message(answers=[record(b"\xc0\x0d", 1, b"\1\2\3\4")], flags=0x8180), message(authority=[record(b"\xc0\x0d", 1, b"")], flags=0x8180),
+    message(authority=[record(b"\xc0\x00", 1, b"")], flags=0x8180), message(authority=[record(b"\xc0\xff", 1, b"")], flags=0x8180),
+    message(additional=[opt(), opt()]), message(additional=[opt(version=1)]), message(additional=[opt(options=b"\0\x0a\0\x09abc")]),
+    message(additional=[opt(options=b"\0\x0a\0")]), message(additional=[opt(options=bytes(4) * 9)]), message(additional=[record(OWN, 41, b"")]),
+    message(additional=[record(OWN, 250, b"")]), message(answers=[record(OWN, 1, b"\1\2\3\4")] * 25, flags=0x8180),
+    message(answers=[record(b"\0", 41, b"")]), message(authority=[record(b"\0", 41, b"x")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", PLAIN)
+@pytest.mark.parametrize("is_six", [False, True])
+def test_plain_messages_are_taken(data: bytes, is_six: bool, tmp_path: Any) -> None:
+    ends = {"source": "2001:db8::1", "target": "2001:db8::53"} if is_six else {}
+    file = pcap([make.ethernet(make.ip(udp(data), **ends), 0x86DD if is_six else 0x0800)] * 3, 1)
+    assert plain_count(file, tmp_path) == 3
+    assert len(both(file).rows) == 3
+
+
+@pytest.mark.parametrize("data", UNUSUAL)
+def test_unusual_messages_are_left(data: bytes, tmp_path: Any) -> None:
+    file = pcap([make.ip(udp(PLAIN[0])), make.ip(udp(data)), make.ip(udp(PLAIN[3], 53, 40000))])
+    both(file)
+    assert plain_count(file, tmp_path) == (3 if data == UNUSUAL[-1] else 2)
+
+
+@st.composite
+def files(draw: Any) -> bytes:
+    """Captures of plain and unusual messages, in several layers, some with octets that were changed."""
+    packets = []
+    link = draw(st.sampled_from([1, 113, 276, 101]))
+    for _ in range(draw(st.integers(1, 8))):
+        data = draw(st.sampled_from(PLAIN + PLAIN + UNUSUAL))
+        ports = draw(st.sampled_from([(40000, 53), (53, 40000), (53, 53), (5353, 5353)]))
+        ends = draw(st.sampled_from([{}, {"source": "2001:db8::1", "target": "2001:db8::53"}]))
+        inner = make.ip(udp(data, *ports), fragment=draw(st.sampled_from([0, 0, 0, 0x2000, 0x4000])), **ends)
+        kind = b"\x86\xdd" if ends else b"\x08\0"
+        tags = draw(st.sampled_from([b"", b"", b"\x81\0\0\1", b"\x88\xa8\0\1\x81\0\0\2", b"\x81\0\0\1" * 3]))
+        if link == 276:
+            full = tags + kind
+            packet = full[:2] + bytes(18) + full[2:] + inner
+        else:
+            packet = {1: bytes(12) + tags + kind, 113: bytes(14) + tags + kind, 101: b""}[link] + inner
+        if draw(st.booleans()):
+            packet = draw(changed([packet]))
+        packets.append(packet + bytes(draw(st.sampled_from([0, 0, 4]))))
+    return pcap(packets, link, draw(st.sampled_from("<>")), snap=draw(st.sampled_from([65535, 65535, 80])))
+
+
+@settings(max_examples=200, deadline=None)
+@given(files())
+def test_any_capture_is_read_the_same_in_both_ways(data: bytes) -> None:
+    both(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(changed([bytes_of(path)[:12000] for path in CAPTURES if path.endswith(".pcap")]))
+def test_changed_recordings_are_read_the_same_in_both_ways(data: bytes) -> None:
+    both(data)
+
+
+@settings(max_examples=50, deadline=None)
+@given(changed([bytes_of(path)[:12000] for path in CAPTURES if path.endswith(".pcapng")]))
+def test_changed_pcapng_recordings_are_read_the_same_in_both_ways(data: bytes) -> None:
+    both(data, NG)
