@@ -8,20 +8,31 @@ is lost. Source: Suricata 4.1 to 8.0 (`rust/src/dns/log.rs`, `src/output-json-dn
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import REJECT, SKIP
+import pyarrow as pa
+
+from evidence.formats import eve_columns
+from evidence.formats.batch import HEAD, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.formats.endpoints import address
 from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.lines import chunks
 from evidence.formats.mnemonics import type_name, word
 from evidence.formats.names import unescaped_name_columns
-from evidence.formats.reading import line_format
+from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
 from evidence.formats.stamps import iso_time
-from evidence.table.schema import QUERY, RESPONSE
+from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from collections.abc import Mapping
 
+    from evidence.formats.json_shapes import Lines
+    from evidence.formats.lines import Chunk
+    from evidence.formats.reading import NoRow, Row
+    from evidence.formats.source import Source
+
+PROCEDURE, TITLE = "parse.eve@1", "Suricata EVE"
 EVENTS = {"query": QUERY, "request": QUERY, "answer": RESPONSE, "response": RESPONSE}
 _KINDS = {
     "timestamp": str, "src_ip": str, "src_port": int, "dest_ip": str, "dest_port": int, "proto": str, "dns": dict,
@@ -140,4 +151,48 @@ def _data(item: dict[str, Any]) -> str | None:
     return None
 
 
-FORMAT = line_format("parse.eve@1", "Suricata EVE", read_line)
+def read_run(run: Chunk) -> Batch:
+    """Whole lines: usual ones as columns, all others by `read_line`."""
+    if run.too_long:
+        return too_long(run, LOOKUPS)
+    found = eve_columns.read(run, _WORDS)
+    rows: list[Row] = []
+    rejects = [_reject(run, found.lines, line, (SKIP, "other-event")) for line in found.other_events.tolist()]
+    for line in found.left.tolist():
+        begin, end = found.lines.span(line)
+        text = run.data[begin:end]
+        row = plain_line(text) or read_line(text)
+        if isinstance(row, dict):
+            rows.append({"line": run.line + line, "start": run.start + begin, "stop": run.start + end, **row})
+        else:
+            rejects.append(_reject(run, found.lines, line, row))
+    table = pa.concat_tables([*found.tables, pa.Table.from_pylist(rows, schema=LOOKUPS)])
+    if len(found.tables) + bool(rows) > 1:
+        table = table.sort_by("start")
+    return Batch(table.combine_chunks(), rejects_table(rejects), run.size)
+
+
+def _reject(run: Chunk, lines: Lines, line: int, why: NoRow) -> Reject:
+    begin, end = lines.span(line)
+    head = run.data[begin : min(end, begin + HEAD)]
+    return Reject(run.line + line, run.start + begin, run.start + end, *why, head=head)
+
+
+def _zone(written: str) -> str | None:
+    """`+0200` as it stands in a table."""
+    times = iso_time(f"2000-01-01T00:00:00{written}")
+    return times["time_zone"] if times else None
+
+
+_WORDS = eve_columns.Words(
+    event=EVENTS.get, kind=_type, rcode=word, transport=_TRANSPORTS.get, zone=_zone,
+    flags=lambda written: _flags({"flags": written}),
+)  # fmt: skip
+
+
+def _open(source: Source, parameters: Mapping[str, Any]) -> Reading:
+    refuse_parameters(PROCEDURE, parameters, set())
+    return Reading(LOOKUPS, in_order(chunks(source), read_run))
+
+
+FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _open)

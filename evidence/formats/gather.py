@@ -84,3 +84,16 @@ def allowed(characters: bytes) -> Any:
     table = np.zeros(256, dtype=bool)
     table[list(characters)] = True
     return table
+
+
+def numbers(buffer: Bytes, begin: Any, end: Any, width: int) -> tuple[Any, Any]:
+    """Decimal numbers of at most `width` digits, and which of the tokens are such."""
+    size = end - begin
+    good = (size >= 1) & (size <= width)
+    value = np.zeros(len(begin), dtype=np.int64)
+    for place in range(width):
+        inside = size > place
+        digit = buffer[np.maximum(end - 1 - place, 0)].astype(np.int64) - 48
+        good &= ~inside | ((digit >= 0) & (digit <= 9))
+        value += np.where(inside, digit * 10**place, 0)
+    return value, good

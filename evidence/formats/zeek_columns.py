@@ -140,7 +140,7 @@ class _Rows:
     def _number(self, name: str, *, may_be_unset: bool = False) -> Any:
         """A number of at most five digits; -1 where it is unset."""
         begin, end = self.token(name)
-        value, is_number = _numbers(self._buffer, begin, end, 5)
+        value, is_number = gather.numbers(self._buffer, begin, end, 5)
         if not may_be_unset:
             self.keep &= is_number & (value <= 65535)
             return value
@@ -220,29 +220,19 @@ def _members(commas: Any, token: Token, counts: Any) -> Token:
     return starts, stops
 
 
-def _numbers(buffer: gather.Bytes, begin: Any, end: Any, width: int) -> tuple[Any, Any]:
-    """Decimal numbers of at most `width` digits, and which of the tokens are such."""
-    size = end - begin
-    good = (size >= 1) & (size <= width)
-    value = np.zeros(len(begin), dtype=np.int64)
-    for place in range(width):
-        inside = size > place
-        digit = buffer[np.maximum(end - 1 - place, 0)].astype(np.int64) - 48
-        good &= ~inside | ((digit >= 0) & (digit <= 9))
-        value += np.where(inside, digit * 10**place, 0)
-    return value, good
-
-
 def _seconds(buffer: gather.Bytes, begin: Any, end: Any) -> tuple[Any, Any]:
     """Whole seconds of `300.000000`, and which of the tokens are such a TTL."""
     point = end - 7
-    value, good = _numbers(buffer, begin, np.maximum(point, begin), 9)
-    fraction, has_fraction = _numbers(buffer, np.maximum(end - 6, begin), end, 6)
+    value, good = gather.numbers(buffer, begin, np.maximum(point, begin), 9)
+    fraction, has_fraction = gather.numbers(buffer, np.maximum(end - 6, begin), end, 6)
     good &= (point > begin) & has_fraction & (end - begin >= 8) & (fraction >= 0)
     return value, good & (buffer[np.maximum(point, 0)] == _DOT)
 
 
 def _words(values: Any, word: Callable[[int], str]) -> pa.Array:
     """Numbers as their words, each made once; null where one is unset (-1)."""
-    known, places = np.unique(values, return_inverse=True)
-    return pa.array([None if number < 0 else word(int(number)) for number in known], pa.string()).take(pa.array(places))
+    known = np.flatnonzero(np.bincount(values + 1)) - 1
+    places = np.zeros(known[-1] + 2 if len(known) else 1, dtype=np.int64)
+    places[known + 1] = np.arange(len(known))
+    words = pa.array([None if number < 0 else word(int(number)) for number in known], pa.string())
+    return words.take(pa.array(places[values + 1]))

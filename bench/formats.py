@@ -1,0 +1,99 @@
+"""Zeek and EVE to Arrow with provenance beside BIND's log, line by line and as columns, in the same run.
+
+    .venv/bin/python bench/formats.py [--records 400000] [--rounds 2]
+
+Records a second of wall-clock time (two threads) and of processor time; the file is hashed, nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+PART = 20_000
+BIND = "04-May-2016 00:00:12.345 queries: info: client @0x7f11 10.0.{n}.7#53124 ({q}): query: {q} IN A +E(0)K (::1)\n"
+FIELDS = (
+    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto trans_id rtt query qclass qclass_name qtype qtype_name rcode "
+    "rcode_name AA TC RD RA Z answers TTLs rejected"
+)
+ZEEK = (
+    "1795558147.{n:06} C1 10.0.{n}.7 53124 10.0.0.53 53 udp 7 0.000212 {q} 1 C_INTERNET 1 A 0 NOERROR F F T T 0 "
+    "192.0.2.1,192.0.2.2 300.000000,300.000000 F\n"
+)
+HEAD = {
+    "timestamp": "2026-11-24T22:13:33.621051+0000", "flow_id": 1541494925358816, "in_iface": "eth0",
+    "event_type": "dns", "src_ip": "10.0.1.7", "src_port": 53124, "dest_ip": "10.0.0.53", "dest_port": 53,
+    "proto": "UDP",
+}  # fmt: skip
+
+
+def bind(number: int) -> str:
+    return BIND.format(n=number % 200, q=f"host{number}.example.com")
+
+
+def zeek(number: int) -> str:
+    return ZEEK.format(n=number % 200, q=f"host{number}.example.com").replace(" ", "\t")
+
+
+def eve(number: int) -> str:
+    asked = {"rrname": f"host{number}.example.com", "rrtype": "A"}
+    dns = {"type": "query", "id": number, **asked, "tx_id": 0, "opcode": 0}
+    if number % 2:
+        answers = [{**asked, "ttl": 300, "rdata": f"192.0.2.{at}"} for at in range(1 + number % 3)]
+        dns = {
+            "version": 2,
+            "type": "answer",
+            "flags": "8180",
+            "qr": True,
+            **asked,
+            "rcode": "NOERROR",
+            "answers": answers,
+        }
+    return json.dumps({**HEAD, "dns": dns}, separators=(",", ":")) + "\n"
+
+
+def generate(path: Path, line: object, records: int, head: str = "") -> None:
+    part = "".join(line(number) for number in range(PART)).encode()
+    with path.open("wb") as file:
+        file.write(head.encode())
+        for _ in range(records // PART):
+            file.write(part)
+
+
+def rate(procedure: str, path: Path) -> tuple[int, int]:
+    from evidence.formats.registry import FORMATS
+    from evidence.formats.source import Source
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        begin, used = time.perf_counter(), time.process_time()
+        rows = sum(len(batch.rows) for batch in FORMATS[procedure].read(Source(descriptor), {}).batches)
+        return round(rows / (time.perf_counter() - begin)), round(rows / (time.process_time() - used))
+    finally:
+        os.close(descriptor)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=400_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    said = parser.parse_args()
+    header = "#separator \\x09\n#path\tdns\n#fields\t" + FIELDS.replace(" ", "\t") + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        files = {f"parse.{name}": Path(folder, name) for name in ("bind@2", "zeek@1", "eve@1")}
+        generate(files["parse.bind@2"], bind, said.records)
+        generate(files["parse.zeek@1"], zeek, said.records, header)
+        generate(files["parse.eve@1"], eve, said.records)
+        for _ in range(said.rounds):
+            print({procedure: rate(procedure, path) for procedure, path in files.items()})
+
+
+if __name__ == "__main__":
+    main()
