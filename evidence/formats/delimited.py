@@ -8,16 +8,21 @@ line only: reading starts anew behind it, so one stray quote neither swallows a 
 from __future__ import annotations
 
 import csv
+import functools
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from evidence.errors import ReadingError
+from evidence.formats import gather
 from evidence.formats.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.formats.fields import Layout, usual
 from evidence.formats.lines import LONGEST_LINE, chunks
 from evidence.formats.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
-from evidence.formats.reading import Format, Guess, Header, Reading, refuse_parameters
+from evidence.formats.reading import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
+from evidence.table.schema import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,71 +38,184 @@ LOOK_AHEAD = 1 << 12
 CONFIDENCE = 0.9  # a header is a strong sign, and a log whose every line is understood a stronger one
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Record `i` lies in bytes `edges[i]` up to `edges[i + 1]`, `lines[i]` lines in; open ones were given up."""
+
+    edges: Any
+    lines: Any
+    is_open: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole records from byte `start` and line `line` on; of the first of them `rejects` are made already."""
+
+    data: bytes
+    start: int
+    line: int
+    size: int
+    cut: Cut
+    layout: Layout | None
+    rejects: list[Reject]
+
+
 class DelimitedReader:
     """Reads chunks in order: the header is the first record that is not skipped; quotes may span chunks."""
 
     def __init__(self, kind: str, columns: Mapping[str, str], delimiter: str = ",") -> None:
         check_mapping(kind, columns)
         self._kind, self._columns, self._delimiter = kind, dict(columns), delimiter
-        self._header: list[str] | None = None
-        self._places: dict[str, int] = {}
+        self._layout: Layout | None = None
         self._rest, self._rest_start, self._rest_line = b"", 0, 1
 
     @property
     def schema(self) -> pa.Schema:
         return SCHEMAS[self._kind]
 
-    def read(self, chunks: Iterable[Chunk]) -> Iterator[Batch]:
+    def read(self, chunks: Iterable[Chunk], workers: int = WORKERS) -> Iterator[Batch]:
+        """Where records begin is found in order; their fields are read side by side."""
+        return in_order(self._pieces(chunks), functools.partial(read_piece, self.schema), workers)
+
+    def _pieces(self, chunks: Iterable[Chunk]) -> Iterator[Piece]:
         for chunk in chunks:
             if chunk.too_long:
                 yield from self._take(b"", last=True)
                 reject = Reject(chunk.line, chunk.start, chunk.start + chunk.size, REJECT, "too-long")
-                yield Batch(self.schema.empty_table(), rejects_table([reject]), chunk.size)
+                yield Piece(b"", chunk.start, chunk.line, chunk.size, cut(b"", last=True), self._layout, [reject])
                 self._rest_start, self._rest_line = chunk.start + chunk.size, chunk.line + 1
             else:
                 yield from self._take(chunk.data, last=False)
         yield from self._take(b"", last=True)
 
-    def _take(self, more: bytes, *, last: bool) -> Iterator[Batch]:
+    def _take(self, more: bytes, *, last: bool) -> Iterator[Piece]:
         """The records that are whole by now; what is left waits for the next chunk."""
         data, start, line = self._rest + more, self._rest_start, self._rest_line
-        rows: list[Row] = []
+        found = cut(data, last=last)
+        stop = int(found.edges[-1])
+        self._rest, self._rest_start, self._rest_line = data[stop:], start + stop, line + int(found.lines[-1])
         rejects: list[Reject] = []
-        stop = 0
-        for at, stop, is_open in _records(data, last=last):
-            span = {"line": line, "start": start + at, "stop": start + stop}
-            found = _given_up(stop - at) if is_open else self._values(data[at:stop])
-            if isinstance(found, tuple):
-                kind, reason = found
-                rejects.append(Reject(**span, kind=kind, reason=reason, head=data[at:stop]))
-            else:
-                rows.append(span | found)
-            line += data.count(b"\n", at, stop)
-        self._rest, self._rest_start, self._rest_line = data[stop:], start + stop, line
+        piece = Piece(data, start, line, stop, found, None, rejects)
+        for number in range(len(found.is_open)):
+            if self._layout is not None:
+                break
+            rejects.append(self._before_header(piece, number))
         if stop:
-            yield Batch(pa.Table.from_pylist(rows, schema=self.schema), rejects_table(rejects), stop)
+            yield replace(piece, layout=self._layout)
 
-    def _values(self, record: bytes) -> Row | NoRow:
-        """A row's values, or why there is none (kind and reason); the header is taken on the way."""
-        if record.startswith(b"#") or not record.strip(b" \t\r\n"):
-            return SKIP, "comment" if record.startswith(b"#") else "blank"
-        fields = _fields(record, self._delimiter)
-        if isinstance(fields, str):
-            return REJECT, fields
-        if self._header is None:
-            return self._take_header(fields)
-        if len(fields) != len(self._header):
-            return REJECT, "wrong-field-count"
-        row = convert(self._kind, {target: fields[place] for target, place in self._places.items()})
-        return (REJECT, row) if isinstance(row, str) else row
-
-    def _take_header(self, fields: list[str]) -> tuple[str, str]:
-        self._header = [name.strip().removeprefix("\ufeff") for name in fields]
-        absent = [name for name in self._columns.values() if name not in self._header]
+    def _before_header(self, piece: Piece, number: int) -> Reject:
+        """A record up to the header, which is taken on the way."""
+        record, span = _record(piece, number)
+        if piece.cut.is_open[number]:
+            return Reject(*span, *_given_up(len(record)), head=record)
+        fields = record_fields(record, self._delimiter)
+        if isinstance(fields, tuple):
+            return Reject(*span, *fields, head=record)
+        header = [name.strip().removeprefix("\ufeff") for name in fields]
+        absent = [name for name in self._columns.values() if name not in header]
         if absent:
-            raise ReadingError(f"the header has no column {absent}; it has {self._header}")
-        self._places = {target: self._header.index(column) for target, column in self._columns.items()}
-        return CONTEXT, "header"
+            raise ReadingError(f"the header has no column {absent}; it has {header}")
+        places = {target: header.index(column) for target, column in self._columns.items()}
+        self._layout = Layout(self._kind, self._delimiter, len(header), places)
+        return Reject(*span, CONTEXT, "header", head=record)
+
+
+def read_piece(schema: pa.Schema, piece: Piece) -> Batch:
+    """Rows and rejects: records of the usual kind as columns, the others one by one."""
+    rows, left = _usual(schema, piece)
+    more, rejects = one_by_one(piece, left)
+    if more:
+        rows = pa.concat_tables([rows, pa.Table.from_pylist(more, schema=schema)]).sort_by("start").combine_chunks()
+    return Batch(rows, rejects_table([*piece.rejects, *rejects]), piece.size)
+
+
+def _usual(schema: pa.Schema, piece: Piece) -> tuple[pa.Table, list[int]]:
+    """Rows that are read as columns, and the numbers of the records that are not, behind those that are done."""
+    cut, done = piece.cut, len(piece.rejects)
+    if piece.layout is None or done >= len(cut.is_open):
+        return schema.empty_table(), []
+    edges, is_open = cut.edges[done:], cut.is_open[done:]
+    taken, columns = usual(piece.layout, gather.padded(piece.data), edges, is_open)
+    rest = np.ones(len(is_open), dtype=bool)
+    rest[taken] = False
+    left = (np.flatnonzero(rest) + done).tolist()
+    if not len(taken):
+        return schema.empty_table(), left
+    spans = {
+        "line": pa.array(cut.lines[done:][taken] + piece.line, pa.int64()),
+        "start": pa.array(edges[taken] + piece.start, pa.int64()),
+        "stop": pa.array(edges[taken + 1] + piece.start, pa.int64()),
+    }
+    return complete(spans | columns, len(taken), schema), left
+
+
+def one_by_one(piece: Piece, numbers: Iterable[int]) -> tuple[list[Row], list[Reject]]:
+    """The reference: rows and rejects of these records."""
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for number in numbers:
+        record, span = _record(piece, number)
+        is_open = piece.cut.is_open[number]
+        found = _given_up(len(record)) if is_open or piece.layout is None else _values(piece.layout, record)
+        if isinstance(found, tuple):
+            rejects.append(Reject(*span, *found, head=record))
+        else:
+            rows.append(dict(zip(("line", "start", "stop"), span, strict=True)) | found)
+    return rows, rejects
+
+
+def _record(piece: Piece, number: int) -> tuple[bytes, tuple[int, int, int]]:
+    """A record's bytes, and its line, start and stop in the file."""
+    at, stop = int(piece.cut.edges[number]), int(piece.cut.edges[number + 1])
+    return piece.data[at:stop], (piece.line + int(piece.cut.lines[number]), piece.start + at, piece.start + stop)
+
+
+def _values(layout: Layout, record: bytes) -> Row | NoRow:
+    """A row's values, or why there is none (kind and reason)."""
+    fields = record_fields(record, layout.delimiter)
+    if isinstance(fields, tuple):
+        return fields
+    if len(fields) != layout.width:
+        return REJECT, "wrong-field-count"
+    row = convert(layout.kind, {target: fields[place] for target, place in layout.places.items()})
+    return (REJECT, row) if isinstance(row, str) else row
+
+
+def record_fields(record: bytes, delimiter: str) -> list[str] | NoRow:
+    """A record's fields, or why it has none (kind and reason)."""
+    if record.startswith(b"#") or not record.strip(b" \t\r\n"):
+        return SKIP, "comment" if record.startswith(b"#") else "blank"
+    fields = _fields(record, delimiter)
+    return (REJECT, fields) if isinstance(fields, str) else fields
+
+
+def cut(data: bytes, *, last: bool) -> Cut:
+    """Where the records of `data` lie, as `_records` finds them: at once if nothing makes it count its quotes anew."""
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    newlines = np.flatnonzero(buffer == 10) + 1
+    ends = newlines
+    if b'"' in data:
+        ends = newlines[np.searchsorted(np.flatnonzero(buffer == 34), newlines) % 2 == 0]
+    edges = np.concatenate(([0], ends))
+    is_open = np.zeros(len(ends), dtype=bool)
+    if last or not _is_regular(data, edges, len(newlines)):
+        found = list(_records(data, last=last))
+        edges = np.array([0, *(stop for _, stop, _ in found)])
+        is_open = np.array([state for *_, state in found], dtype=bool)
+    is_lines = len(edges) == len(newlines) + 1 and np.array_equal(edges[1:], newlines)
+    return Cut(edges, np.arange(len(edges)) if is_lines else np.searchsorted(newlines, edges, side="right"), is_open)
+
+
+def _is_regular(data: bytes, edges: Any, newlines: int) -> bool:
+    """Whether no record is too long, and no comment goes on behind its line because of a quote."""
+    at = int(edges[-1])
+    sizes = np.diff(edges, append=len(data))
+    if (sizes > LONGEST_LINE).any() or (data.startswith(b"#", at) and data.find(b"\n", at) >= 0):
+        return False
+    if newlines == len(edges) - 1:
+        return True
+    comments = np.flatnonzero(np.frombuffer(data, dtype=np.uint8)[edges[:-1]] == 35).tolist()
+    return all(data.find(b"\n", int(edges[n]), int(edges[n + 1]) - 1) < 0 for n in comments)
 
 
 def _given_up(size: int) -> tuple[str, str]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SHORT = 16
+SHORT_NAME = 63  # octets: a name so short has no label that is too long
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
@@ -27,6 +29,67 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     offsets[0::2], offsets[1::2] = starts, stops
     whole = pa.Array.from_buffers(pa.binary(), 2 * count - 1, [None, pa.py_buffer(offsets), pa.py_buffer(buffer)])
     return whole.take(pa.array(np.arange(0, 2 * count - 1, 2, dtype=np.int64))).view(pa.string())
+
+
+def lowered(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
+    """As `strings`, with A to Z as a to z."""
+    texts = strings(buffer, starts, stops)
+    if not len(texts):
+        return texts
+    offsets, characters = _parts(texts)
+    return _texts(offsets, lower(characters))
+
+
+def stated(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
+    """As `strings`, with null for empty ones."""
+    texts, filled = strings(buffer, starts, stops), stops > starts
+    if filled.all():
+        return texts
+    return _texts(*_parts(texts), filled) if filled.any() else pa.nulls(len(texts), pa.string())
+
+
+def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.Array]]:
+    """Which names are short, printable and without escapes, and `name` and `name_as_written` of these.
+
+    They are what `names.name_columns` makes of them.
+    """
+    good = (stops > starts) & (stops - starts <= SHORT_NAME) & ((buffer[starts] != 46) | (stops - starts == 1))
+    keep = np.flatnonzero(good)
+    written = strings(buffer, starts[keep], stops[keep])
+    if not len(keep):
+        return keep, {"name": written, "name_as_written": written}
+    offsets, characters = _parts(written)
+    odd = (characters - np.uint8(33) > 93) | (characters == 92)
+    odd[:-1] |= (characters[:-1] == 46) & (characters[1:] == 46)  # an empty label
+    if odd.any():
+        good[keep[np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1]] = False
+        keep = np.flatnonzero(good)
+        return keep, names(buffer, starts[keep], stops[keep])[1]
+    return keep, _spellings(written, offsets, characters)
+
+
+def _spellings(written: pa.Array, offsets: Any, characters: Bytes) -> dict[str, pa.Array]:
+    """Names in lower case without a final dot, and as they were written where that is not the same."""
+    small = lower(characters)
+    dots = (characters[offsets[1:] - 1] == 46) & (offsets[1:] - offsets[:-1] > 1)
+    has_dots = bool(dots.any())
+    if not has_dots and np.array_equal(small, characters):
+        return {"name": written, "name_as_written": pa.nulls(len(written), pa.string())}
+    name = strings(small, offsets[:-1], offsets[1:] - dots) if has_dots else _texts(offsets, small)
+    same = pc.equal(written, name)
+    return {"name": name, "name_as_written": pc.if_else(same, pa.scalar(None, pa.string()), written)}
+
+
+def _parts(texts: pa.Array) -> tuple[Any, Bytes]:
+    """Offsets and characters of texts that `strings` made."""
+    _, offsets, characters = texts.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[: len(texts) + 1]
+    return ends, np.frombuffer(characters, dtype=np.uint8)[: ends[-1]]
+
+
+def _texts(offsets: Any, characters: Bytes, filled: Any = None) -> pa.Array:
+    bits = None if filled is None else pa.py_buffer(np.packbits(filled, bitorder="little"))
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, [bits, pa.py_buffer(offsets), pa.py_buffer(characters)])
 
 
 def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:

@@ -1,0 +1,231 @@
+"""Records of a table with a header as columns; what is not of the usual kind is left to `mapping.convert`.
+
+Separators are found once for a whole chunk: delimiters and newlines outside quotes. A record
+is taken if it has as many fields as the header, each without quotes or between two of them, in plain ASCII, and every
+mapped field is of the usual kind. So what is taken has the values that the record-by-record code gives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from evidence.formats import gather
+from evidence.formats.digits import numbers, times
+from evidence.formats.mapping import SCHEMAS, TEXTS
+from evidence.table.schema import QUERY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from evidence.formats.digits import Times
+    from evidence.formats.gather import Bytes, Ints
+
+    type Span = tuple[Ints, Ints]
+    type Columns = dict[str, pa.Array]
+
+LONGEST_RECORD = 1 << 16  # bytes; far below the field size at which Python's csv gives up
+_QUOTE, _NEWLINE, _RETURN, _COMMENT = 34, 10, 13, 35
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a header and a mapping say: the kind of table, the number of fields, and the place of each mapped one."""
+
+    kind: str
+    delimiter: str
+    width: int
+    places: Mapping[str, int]
+
+
+def usual(layout: Layout, buffer: Bytes, edges: Ints, is_open: Any) -> tuple[Ints, Columns]:
+    """The numbers of the records that are taken, and their columns.
+
+    Record `i` lies in `buffer[edges[i]:edges[i + 1]]`; `is_open` marks lines that were given up.
+    """
+    read = _READ[layout.kind]
+    taken, starts, stops = _cut(layout, buffer, edges, is_open)
+    spans = {target: _unquoted(buffer, starts[place], stops[place]) for target, place in layout.places.items()}
+    keep, columns = read(buffer, spans) if len(taken) else (taken, {})
+    return taken[keep], columns
+
+
+def _cut(layout: Layout, buffer: Bytes, edges: Ints, is_open: Any) -> tuple[Ints, list[Ints], list[Ints]]:
+    """The records whose fields are told apart, and where the first, second, … field of each begins and ends."""
+    body = buffer[: edges[-1]]
+    starts, stops = edges[:-1], edges[1:]
+    good = ~is_open & (stops - starts <= LONGEST_RECORD) & (buffer[stops - 1] == _NEWLINE)
+    good &= (buffer[starts] != _COMMENT) & ~_odd(body, edges)
+    quotes = _quotes(body, edges, is_open | (buffer[starts] == _COMMENT))
+    separators = np.flatnonzero(_outside(body, layout.delimiter, quotes))
+    first = _first_separators(body, separators, edges)
+    taken = np.flatnonzero(good & (np.diff(first) == layout.width))
+    begins, ends = [starts[taken]], []
+    for place in range(layout.width):
+        ends.append(separators[first[taken] + place])
+        begins.append(ends[-1] + 1)
+    ends[-1] = ends[-1] - (buffer[ends[-1] - 1] == _RETURN)
+    if not len(quotes):
+        return taken, begins[:-1], ends
+    return _well_quoted(buffer, quotes, edges, taken, (begins[:-1], ends))
+
+
+def _first_separators(body: Bytes, separators: Ints, edges: Ints) -> Any:
+    """How many separators stand before each edge."""
+    newlines = np.flatnonzero(body[separators] == _NEWLINE) + 1
+    if np.array_equal(separators[newlines - 1] + 1, edges[1:]):
+        return np.concatenate(([0], newlines))
+    return np.searchsorted(separators, edges)
+
+
+def _odd(body: Bytes, edges: Ints) -> Any:
+    """Which records hold a byte that plain text does not: NUL, one beyond ASCII, a return that ends no line."""
+    found = np.zeros(len(edges) - 1, dtype=bool)
+    strange = body - np.uint8(1) >= 127
+    if strange.any():
+        found[np.searchsorted(edges, np.flatnonzero(strange), side="right") - 1] = True
+    places = np.flatnonzero(body == _RETURN)
+    if len(places):
+        alone = places[body[np.minimum(places + 1, len(body) - 1)] != _NEWLINE]
+        found[np.searchsorted(edges, alone, side="right") - 1] = True
+    return found
+
+
+def _quotes(body: Bytes, edges: Ints, is_passed: Any) -> Any:
+    """Places of all quotes but those of records that are passed over, whose number may be odd."""
+    quotes = np.flatnonzero(body == _QUOTE)
+    if not len(quotes) or not is_passed.any():
+        return quotes
+    return quotes[~is_passed[np.searchsorted(edges, quotes, side="right") - 1]]
+
+
+def _outside(body: Bytes, delimiter: str, quotes: Ints) -> Any:
+    """Where delimiters and newlines stand outside quotes."""
+    found = (body == ord(delimiter)) | (body == _NEWLINE)
+    if len(quotes):
+        marks = np.zeros(len(body), dtype=np.uint8)
+        marks[quotes] = 1
+        found &= np.bitwise_xor.accumulate(marks) == 0
+    return found
+
+
+def _well_quoted(
+    buffer: Bytes, quotes: Ints, edges: Ints, taken: Ints, spans: tuple[list[Ints], list[Ints]]
+) -> tuple[Ints, list[Ints], list[Ints]]:
+    """Only records that hold no other quotes than the first and the last byte of fields."""
+    wrapped = sum(_is_wrapped(buffer, *span).astype(np.int64) for span in zip(*spans, strict=True))
+    counts = np.diff(np.searchsorted(quotes, edges))[taken]
+    keep = np.flatnonzero(counts == 2 * wrapped)
+    return taken[keep], [begin[keep] for begin in spans[0]], [end[keep] for end in spans[1]]
+
+
+def _is_wrapped(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
+    return (stops - starts >= 2) & (buffer[starts] == _QUOTE) & (buffer[stops - 1] == _QUOTE)
+
+
+def _unquoted(buffer: Bytes, starts: Ints, stops: Ints) -> Span:
+    wrapped = _is_wrapped(buffer, starts, stops)
+    if not wrapped.any():
+        return starts, stops
+    return starts + wrapped, stops - wrapped
+
+
+def _chosen(spans: dict[str, Span], keep: Ints) -> dict[str, Span]:
+    if len(keep) == len(spans["time"][0]):
+        return spans
+    return {target: (starts[keep], stops[keep]) for target, (starts, stops) in spans.items()}
+
+
+def _time_columns(found: Times, keep: Ints) -> Columns:
+    """`time`, `time_digits` and `time_zone`."""
+    stated = np.where(found.has_zone, found.ahead, _NO_ZONE)[keep]
+    return {
+        "time": pa.array(found.micros[keep], pa.int64()).view(SCHEMAS["lookups"].field("time").type),
+        "time_digits": pa.array(found.digits[keep], pa.int8()),
+        "time_zone": _zones(stated),
+    }
+
+
+_NO_ZONE = 1 << 20
+
+
+def _zones(ahead: Ints) -> pa.Array:
+    """Few files state more than one zone: each is written once."""
+    if len(ahead) and (ahead == ahead[0]).all():
+        return gather.constant(_zone(int(ahead[0])), len(ahead), pa.string())
+    each, places = np.unique(ahead, return_inverse=True)
+    return pa.array([_zone(int(zone)) for zone in each], pa.string()).take(pa.array(places))
+
+
+def _zone(ahead: int) -> str | None:
+    """As `stamps` write it, from the minutes that it is ahead."""
+    if ahead == _NO_ZONE:
+        return None
+    return f"{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02}:{abs(ahead) % 60:02}" if ahead else "UTC"
+
+
+def _lookups(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
+    time, client = times(buffer, *spans["time"]), spans["client"]
+    good = time.good & (client[1] > client[0]) & (buffer[client[0]] > 32) & (buffer[client[1] - 1] > 32)
+    port = _ports(buffer, *spans["port"]) if "port" in spans else None
+    if port:
+        good &= port[0]
+    keep = np.flatnonzero(good)
+    named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
+    keep = keep[named]
+    chosen = _chosen(spans, keep)
+    columns |= _time_columns(time, keep) | {
+        "event": gather.constant(QUERY, len(keep), pa.string()),
+        "client": gather.lowered(buffer, *chosen["client"]),
+        **{text: gather.stated(buffer, *chosen[text]) for text in TEXTS["lookups"] if text in chosen},
+    }
+    if port:
+        columns["port"] = pa.array(port[1][keep], pa.int32(), mask=port[2][keep])
+    return keep, columns
+
+
+def _ports(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints, Any]:
+    """Where a port or nothing stands, the port, and where there is none."""
+    good, port = numbers(buffer, starts, stops)
+    is_empty = stops == starts
+    return is_empty | (good & (stops - starts <= 5) & (port <= 65535)), port, is_empty
+
+
+def _sightings(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
+    time, last, count = times(buffer, *spans["time"]), spans.get("last"), spans.get("count")
+    good = time.good.copy()
+    seen, number = times(buffer, *last) if last else None, numbers(buffer, *count) if count else None
+    if seen and last:
+        good &= seen.good | (last[1] == last[0])
+    if number and count:
+        good &= (number[0] & (number[1] >= 1)) | (count[1] == count[0])
+    keep = np.flatnonzero(good)
+    named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
+    keep = keep[named]
+    chosen = _chosen(spans, keep)
+    columns |= _time_columns(time, keep)
+    columns |= {text: gather.stated(buffer, *chosen[text]) for text in TEXTS["sightings"] if text in chosen}
+    if seen and last:
+        none = (last[1] == last[0])[keep]
+        columns["last"] = pa.array(seen.micros[keep], pa.int64(), mask=none).view(columns["time"].type)
+    if "data" in chosen:
+        columns["data"] = _lists(buffer, *chosen["data"])
+    counted = np.where(count[1] > count[0], number[1], 1)[keep] if number and count else np.ones(len(keep))
+    return keep, columns | {"count": pa.array(counted.astype(np.int64))}
+
+
+def _lists(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
+    """A list of each text, null where it is empty."""
+    filled = stops > starts
+    offsets = pa.array(np.concatenate(([0], np.cumsum(filled))), pa.int32())
+    texts = gather.strings(buffer, starts[filled], stops[filled])
+    return pa.ListArray.from_arrays(offsets, texts, mask=pa.array(~filled))
+
+
+_READ: dict[str, Callable[[Bytes, dict[str, Span]], tuple[Ints, Columns]]] = {
+    "lookups": _lookups,
+    "sightings": _sightings,
+}
