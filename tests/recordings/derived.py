@@ -11,7 +11,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOTS = Path("/var/tmp/recording-roots")  # noqa: S108  # whole Debian systems: too large for a folder in memory
-MIRROR = mirror()
 
 # One system a version of Suricata: 6 writes versions 1 and 2 of its DNS records, 8 versions 2 and 3.
 SURICATAS = {"bullseye": (1, 2), "sid": (2, 3)}
@@ -29,6 +28,13 @@ CHAINS = (
     "editcap -F pcap -s 60 ethernet.pcap snapped.pcap",
     "tcprewrite --enet-vlan=add --enet-vlan-tag=10 --enet-vlan-pri=0 --enet-vlan-cfi=0 -i ethernet.pcap -o vlan.pcap",
 )
+
+
+def mirror() -> str:
+    """Where this machine takes Debian's packages from."""
+    asked = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
+    sites = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    return next(site for site in sites if not site.rstrip("/").endswith("-security"))
 
 
 def derive() -> None:
@@ -85,7 +91,7 @@ def install_roots() -> None:
     for suite, packages in PACKAGES.items():
         root = ROOTS / suite
         if not (root / "installed").exists():
-            subprocess.run(["debootstrap", "--variant=minbase", suite, str(root), MIRROR], check=True)
+            subprocess.run(["debootstrap", "--variant=minbase", suite, str(root), mirror()], check=True)
             policy = root / "usr/sbin/policy-rc.d"  # nothing starts by being installed
             policy.write_text("#!/bin/sh\nexit 101\n")
             policy.chmod(0o755)
