@@ -16,7 +16,7 @@ import pyarrow as pa
 from evidence.formats import eve_columns
 from evidence.formats.batch import HEAD, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.formats.endpoints import address
-from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.jsonlines import fits, object_of, spelled
 from evidence.formats.lines import chunks
 from evidence.formats.mnemonics import type_name, word
 from evidence.formats.names import unescaped_name_columns
@@ -67,7 +67,8 @@ def read_line(text: bytes) -> Row | NoRow:
         return SKIP, "other-event"
     if not fits(value, _KINDS, _NEEDED) or not fits(value["dns"], _DNS, ("type",)):
         return REJECT, "wrong-type"
-    return _record(value, value["dns"])
+    row = _record(value, value["dns"])
+    return spelled(row, text, b"rrname") if isinstance(row, dict) else row
 
 
 def _record(value: dict[str, Any], dns: dict[str, Any]) -> Row | NoRow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import FormatError
@@ -11,7 +13,7 @@ from evidence.strictjson import parse_object
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evidence.formats.reading import NoRow
+    from evidence.formats.reading import NoRow, Row
 
     type Kinds = Mapping[str, type | tuple[type, ...]]
 
@@ -32,6 +34,17 @@ def has_lone_surrogate(value: Any) -> bool:
     if isinstance(value, dict):
         return any(has_lone_surrogate(item) for pair in value.items() for item in pair)
     return isinstance(value, list) and any(map(has_lone_surrogate, value))
+
+
+def spelled(row: Row, text: bytes, member: bytes) -> Row:
+    """The row, with `name_as_written` as it stands in the line where that spells it with escapes of JSON."""
+    written = row["name_as_written"] or row["name"]
+    if b"\\" not in text or written.encode() in text:
+        return row
+    for found in re.finditer(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % member, text):
+        if json.loads(found[1]) == written:
+            return {**row, "name_as_written": found[1][1:-1].decode()}
+    return row
 
 
 def fits(value: Mapping[str, Any], kinds: Kinds, needed: Iterable[str] = ()) -> bool:

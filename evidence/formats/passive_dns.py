@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evidence.formats.batch import CONTEXT, REJECT, SKIP
-from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.jsonlines import fits, object_of, spelled
 from evidence.formats.mnemonics import word
 from evidence.formats.names import name_columns
 from evidence.formats.reading import line_format
@@ -34,9 +34,9 @@ def read_line(text: bytes) -> Row | NoRow:
     value = object_of(text)
     if not isinstance(value, dict):
         return value
-    if "rrname" not in value and ("cond" in value or "obj" in value):
-        return _framed(value)
-    return _sighting(value)
+    is_framed = "rrname" not in value and ("cond" in value or "obj" in value)
+    row = _framed(value) if is_framed else _sighting(value)
+    return spelled(row, text, b"rrname") if isinstance(row, dict) else row
 
 
 def _framed(value: dict[str, Any]) -> Row | NoRow:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from evidence.formats.batch import REJECT, SKIP
 from evidence.formats.endpoints import ADDRESS, ENDPOINT, endpoint
-from evidence.formats.jsonlines import object_of
+from evidence.formats.jsonlines import object_of, spelled
 from evidence.formats.mnemonics import rcode_name
 from evidence.formats.names import name_columns
 from evidence.formats.reading import line_format
@@ -66,13 +66,17 @@ def read_structured(text: bytes) -> Row | NoRow:
     """A line of pairs or a JSON object; what stands before pairs (a time, a host) is not looked at."""
     if text.startswith(b"{"):
         value = object_of(text)
-        return value if isinstance(value, tuple) else _message(value)
+        row = value if isinstance(value, tuple) else _message(value)
+        return spelled(row, text, b"qname") if isinstance(row, dict) else row
     found = _STRUCTURED.fullmatch(text)
     if found is None:
         return (SKIP, "start-up") if _START_UP.fullmatch(text) else NO_MATCH
     items = _PAIR.findall(found["pairs"].decode("ascii", "replace"))
     values = {name: re.sub(r"\\(.)", r"\1", value) for name, value in items}
-    return (REJECT, "doubled-member") if len(values) != len(items) else _message(values)
+    if len(values) != len(items):
+        return REJECT, "doubled-member"
+    row, raw = _message(values), dict(items).get("qname", "")
+    return {**row, "name_as_written": raw} if isinstance(row, dict) and "\\" in raw else row
 
 
 def _message(values: dict[str, str]) -> Row | NoRow:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.formats.batch import REJECT, SKIP
 from evidence.formats.endpoints import address
-from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.jsonlines import fits, object_of, spelled
 from evidence.formats.mnemonics import word
 from evidence.formats.names import canonical_name, name_columns
 from evidence.formats.reading import line_format
@@ -50,12 +50,13 @@ def read_line(text: bytes) -> Row | NoRow:
         if is_wrong:
             return REJECT, reason
     rcode = word(value.get("rcode", ""))
-    return {
+    row = {
         **(times or {}), **(named or {}), "event": EXCHANGE if rcode else QUERY, "client": client,
         "port": int(port) if port else None, "type": kind, "class": word(value.get("query_class", "")), "rcode": rcode,
         "transport": _TRANSPORTS.get(value.get("transport", "")),
         "answers": [_answer(item) for item in answers] or None, "vantage": value.get("vpc_id"),
     }  # fmt: skip
+    return spelled(row, text, b"query_name")
 
 
 def _answer(item: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.jsonlines import fits, object_of
+from evidence.formats.jsonlines import fits, object_of, spelled
 from evidence.formats.reading import line_format
 from evidence.formats.stamps import iso_time, unix_time
 from evidence.formats.zeek_record import row_of
@@ -33,6 +33,11 @@ def read_line(text: bytes) -> Row | NoRow:
         return value
     if value.get("_path", "dns") != "dns":
         return SKIP, "other-log"
+    row = _row(value, text)
+    return spelled(row, text, b"query") if isinstance(row, dict) else row
+
+
+def _row(value: dict[str, Any], text: bytes) -> Row | NoRow:
     if not fits(value, _KINDS, ("ts", "id.orig_h", "id.orig_p")):
         return REJECT, "wrong-type"
     answers, ttls = value.pop("answers", []), value.pop("TTLs", [])

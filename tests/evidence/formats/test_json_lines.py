@@ -145,3 +145,21 @@ def test_a_value_of_another_type_is_a_reject_or_is_not_taken(read_line: Any, wro
         assert isinstance(found, dict) or found[0] in ("reject", "skip")
         if isinstance(found, dict):
             assert found["name"]
+
+
+@pytest.mark.parametrize(
+    ("read_line", "line", "spelling"),
+    [
+        (eve.read_line, EVE.replace(b"A\\tb", b"a\\/b"), rb"a\/b.example"),
+        (eve.read_line, EVE.replace(b"A\\tb", b"\\u0061b"), rb"\u0061b.example"),
+        (route53.read_line, ROUTE53.replace(b"WWW.", b"a\\\\.b."), rb"a\\.b.example.com."),
+        (zeek_json.read_line, ZEEK.replace(b"x\\\\x20y", b"a\\/b"), rb"a\/b.example"),
+        (passive_dns.read_line, PASSIVE.replace(b"WWW.", b"a\\\\.b."), rb"a\\.b.example.com."),
+    ],
+)
+def test_a_name_that_json_escapes_is_kept_as_it_stands_in_the_line(
+    read_line: Any, line: bytes, spelling: bytes
+) -> None:
+    row = read_line(line)
+    assert row["name_as_written"] == spelling.decode()
+    assert spelling in line

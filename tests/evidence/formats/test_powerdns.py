@@ -19,6 +19,7 @@ def test_structured_values_are_normalised() -> None:
     assert (row["time_digits"], row["time_zone"], row["event"]) == (3, "UTC", "response")
     assert (row["client"], row["port"], row["transport"]) == ("fe80::53%lo", 20000, "tcp")
     assert (row["name"], row["type"], row["rcode"], row["flags"]) == (r'a\.b".example.com', "A", "NXDOMAIN", "RD")
+    assert row["name_as_written"].encode() in STRUCTURED
 
 
 @pytest.mark.parametrize(
