@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evidence.analyses import engine, querier_concentration
-from evidence.crosscheck import sighting_match
+from evidence.crosscheck import reading_comparison, sighting_match
 from evidence.extraction import EXTRACTIONS, extract
 from evidence.formats.registry import FORMATS
 from evidence.parsing import parse
@@ -36,10 +36,11 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that a case has: `holds` is lookups or sightings."""
+    """A table that a case has: `holds` is lookups or sightings; `source` is what it was read from."""
 
     digest: Digest
     holds: str
+    source: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,11 @@ PROCEDURES: dict[str, Procedure] = {
     **{name: Procedure(name, "extraction", ("source",), partial(extract, name)) for name in EXTRACTIONS},
     querier_concentration.ID: Procedure(querier_concentration.ID, "analysis", ("table",), querier_concentration.run),
     sighting_match.ID: Procedure(sighting_match.ID, "cross-check", ("lookups", "sightings"), sighting_match.run),
-}
+    reading_comparison.ID: Procedure(
+        reading_comparison.ID, "cross-check", (reading_comparison.FIRST, reading_comparison.SECOND),
+        reading_comparison.run,
+    ),
+}  # fmt: skip
 
 
 def follow_ups(tables: Sequence[Table], names: Sequence[str]) -> list[Plan]:
@@ -76,6 +81,21 @@ def follow_ups(tables: Sequence[Table], names: Sequence[str]) -> list[Plan]:
         for ours in lookups
         for theirs in sightings
     ]
+    return plans + _comparisons(tables)
+
+
+def _comparisons(tables: Sequence[Table]) -> list[Plan]:
+    """Each reading of a source beside the one before it, as the tables come; equal tables need none."""
+    plans: list[Plan] = []
+    before: dict[tuple[Digest, str], Digest] = {}
+    for table in tables:
+        if table.source is None:
+            continue
+        last = before.get((table.source, table.holds))
+        if last is not None and last != table.digest:
+            roles = ((reading_comparison.FIRST, last), (reading_comparison.SECOND, table.digest))
+            plans.append(Plan(reading_comparison.ID, {}, roles))
+        before[table.source, table.holds] = table.digest
     return plans
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,13 +14,14 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from archive import outbox
+from archive import outbox, wiring
 from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
 from archive.services import access
 from archive.services.refusals import BadInput
 from evidence import procedures
 from evidence.attest.derivation import Derivation
 from evidence.digest import Digest
+from evidence.parsing import REPORT, TABLE
 
 if TYPE_CHECKING:
     import uuid
@@ -53,16 +56,29 @@ def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: 
 
 def plan_follow_ups(*, case: Case) -> list[Run]:
     """Plan all that can now be asked of the case's tables for the names it watches."""
-    tables = RunOutput.objects.filter(run__case=case, run__state=Run.State.SUCCEEDED, name="table.parquet")
-    known = [
-        procedures.Table(Digest.parse(output.blob_id), output.run.parameters.get("kind", "lookups"))
-        for output in tables.select_related("run").order_by("run__created")
-    ]
     names = list(case.names.order_by("name").values_list("name", flat=True))
     return [
         plan_run(case=case, procedure=plan.procedure, parameters=plan.parameters, inputs=plan.inputs)
-        for plan in procedures.follow_ups(known, names)
+        for plan in procedures.follow_ups(_tables(case), names)
     ]
+
+
+def _tables(case: Case) -> list[procedures.Table]:
+    """The tables of a case in the order in which their readings were planned."""
+    made = RunOutput.objects.filter(run__case=case, run__state=Run.State.SUCCEEDED, name__in=(TABLE, REPORT))
+    outputs: dict[uuid.UUID, dict[str, Blob]] = {}
+    for output in made.select_related("blob").order_by("run__created", "run"):
+        outputs.setdefault(output.run_id, {})[output.name] = output.blob
+    return [
+        procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place)) for each in outputs.values()
+    ]
+
+
+@lru_cache(10_000)
+def _about(place: str) -> tuple[str, Digest]:
+    """What the table beside a report holds, and what it was read from; a sealed report never changes."""
+    report = json.loads(b"".join(wiring.store().open_range(place, 0, wiring.store().stat(place).size)))
+    return report["schema"].partition("@")[0], Digest.parse(report["source"]["digest"])
 
 
 def take_run(run_id: uuid.UUID) -> Run | None:

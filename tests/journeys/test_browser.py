@@ -124,6 +124,46 @@ def test_the_empty_front_page_files_the_reconstruction(enter) -> None:
     assert "reconstruction" in page.content()
 
 
+def test_odd_columns_are_mapped_on_a_page_and_the_result_follows(enter, service: Service, tmp_path: Path) -> None:
+    rows = b"".join(b"2016-08-15T12:00:%02d;192.0.2.17;odd.example;MX\n" % n for n in range(40))
+    path = tmp_path / "export.txt"
+    path.write_bytes(b"wann;wer;was;art\n" + rows + b"gestern;192.0.2.17;odd.example;MX\n")
+    page = enter("nora")
+    page.goto(f"{service.url}/upload")
+    page.set_input_files("input[type=file]", path)
+    page.get_by_label("Case", exact=True).fill("noras-case")
+    page.get_by_label("Domain name to watch").fill("odd.example")
+    page.locator("#upload button").click()
+    page.wait_for_url("**/submissions/*")
+    submission = page.url
+    expect(page.get_by_text("No known log format")).to_be_visible(timeout=120_000)
+    page.get_by_role("link", name="Say how to read it").click()
+    page.get_by_label("Format").select_option("parse.delimited@2")
+    page.get_by_role("button", name="Show what is to be said of it").click()
+    for ours, theirs in (("time", "wann"), ("client", "wer"), ("name", "was"), ("type", "art")):
+        page.locator(f"select[name=column-{ours}]").select_option(theirs)
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Confirm, and read it so").click()
+    page.wait_for_url(submission)
+    expect(page.get_by_text("Said by a person")).to_be_visible()
+    page.get_by_role("link", name="What was read", exact=True).click(timeout=120_000)
+    expect(page.get_by_role("img", name="of the bytes not understood")).to_be_visible()
+    reading = page.url
+    page.get_by_role("row", name="bad-time").get_by_role("link").click()
+    expect(page.locator(".lines code")).to_have_text("gestern;192.0.2.17;odd.example;MX")
+    page.goto(reading)
+    page.get_by_role("link", name="3", exact=True).click()
+    expect(page.locator("pre")).to_have_text("2016-08-15T12:00:02;192.0.2.17;odd.example;MX")
+    expect(page.get_by_text("2016-08-15T10:00:02.000000Z")).to_be_visible()
+    page.goto(submission)
+    page.get_by_role("link", name="see the result").click(timeout=120_000)
+    expect(page.get_by_text("192.0.2.17 made 40 of 40 lookups")).to_be_visible()
+    narrow = enter("nora", width=360)
+    for address in (submission, f"{submission}/reading", reading, f"{reading}/rejects", f"{reading}/rows/3"):
+        narrow.goto(address)
+        assert narrow.evaluate("document.documentElement.scrollWidth") <= 360, address
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_no_page_is_wider_than_the_screen(enter, service: Service, width: int) -> None:
     page = enter("rita", width=width)

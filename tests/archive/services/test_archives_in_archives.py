@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archive import wiring
 from archive.models import CustodyEvent, Run
-from archive.services import access, bundles, execution, finding, identification, sequencing
+from archive.services import access, bundles, execution, finding, following, identification, sequencing
 from archive.services.refusals import BadInput, NotAllowed
 from evidence.verify.cli import main as verify
 
@@ -110,6 +111,31 @@ def test_a_person_says_how_to_read_it_and_both_tables_stay(ann, hand_in) -> None
     assert (value["agent"], value["detail"]["stated"]) == (
         {"kind": "person", "id": str(ann.user.pk)}, {"zone": "+02:00"}
     )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_second_reading_is_compared_with_the_first(ann, hand_in, tmp_path: Path, capsys) -> None:
+    row = hand_in(LINE * 2 + b"noise\n" + LINE)
+    identification.state_reading(principal=ann, submission=row, reading={"zone": "+02:00"})
+    work()
+    (comparison,) = [run for run in finding.runs_of(row) if run.answers]
+    assert (comparison.procedure, comparison.state) == ("reading_comparison@1", "succeeded")
+    said = following.result_of(comparison)
+    assert [item["value"] for item in said["findings"]] == [0, 0, 3]
+    assert said["table"]["rows"] == [["time", 3, 1, "2016-05-04T00:00:12.345Z", "2016-05-03T22:00:12.345Z"]]
+    folder, policy = tmp_path / "bundle", tmp_path / "policy.txt"
+    folder.mkdir()
+    for item in bundles.items(comparison, raw=True):
+        data = item.content if isinstance(item.content, bytes) else b"".join(following.read_blob(item.content))
+        (folder / item.name).write_bytes(data)
+    policy.write_text(wiring.policy())
+    status = verify([str(folder), "--policy", str(policy), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert status == 3, [item for item in found["findings"] if item["level"] != "ok"]
+    assert {item["code"] for item in found["findings"] if item["level"] != "ok"} == {
+        "timestamp-absent", "result-figures", "lines-unread"
+    }  # fmt: skip
+    assert [item["ranges"] for item in found["numbers"]] == [0, 0, 3]
 
 
 @pytest.mark.django_db
