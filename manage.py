@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """The operator's command."""
 
+import importlib
 import os
 import sys
 
@@ -10,6 +11,7 @@ from django.core.management import execute_from_command_line
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
+        importlib.import_module("config.celery")  # so that a nudge finds the broker
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as refused:
         sys.exit(f"manage.py: {refused}")

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
+_IMPATIENT = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.2, "interval_max": 0.2}
+"""Whoever nudges does not wait for a broker that is away: the row stands, and the sweeper nudges again."""
+
+
 def _transport_options(broker: str) -> dict[str, Any]:
     """PGMQ needs a libpq string, as it misreads a URI with a socket's path; the schema is installed beforehand."""
     if not broker.startswith("pgmq"):
-        return {"visibility_timeout": 600}
+        return {"visibility_timeout": 600, **_IMPATIENT}
     return {
+        **_IMPATIENT,
         "conn_string": settings.CUSTOS_CONNINFO,
         "init_extension": False,
         "use_notify": True,
