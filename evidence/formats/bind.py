@@ -9,7 +9,6 @@ is that of BIND 9.9 to 9.20 (`lib/ns/query.c`, `lib/ns/client.c`, `lib/isc/log.c
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import re
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 
 from evidence.formats import gather
 from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
-from evidence.formats.bind_message import LEAD, MESSAGE, flag_words, query_row
+from evidence.formats.bind_message import LEAD, MESSAGE, TIME, flag_words, query_row, time_of
 from evidence.formats.lines import LONGEST_LINE, chunks
 from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
 from evidence.formats.stamps import MONTHS
@@ -34,12 +33,7 @@ if TYPE_CHECKING:
     from evidence.formats.source import Source
 
 PROCEDURE, TITLE = "parse.bind@2", "a BIND query log"
-PATTERN = re.compile(
-    rb"(?:(?P<day>[0-9]{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>[0-9]{4}) "
-    rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})\.(?P<ms>[0-9]{3}) |"
-    rb"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3})(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})? )?"
-    + LEAD + MESSAGE + rb"\r?\n?"
-)  # fmt: skip
+PATTERN = re.compile(TIME + LEAD + MESSAGE + rb"\r?\n?")
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _CLASSES = gather.literals(b"IN", b"CH", b"HS", b"ANY")
@@ -101,26 +95,11 @@ def read_line(text: bytes) -> Row | NoRow:
     found = PATTERN.fullmatch(text)
     if not found:
         return REJECT, "binary" if b"\0" in text else "not-a-query-line"
-    times = _time(found)
+    times = time_of(found)
     if times is None:
         return REJECT, "bad-time"
     row = query_row(found)
     return {**times, **row} if isinstance(row, dict) else row
-
-
-def _time(found: re.Match[bytes]) -> Row | None:
-    """Time, its digits and zone; nothing of it where `print-time` is off. None if it is no time."""
-    try:
-        if found["iso"]:
-            time = dt.datetime.fromisoformat((found["iso"] + (found["zone"] or b"Z")).decode()).astimezone(dt.UTC)
-            return {"time": time, "time_digits": 3, "time_zone": found["zone"].decode() if found["zone"] else None}
-        if not found["day"]:
-            return {"time": None, "time_digits": None, "time_zone": None}
-        day, hour, minute, second, milli = (int(found[name]) for name in ("day", "hour", "minute", "second", "ms"))
-        time = dt.datetime(int(found["year"]), MONTHS[found["month"]], day, hour, minute, second, milli * 1000, dt.UTC)
-    except (KeyError, ValueError, OverflowError):
-        return None
-    return {"time": time, "time_digits": 3, "time_zone": None}
 
 
 def _columns(buffer: gather.Bytes, chunk: Chunk, starts: Any, stops: Any) -> tuple[pa.Table, Any]:

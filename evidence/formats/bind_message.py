@@ -5,12 +5,14 @@ client @0x7f11 192.0.2.1#53124 (a.example): view v: query: a.example IN A +E(0)K
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
 from typing import TYPE_CHECKING
 
 from evidence.formats.batch import REJECT
 from evidence.formats.names import name_columns
+from evidence.formats.stamps import MONTHS
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
@@ -18,17 +20,27 @@ if TYPE_CHECKING:
 
 LEAD = rb"(?:queries: )?(?:query: )?(?:info: )?"
 """Category and severity, each where it is printed."""
-MESSAGE = (
+TIME = (
+    rb"(?:(?P<day>[0-9]{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>[0-9]{4}) "
+    rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})\.(?P<ms>[0-9]{3}) |"
+    rb"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3})(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})? )?"
+)
+"""What BIND puts before a line of its own file, in all forms of `print-time`."""
+_CLIENT = (
     rb"client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f:.]+(?:%[!-\"$-~]+)?)"
     rb"#(?P<port>[0-9]{1,5})(?P<key>/key [!-~]+)?(?: \([!-~]+\))?: "
-    rb"(?:view (?P<view>[!-~]+): )?query: (?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
-    rb"(?P<flags>[+-][!-~]*)(?: \((?P<server>[0-9A-Fa-f:.]+(?:%[!-(*-~]+)?)\))?(?P<ecs> \[ECS [!-~]+\])?"
+    rb"(?:view (?P<view>[!-~]+): )?"
 )
+_ASKED = rb"(?P<name>[!-~]+) (?P<class>[A-Z0-9]+) (?P<type>[A-Z0-9-]+) "
+_TAIL = rb"(?P<flags>[+-][!-~]*)(?: \((?P<server>[0-9A-Fa-f:.]+(?:%[!-(*-~]+)?)\))?(?P<ecs> \[ECS [!-~]+\])?"
+MESSAGE = _CLIENT + rb"query: " + _ASKED + _TAIL
+RESPONSE_MESSAGE = _CLIENT + rb"response: " + _ASKED + rb"(?P<rcode>[A-Z0-9]+) [0-9]+ [0-9]+ [0-9]+ " + _TAIL
+"""Of the category `responses` (`responselog yes`, BIND 9.19 on): the counts are those of the three sections."""
 FLAGS = re.compile(r"([+-])(S?)(?:E\(([0-9]{1,3})\))?(T?)(D?)(C?)([VK]?)")
 
 
 def query_row(found: re.Match[bytes]) -> Row | NoRow:
-    """The values of a `MESSAGE`, without those of its time."""
+    """The values of a `MESSAGE` or `RESPONSE_MESSAGE`, without those of its time."""
     if int(found["port"]) > 65535:
         return REJECT, "bad-port"
     named = name_columns(found["name"].decode())
@@ -42,6 +54,21 @@ def query_row(found: re.Match[bytes]) -> Row | NoRow:
         "class": found["class"].decode(), "flags": words or None, "transport": transport,
         "view": found["view"].decode() if found["view"] else None,
     }  # fmt: skip
+
+
+def time_of(found: re.Match[bytes]) -> Row | None:
+    """Time, its digits and zone; nothing of it where `print-time` is off. None if it is no time."""
+    try:
+        if found["iso"]:
+            time = dt.datetime.fromisoformat((found["iso"] + (found["zone"] or b"Z")).decode()).astimezone(dt.UTC)
+            return {"time": time, "time_digits": 3, "time_zone": found["zone"].decode() if found["zone"] else None}
+        if not found["day"]:
+            return {"time": None, "time_digits": None, "time_zone": None}
+        day, hour, minute, second, milli = (int(found[name]) for name in ("day", "hour", "minute", "second", "ms"))
+        time = dt.datetime(int(found["year"]), MONTHS[found["month"]], day, hour, minute, second, milli * 1000, dt.UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return {"time": time, "time_digits": 3, "time_zone": None}
 
 
 @functools.lru_cache(maxsize=4096)

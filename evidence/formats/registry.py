@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evidence.formats import (
     bind,
+    bind_responses,
     bind_syslog,
     coredns,
     delimited,
@@ -35,6 +36,7 @@ FORMATS: dict[str, Format] = {
     form.procedure: form
     for form in (
         bind.FORMAT,
+        bind_responses.FORMAT,
         bind_syslog.FORMAT,
         bind_syslog.DATED,
         coredns.FORMAT,

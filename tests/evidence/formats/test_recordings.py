@@ -41,6 +41,8 @@ READ_BY = {
     "bind/query-iso8601.log": "parse.bind@2",
     "bind/query-no-time-category.log": "parse.bind@2",
     "bind/query-no-time.log": "parse.bind@2",
+    "bind/query-and-responses-9.20.log": "parse.bind_responses@1",
+    "bind/responses-9.20.log": "parse.bind_responses@1",
     "bind/query-syslog-iso8601.log": "parse.bind_syslog_dated@1",
     "bind/query-syslog-rfc5424.log": "parse.bind_syslog_dated@1",
     "bind/query-syslog-traditional.log": "parse.bind_syslog@1",
@@ -86,8 +88,8 @@ READ_BY = {
     "unbound/unbound.log": "parse.unbound@1",
 }
 """Every text of the recordings, by the format that reads it."""
-OTHERWISE = (".pcap", ".pcapng", ".dnstap", "traffic.json", "responses-9.20.log")
-"""Not text, not a log, or BIND's `responselog`, which no format reads."""
+OTHERWISE = (".pcap", ".pcapng", ".dnstap", "traffic.json")
+"""Not text, or not a log."""
 PATHS = sorted(READ_BY)
 
 
@@ -233,6 +235,8 @@ def agrees(path: str, row: dict[str, Any], query: dict[str, Any]) -> None:
 
 
 SEEN = {
+    "bind/query-and-responses-9.20.log": "bind-9.20",
+    "bind/responses-9.20.log": "bind-9.20",
     "dnsmasq/dnsmasq-2.91-proto.log": "dnsmasq-proto",
     "dnsmasq/dnsmasq-extra.log": "dnsmasq-extra",
     "knot/kresd-reqtrace.log": "kresd",
