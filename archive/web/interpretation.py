@@ -38,12 +38,12 @@ def source_value(found: Recognised) -> dict[str, Any]:
         "procedure": found.procedure, "title": title_of(found.procedure), "is_read": found.procedure != "none",
         "percent": round(100 * found.confidence), "unsure": found.confidence < SURE and found.procedure != "none",
         "reason": found.reason, "others": [title_of(name) for name in found.others], "notes": found.notes,
-        "columns": columns.items(), "stated": found.stated, "said": said(found.stated), "readings": found.readings,
+        "columns": columns.items(), "stated": found.stated, "said": said_of(found.stated), "readings": found.readings,
         "guessed": bool(columns) and not found.stated,
     }  # fmt: skip
 
 
-def said(stated: Mapping[str, Any]) -> list[str]:
+def said_of(stated: Mapping[str, Any]) -> list[str]:
     """What a person stated, in words; columns stand by themselves."""
     words = {
         "procedure": "format",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,9 @@ from archive.services.access import as_uuid
 from archive.services.reading import read_lines
 from archive.services.refusals import NotReady, NotVisible
 from archive.services.runs import retry_run
+from archive.services.tables import report_of
 from archive.web.doors import page, person
+from archive.web.interpretation import said_of
 
 if TYPE_CHECKING:
     import uuid
@@ -45,8 +46,8 @@ def result(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     run = _answered(request, run_id)
     said = following.result_of(run)
     reports = [
-        json.loads(b"".join(following.read_blob(following.output(p, "report.json"))))
-        for p in finding.parses_behind(run)
+        {**report_of(parse), "reading": parse.pk, "said": said_of(parse.parameters)}
+        for parse in finding.parses_behind(run)
     ]
     context = {"run": run, "said": said, "bars": bars(said["findings"]), "reports": reports, "table": table(said)}
     return render(request, "result.html", context)

@@ -93,6 +93,30 @@ def test_a_guess_is_offered_and_its_confirmation_is_in_the_custody_without_a_sec
     assert "nobody has confirmed it" not in ann.get(f"/submissions/{row.pk}").content.decode()
 
 
+def test_what_is_unsure_asks_to_be_looked_at(hand_in) -> None:
+    row = hand_in(LINE * 2 + b"<b>who knows</b>\n" * 3)
+    page = signed_in("ann").get(f"/submissions/{row.pk}").content.decode()
+    shown = page.partition("<article>")[2].partition("</article>")[0]
+    assert "(parse.bind@2, 40 % sure)" in shown
+    assert '<p class="notice">' in shown and "That is few: look whether it is right" in shown
+
+
+def test_a_result_says_by_which_reading_it_was_made(hand_in) -> None:
+    row, ann = hand_in(LINE, names=["a.example"]), signed_in("ann")
+    ann.post(f"/submissions/{row.pk}/reading", {"zone": "+02:00"})
+    work()
+    readings = {str(run.pk) for run in Run.objects.filter(procedure="parse.bind@2")}
+    results = Run.objects.exclude(procedure__startswith="parse.").order_by("created")
+    assert [run.procedure for run in results] == [
+        "querier_concentration@1", "querier_concentration@1", "reading_comparison@1"
+    ]  # fmt: skip
+    pages = [ann.get(f"/results/{run.pk}").content.decode() for run in results]
+    found = [set(re.findall(r"/readings/([0-9a-f-]+)", page)) for page in pages]
+    assert found[0] | found[1] == found[2] == readings
+    assert [page.count("zone +02:00") for page in pages] == [0, 1, 1]
+    assert "1 are in both and differ, in time (1)" in pages[2]
+
+
 def test_of_an_archive_each_member_is_shown_and_said(hand_in) -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
