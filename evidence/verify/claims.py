@@ -92,6 +92,11 @@ class Claim:
         """Whether rows are read, and not only searched for words."""
         return self.format is not None and self.format.is_known
 
+    @property
+    def has_records(self) -> bool:
+        """Whether the ranges are records of a binary format."""
+        return self.format is not None and self.format.has_records
+
     def refuse(self, message: str, got: str, wanted: str) -> None:
         self.wrong += 1
         if len(self.problems) < SHOWN:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BIND = "parse.bind@2"
 DELIMITED = "parse.delimited@2"
+RECORDS = ("parse.pcap@", "parse.pcapng@", "parse.dnstap@", "parse.cdns@")
+"""Readers of binary formats: what they point to are records, and no lines."""
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";"}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -68,6 +70,11 @@ class Format:
             return 0 if zone == "UTC" else None
         minutes = int(found[2]) * 60 + int(found[3])
         return (-minutes if found[1] == "-" else minutes) * 60_000_000
+
+    @property
+    def has_records(self) -> bool:
+        """Whether its ranges are records of a binary format."""
+        return self.procedure.startswith(RECORDS)
 
     @property
     def has_quotes(self) -> bool:

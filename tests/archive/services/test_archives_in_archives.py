@@ -6,19 +6,18 @@ import gzip
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from archive import wiring
 from archive.models import CustodyEvent, Run
 from archive.services import access, bundles, execution, finding, following, identification, sequencing
+from archive.services.following import read_blob
 from archive.services.refusals import BadInput, NotAllowed
 from evidence.verify.cli import main as verify
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+RECORDINGS = Path(__file__).parents[2] / "recordings"
 LINE = b"04-May-2016 00:00:12.345 client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 OTHER = LINE.replace(b"192.0.2.17", b"192.0.2.18")
 
@@ -29,6 +28,13 @@ def zipped(**members: bytes) -> bytes:
         for name, data in members.items():
             archive.writestr(name, data)
     return target.getvalue()
+
+
+def bundle(result: Run, folder: Path) -> None:
+    folder.mkdir()
+    for item in bundles.items(result, raw=True):
+        data = item.content if isinstance(item.content, bytes) else b"".join(read_blob(item.content))
+        (folder / item.name).write_bytes(data)
 
 
 def work() -> None:
@@ -68,16 +74,9 @@ def test_the_bundle_of_a_member_is_checked_by_a_stranger(ann, hand_in, tmp_path:
     sequencing.sequence_pending()
     (result,) = [run for run in finding.runs_of(row) if run.answers]
     folder = tmp_path / "bundle"
-    folder.mkdir()
-    from archive.services.following import read_blob
-
-    for item in bundles.items(result, raw=True):
-        data = item.content if isinstance(item.content, bytes) else b"".join(read_blob(item.content))
-        (folder / item.name).write_bytes(data)
+    bundle(result, folder)
     assert sum(path.name.startswith("extract-") for path in folder.iterdir()) == 4
     assert sum(path.suffix == ".raw" for path in folder.iterdir()) == 3
-    from archive import wiring
-
     policy = tmp_path / "policy.txt"
     policy.write_text(wiring.policy())
     assert verify([str(folder), "--policy", str(policy)]) == 3, capsys.readouterr().out
@@ -147,3 +146,18 @@ def test_a_reading_that_cannot_be_used_and_people_who_may_not_are_refused(ann, h
     bob = access.principal_of(access.ensure_user(user_name="bob"))
     with pytest.raises(NotAllowed):
         identification.state_reading(principal=bob, submission=row, reading={"zone": "UTC"})
+
+
+@pytest.mark.django_db
+def test_a_capture_is_counted_by_a_stranger_who_says_that_it_was_not_read(hand_in, tmp_path: Path, capsys) -> None:
+    capture = RECORDINGS / "pcap" / "ethernet.pcap"
+    row = hand_in(capture.read_bytes(), names=["www.example.com"])
+    sequencing.sequence_pending()
+    (result,) = [run for run in finding.runs_of(row) if run.answers]
+    bundle(result, tmp_path / "bundle")
+    policy = tmp_path / "policy.txt"
+    policy.write_text(wiring.policy())
+    assert verify([str(tmp_path / "bundle"), "--policy", str(policy)]) == 3
+    said = capsys.readouterr().out
+    assert "records counted in" in said
+    assert "its records were counted but not read" in said

@@ -185,3 +185,11 @@ def test_only_the_claims_on_the_blob_that_it_is_are_judged(tmp_path: Path) -> No
         found = scan(path, {mine: [claim((1, 0, 4))], other: [claim((9, 9, 10))]}, sizes)
         assert (str(found.digest), found.size, [c.good for c in found.claims]) == (mine, 4, [1])
     assert scan(path, {other: [claim((1, 0, 4))]}, {}).claims == ()
+
+
+def test_records_of_a_binary_format_are_counted_and_not_taken_for_lines() -> None:
+    packets = Format("parse.pcap@1", {})
+    found = watched(b"HEAD\x00\x01abc\x02", claim((1, 4, 9), (2, 9, 10), of=packets))
+    assert (found.good, found.wrong, found.unjudged, found.is_read) == (2, 0, 0, False)
+    beyond = watched(b"HEAD\x00\x01abc\x02", claim((1, 4, 9), (2, 9, 11), of=packets))
+    assert (beyond.good, beyond.wrong) == (1, 1)
