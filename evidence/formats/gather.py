@@ -13,6 +13,7 @@ type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SHORT = 16
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
+_ALL = np.uint64(2**64 - 1)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
@@ -40,12 +41,13 @@ def lowered(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     return _texts(offsets, lower(characters))
 
 
-def stated(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
-    """As `strings`, with null for empty ones."""
-    texts, filled = strings(buffer, starts, stops), stops > starts
-    if filled.all():
-        return texts
-    return _texts(*_parts(texts), filled) if filled.any() else pa.nulls(len(texts), pa.string())
+def stated(buffer: Bytes, starts: Ints, stops: Ints, *, small: bool = False) -> pa.Array:
+    """As `strings` (`lowered` if `small`), with null for empty ones."""
+    filled = stops > starts
+    if not filled.any():
+        return pa.nulls(len(starts), pa.string())
+    texts = (lowered if small else strings)(buffer, starts, stops)
+    return texts if filled.all() else _texts(*_parts(texts), filled)
 
 
 def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.Array]]:
@@ -60,7 +62,9 @@ def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.A
         return keep, {"name": written, "name_as_written": written}
     offsets, characters = _parts(written)
     odd = (characters - np.uint8(33) > 93) | (characters == 92)
-    odd[:-1] |= (characters[:-1] == 46) & (characters[1:] == 46)  # an empty label
+    empty_label = (characters[:-1] == 46) & (characters[1:] == 46)
+    empty_label[offsets[1:-1] - 1] = False  # the next name's first byte
+    odd[:-1] |= empty_label
     if odd.any():
         good[keep[np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1]] = False
         keep = np.flatnonzero(good)
@@ -109,6 +113,27 @@ def words(buffer: Bytes, starts: Ints) -> Any:
     """Eight bytes from each start as a little-endian number."""
     windows = np.lib.stride_tricks.as_strided(buffer[:8].view("<u8"), (len(buffer) - 8,), (1,), writeable=False)
     return windows[starts]
+
+
+def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
+    """Tokens of one to eight bytes as `literals` has them; 0 for any other."""
+    sizes = (stops - starts).view(np.uint64)
+    word = words(buffer, starts) & (_ALL >> ((np.uint64(8) - np.minimum(sizes, np.uint64(8))) << np.uint64(3)))
+    word[(sizes > 8) | (sizes == 0)] = 0
+    return word
+
+
+def within(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
+    """Where a token of any length holds allowed bytes only; ranges as in `strings`."""
+    good = np.ones(len(starts), dtype=bool)
+    texts = strings(buffer, starts, stops)
+    if not len(texts) or not (stops > starts).any():
+        return good
+    offsets, characters = _parts(texts)
+    wrong = np.flatnonzero(~allowed[characters])
+    if len(wrong):
+        good[np.searchsorted(offsets, wrong, side="right") - 1] = False
+    return good
 
 
 def lower(buffer: Bytes) -> Any:

@@ -16,6 +16,7 @@ _LOW_CARDINALITY = (
     "time_digits", "time_zone", "event", "client", "server", "name", "name_as_written", "type", "class", "flags",
     "transport", "rcode", "view", "vantage", "place", "observer", "kind", "reason",
 )  # fmt: skip
+_ASCENDING = ("line", "start", "stop", "time", "last")
 
 
 _AT_ONCE = 4096
@@ -29,6 +30,7 @@ class TableWriter:
         self._writer = pq.ParquetWriter(
             path, self._schema, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
             use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY], write_statistics=True,
+            column_encoding={name: "DELTA_BINARY_PACKED" for name in schema.names if name in _ASCENDING},
         )  # fmt: skip
 
     def write(self, table: pa.Table) -> None:

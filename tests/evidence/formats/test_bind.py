@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 
 from evidence.formats import bind
 from evidence.formats.batch import Batch, Conservation
+from evidence.formats.bind_columns import lines_of, usual
+from evidence.formats.gather import padded
 from evidence.formats.lines import CHUNK, Chunk, chunks
+from evidence.formats.reading import in_order
 from evidence.formats.source import Source
+from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
@@ -48,7 +52,10 @@ VARIANTS = [
     LINE.replace(b"+E(0)K", b"+?"),
     LINE.replace(b"Mail.Example.net.", b"x" * 63 + b".example"),
     LINE.replace(b"Mail.Example.net.", b"."),
+    LINE.replace(b" (198.51.100.53)", b"\r"),
 ]
+AS_COLUMNS = [*VARIANTS[:9], VARIANTS[9 + 4], VARIANTS[9 + 5], VARIANTS[9 + 6], *VARIANTS[21:23], VARIANTS[25]]
+"""Those of the usual layouts, which the slow way must not be needed for."""
 BROKEN = [
     LINE.replace(b"Mail.Example.net.", b"x" * 64 + b".example"),
     LINE.replace(b"04-May", b"31-Apr"),
@@ -107,6 +114,25 @@ def test_every_usual_layout_is_read(line: bytes) -> None:
     assert rejects == []
     assert [row["stop"] - row["start"] for row in rows] == [len(line)] * 3
     assert rows == slow(line * 3)[0]
+
+
+@pytest.mark.parametrize("line", AS_COLUMNS)
+def test_the_usual_layouts_are_read_as_columns(line: bytes) -> None:
+    data = line * 3
+    taken, _ = usual(lines_of(padded(data), len(data)))
+    assert taken.tolist() == [0, 1, 2]
+
+
+def test_the_table_is_the_same_however_many_workers_read(tmp_path: Path) -> None:
+    data = b"".join(VARIANTS + BROKEN[:-1])
+    parts = [Chunk(data, number * len(data), 1 + number * data.count(b"\n"), len(data)) for number in range(20)]
+    tables = []
+    for workers in (1, 2, 4):
+        with TableWriter(tmp_path / str(workers), LOOKUPS, {}) as table:
+            for batch in in_order(parts, bind.read_chunk, workers):
+                table.write(batch.rows)
+        tables.append((tmp_path / str(workers)).read_bytes())
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_values_are_normalised() -> None:

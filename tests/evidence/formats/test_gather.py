@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.formats import gather
+from evidence.formats.names import name_columns
 
 HEX = b"0123456789abcdef"
 TOKENS = st.lists(st.text("0a9fg", max_size=45), min_size=1, max_size=20)
@@ -23,3 +24,30 @@ def test_tokens_of_allowed_bytes_are_told_from_others_at_any_length(tokens: list
     starts = stops - [len(token) for token in tokens]
     got = gather.only(gather.allowed(HEX), gather.padded("".join(tokens).encode()), starts, stops, width)
     assert got.tolist() == [len(token) <= width and set(token.encode()) <= set(HEX) for token in tokens]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a.", ".", "A.b", "a..b", "..", ".a", "", "x" * 64, "a\\.b", "a b", "*", "a"]), min_size=1
+    )
+)
+def test_names_are_those_of_the_plain_way_whatever_stands_beside_them(written: list[str]) -> None:
+    stops = np.cumsum([len(name) for name in written])
+    keep, columns = gather.names(gather.padded("".join(written).encode()), stops - [len(n) for n in written], stops)
+    plain = [name_columns(written[place]) for place in keep]
+    assert [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*(column.to_pylist() for column in columns.values()), strict=True)
+    ] == plain
+    assert {place for place, name in enumerate(written) if name in {"a.", ".", "A.b", "*", "a"}} == set(keep.tolist())
+
+
+@given(TOKENS)
+def test_tokens_within_a_set_of_bytes_and_short_words(tokens: list[str]) -> None:
+    stops = np.cumsum([len(token) for token in tokens])
+    starts, buffer = stops - [len(token) for token in tokens], gather.padded("".join(tokens).encode())
+    allowed = gather.within(gather.allowed(HEX), buffer, starts, stops)
+    assert allowed.tolist() == [set(token.encode()) <= set(HEX) for token in tokens]
+    assert gather.short_words(buffer, starts, stops).tolist() == [
+        int.from_bytes(token.encode(), "little") if len(token) <= 8 else 0 for token in tokens
+    ]
