@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evidence.formats import gather
-from evidence.formats.datagrams import COOKIE, DO, ECS, EDNS, any_of, plain_messages
+from evidence.formats.datagrams import COOKIE, DO, ECS, EDNS, plain_messages
 from evidence.formats.message import flag_words
 from evidence.formats.mnemonics import class_name, rcode_name, type_name
 from evidence.formats.packet import address
@@ -91,16 +91,11 @@ def _message(plain: Plain) -> dict[str, pa.Array]:
 
 def _names(plain: Plain) -> tuple[pa.Array, pa.Array]:
     """In the form of tables, and as they are written where they have capitals."""
-    buffer, starts, stops = plain.octets.buffer, plain.messages.begin + 13, plain.ends - 1
-    lowered = gather.lower(buffer)
-    lowered[plain.marks] = _DOT
-    name = gather.strings(lowered, starts, stops)
-    capital = any_of((buffer - np.uint8(65)) < 26, starts, stops)
-    if not capital.any():
-        return name, pa.nulls(len(name), pa.string())
-    written = buffer.copy()
-    written[plain.marks] = _DOT
-    return name, pc.if_else(pa.array(capital), gather.strings(written, starts, stops), pa.scalar(None, pa.string()))
+    dotted = plain.octets.buffer.copy()
+    dotted[plain.marks] = _DOT
+    written = gather.strings(dotted, plain.messages.begin + 13, plain.ends - 1)
+    name = pc.ascii_lower(written)
+    return name, pc.if_else(pc.equal(name, written), pa.scalar(None, pa.string()), written)
 
 
 @cache

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 RAW = (12, 14, 101)
 _PLACES = {ETHERNET: (12, 14), COOKED: (14, 16), COOKED_2: (0, 20), **dict.fromkeys(RAW, (-1, 0))}
 """By link type: where the EtherType stands (-1: there is none) and where IP begins."""
-_ALLOWED = np.array([0x21 <= octet <= 0x7E and octet not in b".\\" for octet in range(256)])
 _HEADER, _LONGEST, _MOST_LABELS = 12, 255, 128
 _MOST_RECORDS, _MOST_OPTIONS = 24, 4
 _A, _AAAA, _OPT, _TSIG, _IN = 1, 28, 41, 250, 1
@@ -175,7 +174,8 @@ def _names(octets: Octets, found: Messages) -> tuple[Any, Ints, Any]:
         live, at = live[goes_on], at[goes_on] + size[goes_on] + 1
     taken = ends > 0
     if taken.any():
-        strange = ~_ALLOWED[octets.buffer]
+        strange = (octets.buffer - np.uint8(0x21)) > 0x7E - 0x21  # `uint8` wraps
+        strange |= (octets.buffer == 0x2E) | (octets.buffer == 0x5C)  # a dot or a backslash within a label
         strange[marks] = False
         taken[taken] = ~any_of(strange, found.begin[taken] + _HEADER, ends[taken] - 1)
     return taken, ends, marks

@@ -23,6 +23,7 @@ from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from evidence.formats.reading import NoRow, Row
+    from evidence.formats.wire import Labels
 
 HEADER = struct.Struct(">6H")
 MOST_QUESTIONS = 32  # RFC 9619 allows one
@@ -67,12 +68,13 @@ def _read(data: bytes) -> list[Row] | NoRow:
         raise MessageError("too-many-questions")
     at = HEADER.size
     asked: list[Row] = []
+    known: dict[int, Labels] = {}
     for _ in range(questions):
-        columns, at = _question(data, at)
+        columns, at = _question(data, at, known)
         asked.append(columns)
     sections: list[list[Record]] = []
     for count in counts:
-        records, at = _section(data, at, count)
+        records, at = _section(data, at, count, known)
         sections.append(records)
     if at != len(data):
         raise MessageError("trailing-bytes")
@@ -84,17 +86,19 @@ def _read(data: bytes) -> list[Row] | NoRow:
     return _rows(data, bits, asked, sections[0], sections[2])
 
 
-def _question(data: bytes, at: int) -> tuple[dict[str, Any], int]:
-    labels, at = read_labels(data, at)
+def _question(data: bytes, at: int, known: dict[int, Labels]) -> tuple[dict[str, Any], int]:
+    labels, end = read_labels(data, at, known)
+    known[at], at = labels, end
     name, written = columns_of(labels)
     kind, class_ = read_uint16(data, at), read_uint16(data, at + 2)
     return {"name": name, "name_as_written": written, "type": type_name(kind), "class": class_name(class_)}, at + 4
 
 
-def _section(data: bytes, at: int, count: int) -> tuple[list[Record], int]:
-    records = []
+def _section(data: bytes, at: int, count: int, known: dict[int, Labels]) -> tuple[list[Record], int]:
+    records: list[Record] = []
     for _ in range(count):
-        owner, at = read_labels(data, at)
+        owner, end = read_labels(data, at, known)
+        known[at], at = owner, end
         start = at + _RECORD.size
         if start > len(data):
             raise MessageError("short-message")
