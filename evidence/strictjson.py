@@ -27,10 +27,9 @@ def parse_object(text: bytes | str, where: str, *, as_written: bool = False) -> 
 
 def parse_value(text: bytes | str, where: str, *, as_written: bool = False) -> Any:
     """The JSON value in `text`, in UTF-8 if it is bytes; `as_written`: numbers as their text. Raises `FormatError`."""
-    numbers: dict[str, Any] = {"parse_int": str, "parse_float": str} if as_written else {}
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        return json.loads(decoded, object_pairs_hook=_members_once, parse_constant=_no_constant, **numbers)
+        return (_AS_WRITTEN if as_written else _STRICT).decode(decoded)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise FormatError(f"{where}: not JSON: {error}") from error
 
@@ -99,3 +98,9 @@ def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_members_once, parse_constant=_no_constant)
+_AS_WRITTEN = json.JSONDecoder(
+    object_pairs_hook=_members_once, parse_constant=_no_constant, parse_int=str, parse_float=str
+)

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 50_000
+_MEMORY = "512MB"
 
 
 @contextmanager
-def tables(**paths: Path) -> Iterator[dict[str, Any]]:
-    """Parquet files as tables of one private, in-memory engine."""
-    connection = ibis.duckdb.connect(threads=2)
+def tables(spill: Path | None = None, /, **paths: Path) -> Iterator[dict[str, Any]]:
+    """Parquet files as tables of one private engine, in memory.
+
+    With `spill`, what is too much for its memory goes to files there, and only an order that is asked for is kept.
+    """
+    held = {"memory_limit": _MEMORY, "temp_directory": str(spill), "preserve_insertion_order": False} if spill else {}
+    connection = ibis.duckdb.connect(threads=2, **held)
     try:
         yield {name: connection.read_parquet(str(path), table_name=name) for name, path in paths.items()}
     finally:

@@ -48,7 +48,7 @@ def run(paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str
     _refuse_others(about, parameters)
     blob = about[FIRST]["custos.source"]
     writer = ResultWriter(ID, parameters, list(digests.items()), folder)
-    with engine.tables(first=paths[FIRST], second=paths[SECOND]) as opened:
+    with engine.tables(folder / "spilled", first=paths[FIRST], second=paths[SECOND]) as opened:
         columns = [name for name in opened[FIRST].columns if name not in _WAY_BACK]
         first, second = (_numbered(opened[role], columns) for role in (FIRST, SECOND))
         pairs = first.inner_join(second, [*RECORD, _PLACE], rname="{name}_2")
@@ -82,7 +82,9 @@ def _spans(records: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _numbered(table: Any, columns: list[str]) -> Any:
-    """With the place of each row among those of its record: nearly always 0."""
+    """With the place of each row among those of its record: 0 where each record has one row, as nearly always."""
+    if table.count().to_pyarrow() == table["start"].nunique().to_pyarrow():
+        return table.mutate(**{_PLACE: ibis.literal(0, "int64")})
     order = [name for name in _ORDER if name in columns] + [name for name in columns if name not in _ORDER]
     by = [table[name] if table[name].type().is_primitive() else table[name].cast("string") for name in order]
     return table.mutate(**{_PLACE: ibis.row_number().over(group_by=list(RECORD), order_by=by)})

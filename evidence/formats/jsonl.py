@@ -42,7 +42,7 @@ def read_line(kind: str, columns: Mapping[str, str], text: bytes) -> Row | NoRow
         if found is not None and not isinstance(found, str):
             return REJECT, "bad-value"
         texts[ours] = found or ""
-    if not _is_unicode([*texts.values(), *(data or [])]):
+    if (data or b"\\u" in text) and not _is_unicode([*texts.values(), *(data or [])]):
         return REJECT, "bad-value"
     row = convert(kind, texts)
     if isinstance(row, str):
@@ -103,7 +103,8 @@ def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
     refuse_parameters(PROCEDURE, parameters, {"kind", "columns"})
     kind, columns = mapping_in(PROCEDURE, parameters)
     read_part = partial(read_chunk, partial(read_line, kind, columns), schema=SCHEMAS[kind])
-    return Reading(SCHEMAS[kind], in_order(chunks(source), read_part))
+    # By one thread: nearly all of the work is Python's, of which two threads do not do more.
+    return Reading(SCHEMAS[kind], in_order(chunks(source), read_part, workers=1))
 
 
 FORMAT = Format(PROCEDURE, TITLE, _guess, _read, has_zone=False, header=header_of)

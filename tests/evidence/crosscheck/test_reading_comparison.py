@@ -100,6 +100,14 @@ def test_equal_readings_are_said_to_be_equal_and_doing_it_again_gives_the_same_b
     assert (tmp_path / "a/result.json").read_bytes() == (tmp_path / "b/result.json").read_bytes()
 
 
+def test_little_memory_is_enough(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("evidence.analyses.engine._MEMORY", "128MB")
+    texts = [f"{n:0300}" for n in range(150_000)]
+    first = [row(n, name=text, rcode="NOERROR") for n, text in enumerate(texts, 1)]
+    lines, _ = compared(tmp_path, first, [{**each, "rcode": "SERVFAIL"} for each in first])
+    assert lines["different"] == list(range(1, 150_001))
+
+
 def test_tables_of_other_files_and_parameters_are_refused(tmp_path: Path) -> None:
     ours = table(tmp_path, "first", [row(1)], "parse.a@1")
     theirs = table(tmp_path, "second", [row(1)], "parse.a@1", Digest.of(b"other"))
