@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STORE := file
 STORE_TESTS := tests/archive/services/test_keeping.py tests/archive/services/test_taking_in.py tests/archive/api tests/workers
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-stores kills lint lock screenshot clean
+.PHONY: help up demo test test-stores kills fuzz lint lock screenshot clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,10 @@ test-stores: .venv/.development ## The tests that put something into a store, on
 kills: .venv/.development ## 200 processes killed under uploads, on the file store and on Ceph (docs/faults.md)
 	$(PY) -m tests.adversarial.kills --kills 200 --store both
 
+fuzz: .venv/.development ## Readers of binary formats led by coverage, a minute each (SECONDS=60); needs Linux
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	$(PY) -m tests.adversarial.fuzz --seconds $(or $(SECONDS),60)
+
 lint: .venv/.development ## Style, types, import contracts, templates, migrations
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -39,6 +43,8 @@ lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header pyproject.toml --extra service --group build --group test --group lint \
 	  -c requirements.lock -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --group fuzz -o requirements-fuzz.lock
 
 screenshot: .venv/.development ## Make docs/screenshot.png from the running thing
 	$(PY) docs/screenshot.py
