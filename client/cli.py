@@ -20,10 +20,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from client.api import ClientError, Server
+from client.columns import columns_of
 from client.demonstration import Demonstration, demonstrate
 from client.fetch import fetch
 from client.refresh import refresh
 from client.upload import upload, wait
+from evidence.errors import ReadingError
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,24 +118,25 @@ def _receipt(arguments: argparse.Namespace) -> int:
 
 
 def _upload(arguments: argparse.Namespace) -> int:
-    pairs = [pair.partition("=") for pair in arguments.columns.split(",") if pair]
-    if any(not mark for _, mark, _ in pairs):
-        raise ClientError(f"--columns {arguments.columns}: write time=seen_at,client=src,name=query")
-    said = {"columns": {o: t for o, _, t in pairs}, "zone": arguments.zone, "year": arguments.year}
+    try:
+        columns = columns_of(arguments.columns)
+    except ReadingError as error:
+        raise ClientError(str(error)) from error
+    said = {"columns": columns, "zone": arguments.zone, "year": arguments.year}
     reading = {name: value for name, value in said.items() if value}
     metadata = {
         "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name),
         "reading": json.dumps(reading) if reading else "",
         "digest": arguments.digest, "stated_custody": arguments.stated_custody,
     }  # fmt: skip
-    columns = (
+    shown = (
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with _server() as server, Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _server() as server, Progress(*shown, console=Console(stderr=True), transient=True) as bar:
         total = arguments.file.stat().st_size if arguments.file.is_file() else None
         task = bar.add_task(arguments.file.name, total=total)
         outcome = upload(

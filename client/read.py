@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from client.columns import columns_of
 from evidence.child import Limits, run_in_child
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
@@ -46,8 +47,9 @@ class Part:
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     said = {"procedure": arguments.format, "zone": arguments.zone, "year": arguments.year}
-    stated = {name: value for name, value in said.items() if value}
     try:
+        said["columns"] = columns_of(arguments.columns)
+        stated = {name: value for name, value in said.items() if value}
         with tempfile.TemporaryDirectory(prefix="custos-read-") as folder:
             found = _read(Part(arguments.file, ()), stated, Path(folder), arguments)
             return 0 if all([*found]) else 1
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", default="", choices=["", *FORMATS], metavar="NAME", help=f"one of {', '.join(FORMATS)}"
     )
+    parser.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
     parser.add_argument("--zone", default="", help="of times without one: UTC, +02:00, Europe/Berlin")
     parser.add_argument("--year", type=int, default=0, help="of the first record, for logs without one")
     parser.add_argument("--memory", type=int, default=4096, metavar="MIB", help="that the reader may use")

@@ -85,3 +85,13 @@ def test_it_needs_neither_django_nor_the_client_libraries(log: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'custos[client]'" in done.stderr
+
+
+def test_columns_may_be_named(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "odd.json"
+    path.write_bytes(b'{"wann": "2016-08-15T12:00:00Z", "wer": {"ip": "192.0.2.1"}, "was": "a.example"}\nnoise\n')
+    assert main(["read", str(path), "--json", "--columns", "time=wann,client=wer.ip,name=was"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["format"], said["lookups"], said["reasons"]) == ("parse.jsonl@1", 1, {"not-json": 1})
+    assert main(["read", str(path), "--columns", "time"]) == 1
+    assert "write time=seen_at" in capsys.readouterr().err
