@@ -1,14 +1,18 @@
-"""BIND log to Parquet with provenance, against DuckDB's regular expressions without provenance, in the same run.
+"""Logs to Parquet with provenance, against one-liners of DuckDB and Polars without provenance, in the same run.
 
-    .venv/bin/python bench/reading.py [--lines 4000000] [--rounds 2]
+    .venv/bin/python bench/reading.py [--formats bind csv zeek eve] [--records 2000000] [--rounds 2] [--polars PYTHON]
 
-Each side runs in a process of its own; lines a second are of wall-clock time, memory is the process's peak.
+Each side runs in a process of its own; records a second are of wall-clock time and of processor time, memory is the
+process's peak. Polars is no dependency of this project: `--polars` names a Python that has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
+import os
+import random
 import resource
 import subprocess
 import sys
@@ -22,74 +26,166 @@ PATTERN = (
     r"^(\d\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d\.\d{3}) (?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?"
     r"([0-9A-Fa-f:.]+)#(\d{1,5}) \(\S+\): (?:view \S+: )?query: (\S+) ([A-Z0-9]+) ([A-Z0-9-]+) "
 )
+CSV = {name: name for name in ("time", "client", "name", "type")}
+FORMATS = {
+    "bind": ("parse.bind@2", {}),
+    "csv": ("parse.delimited@2", {"kind": "lookups", "columns": CSV}),
+    "zeek": ("parse.zeek@1", {}),
+    "eve": ("parse.eve@1", {}),
+}
+ZEEK = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "query", "qtype_name", "rcode_name"]
 
 
-def generate(path: Path, lines: int) -> None:
-    """Lines of the reconstruction's ordinary traffic, repeated until there are enough."""
-    from evidence.reconstruction import query_log
-
-    part = list(query_log())[1:]
+def generate(form: str, path: Path, records: int) -> None:
+    """The reconstruction's ordinary traffic for BIND, repeated; made-up lookups for the others."""
     with path.open("wb") as file:
-        for start in range(0, lines, len(part)):
-            file.writelines(part[: lines - start])
+        if form == "bind":
+            from evidence.reconstruction import query_log
+
+            part = list(query_log())[1:]
+            for start in range(0, records, len(part)):
+                file.writelines(part[: records - start])
+        else:
+            file.write({"csv": b"time,client,name,type\n", "eve": b"", "zeek": _zeek_head()}[form])
+            file.writelines(made_up(form, records))
 
 
-def ours(path: Path, folder: Path) -> None:
+def _zeek_head() -> bytes:
+    fields = "\t".join(ZEEK)
+    head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tdns\n"
+    return f"{head}#fields\t{fields}\n".encode()
+
+
+def made_up(form: str, records: int) -> list[bytes]:
+    """Lookups of 20,000 names, few of them often, by 5,000 clients."""
+    chance, found = random.Random(1), []
+    for number in range(records):
+        moment = dt.datetime.fromtimestamp(1_471_262_400 + number // 200, dt.UTC)
+        client = f"192.0.{int(chance.random() ** 2 * 20)}.{number % 250}"
+        name = f"host-{int(chance.random() ** 3 * 20_000)}.example-{number % 700}.net"
+        kind = ("A", "AAAA", "MX", "TXT", "PTR")[number % 5]
+        found.append(_line(form, moment, number % 1000, client, name, kind).encode())
+    return found
+
+
+def _line(form: str, moment: dt.datetime, milli: int, client: str, name: str, kind: str) -> str:
+    if form == "csv":
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{milli:03}Z,{client},{name},{kind}\n"
+    if form == "zeek":
+        ends = f"{client}\t53124\t10.0.0.53\t53\tudp"
+        return f"{int(moment.timestamp())}.{milli:03}000\tC1\t{ends}\t{name}\t{kind}\tNOERROR\n"
+    ends = {"src_ip": client, "src_port": 53124, "dest_ip": "10.0.0.53", "dest_port": 53, "proto": "UDP"}
+    asked = {"type": "query", "id": milli, "rrname": name, "rrtype": kind, "tx_id": 0}
+    record = {"timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{milli:03}000+0000", "event_type": "dns", **ends, "dns": asked}
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+def custos(form: str, path: Path, folder: Path) -> None:
     from evidence.digest import Digest, hash_stream
     from evidence.procedures import PROCEDURES
 
+    procedure, parameters = FORMATS[form]
     with path.open("rb") as file:
         digest, _ = hash_stream(iter(lambda: file.read(1 << 20), b""))
-    begin = time.perf_counter()
-    PROCEDURES["parse.bind@2"].run({"source": path}, {"source": Digest(digest.hex)}, {}, folder)
-    report(begin)
+    begin = now()
+    PROCEDURES[procedure].run({"source": path}, {"source": Digest(digest.hex)}, parameters, folder)
+    rows = json.loads((folder / "report.json").read_text())["conservation"]["rows"]
+    report(begin, rows)
 
 
-def peer(path: Path, folder: Path) -> None:
+def duckdb(form: str, path: Path, folder: Path) -> None:
     import duckdb
 
     connection = duckdb.connect(config={"threads": 2})
-    columns = ", ".join(f"regexp_extract(line, '{PATTERN}', {n}) AS c{n}" for n in range(1, 7))
-    source = f"read_csv('{path}', columns={{'line': 'VARCHAR'}}, header=false, delim='\\x01', quote='', escape='')"
-    begin = time.perf_counter()
-    connection.execute(f"COPY (SELECT {columns} FROM {source}) TO '{folder / 'peer.parquet'}' (COMPRESSION zstd)")
-    report(begin)
+    lines = f"read_csv('{path}', columns={{'line': 'VARCHAR'}}, header=false, delim='\\x01', quote='', escape='')"
+    captures = ", ".join(f"regexp_extract(line, '{PATTERN}', {n}) AS c{n}" for n in range(1, 7))
+    zeek = ", ".join(f"'{name}': 'VARCHAR'" for name in ZEEK)
+    kinds = "{'time': 'TIMESTAMPTZ', 'client': 'VARCHAR', 'name': 'VARCHAR', 'type': 'VARCHAR'}"
+    query = {
+        "bind": f"SELECT {captures} FROM {lines}",
+        "csv": f"SELECT * FROM read_csv('{path}', columns={kinds}, header=true)",
+        "zeek": f"SELECT * FROM read_csv('{path}', columns={{{zeek}}}, delim='\\t', skip=6, header=false, quote='')",
+        "eve": f"SELECT timestamp, src_ip, src_port, dns FROM read_json('{path}', format='newline_delimited')",
+    }[form]
+    begin = now()
+    connection.execute(f"COPY ({query}) TO '{folder / 'peer.parquet'}' (COMPRESSION zstd)")
+    rows = connection.execute(f"SELECT count(*) FROM '{folder / 'peer.parquet'}'").fetchone()
+    report(begin, rows[0])
 
 
-def report(begin: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": time.perf_counter() - begin, "peak_mib": peak}))
+def polars(form: str, path: Path, folder: Path) -> None:
+    import polars as pl
+
+    begin = now()
+    if form == "bind":
+        lines = pl.scan_csv(path, has_header=False, new_columns=["line"], separator="\x01", quote_char=None)
+        frame = lines.select(pl.col("line").str.extract_groups(PATTERN)).unnest("line")
+    elif form == "csv":
+        frame = pl.scan_csv(path).with_columns(pl.col("time").str.to_datetime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    elif form == "zeek":
+        frame = pl.scan_csv(path, separator="\t", skip_rows=6, has_header=False, new_columns=ZEEK, quote_char=None)
+    else:
+        frame = pl.scan_ndjson(path).select("timestamp", "src_ip", "src_port", "dns")
+    frame.sink_parquet(folder / "peer.parquet", compression="zstd", compression_level=1)
+    report(begin, pl.scan_parquet(folder / "peer.parquet").select(pl.len()).collect().item())
 
 
-def measure(side: str, path: Path) -> dict[str, float]:
+SIDES = {"custos": custos, "duckdb": duckdb, "polars": polars}
+
+
+def now() -> tuple[float, float]:
+    """Seconds by the clock and of the processor."""
+    return time.perf_counter(), time.process_time()
+
+
+def report(begin: tuple[float, float], rows: int) -> None:
+    seconds, core = (after - before for before, after in zip(begin, now(), strict=True))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    print(json.dumps({"seconds": seconds, "core": core, "peak_mib": peak, "rows": rows}))
+
+
+def measure(side: str, python: str, form: str, path: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--side", side, "--path", str(path), "--folder", folder]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        command = [python, __file__, "--side", side, "--formats", form, "--path", str(path), "--folder", folder]
+        environment = os.environ | {"POLARS_MAX_THREADS": "2"}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        return json.loads(done.stdout)
+
+
+def compare(form: str, records: int, rounds: int, pythons: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{form}.log"
+        generate(form, path, records)
+        print(f"{form}: {records:,} records, {path.stat().st_size / 1e6:,.0f} MB")
+        for number in range(1, rounds + 1):
+            got = {side: measure(side, python, form, path) for side, python in pythons.items()}
+            parts = [f"load {os.getloadavg()[0]:.1f}"]
+            for side, value in got.items():
+                ratio = value["seconds"] / got["custos"]["seconds"]
+                rate, core = records / value["seconds"], records / value["core"]
+                parts.append(
+                    f"{side} {rate:,.0f}/s ({core:,.0f} a core s), {value['peak_mib']:,.0f} MiB, "
+                    f"{value['rows']:,} rows, ratio {ratio:.2f}"
+                )
+            print(f"  round {number}: " + "; ".join(parts), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--lines", type=int, default=4_000_000)
+    parser.add_argument("--formats", nargs="+", default=list(FORMATS), choices=list(FORMATS))
+    parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--polars")
     parser.add_argument("--side")
     parser.add_argument("--path", type=Path)
     parser.add_argument("--folder", type=Path)
     said = parser.parse_args()
     if said.side:
-        {"ours": ours, "peer": peer}[said.side](said.path, said.folder)
+        SIDES[said.side](said.formats[0], said.path, said.folder)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "queries.log"
-        generate(path, said.lines)
-        print(f"{said.lines:,} lines, {path.stat().st_size / 1e6:,.0f} MB")
-        for number in range(1, said.rounds + 1):
-            got = {side: measure(side, path) for side in ("ours", "peer")}
-            rate = {side: said.lines / value["seconds"] for side, value in got.items()}
-            print(
-                f"round {number}: ours {rate['ours']:,.0f} lines/s, {got['ours']['peak_mib']:,.0f} MiB; "
-                f"DuckDB regexp_extract {rate['peer']:,.0f} lines/s, {got['peer']['peak_mib']:,.0f} MiB; "
-                f"ratio {rate['ours'] / rate['peer']:.2f}"
-            )
+    pythons = {"custos": sys.executable, "duckdb": sys.executable} | ({"polars": said.polars} if said.polars else {})
+    for form in said.formats:
+        compare(form, said.records, said.rounds, pythons)
 
 
 if __name__ == "__main__":
