@@ -164,18 +164,45 @@ def _root(path: Path, key: bytes, segment: Segment) -> bytes:
 
 def leaves(path: Path, key: bytes, segment: Segment) -> list[bytes]:
     """Leaf hashes of a segment's units."""
-    salts = salts_from(key, segment.first, SEGMENT)
+    begins = _begins(key, segment.first)
+    if segment.ends is None:
+        return _line_leaves(path, segment, begins)
     found: list[bytes] = []
     state = None
     for piece, is_end in _pieces(path, segment):
-        state = state or hashlib.sha256(b"\0" + salts[len(found) * _SALT : (len(found) + 1) * _SALT])
+        state = state or hashlib.sha256(begins[len(found)])
         state.update(piece)
         if is_end:
             found.append(state.digest())
             state = None
-    if state is not None:
-        found.append(state.digest())
     return found
+
+
+def _begins(key: bytes, first: int) -> list[bytes]:
+    """What is hashed before each unit of a segment: a zero byte and the unit's salt."""
+    width = 1 + _SALT
+    rows = np.zeros((SEGMENT, width), dtype=np.uint8)
+    rows[:, 1:] = np.frombuffer(salts_from(key, first, SEGMENT), dtype=np.uint8).reshape(SEGMENT, _SALT)
+    data = rows.tobytes()
+    return [data[at : at + width] for at in range(0, len(data), width)]
+
+
+def _line_leaves(path: Path, segment: Segment, begins: list[bytes]) -> list[bytes]:
+    """Leaf hashes of lines; only what a block cuts is hashed in pieces."""
+    found: list[bytes] = []
+    sha256, state = hashlib.sha256, None
+    for block in _blocks(path, segment.start, segment.stop):
+        *whole, rest = block.split(b"\n")
+        if state is not None and whole:
+            state.update(whole[0] + b"\n")
+            found.append(state.digest())
+            state, whole = None, whole[1:]
+        left = begins[len(found) :]
+        found += [sha256(b"%b%b\n" % pair).digest() for pair in zip(left, whole, strict=False)]
+        if rest:
+            state = state or sha256(begins[len(found)])
+            state.update(rest)
+    return found if state is None else [*found, state.digest()]
 
 
 def salts_from(key: bytes, first: int, count: int) -> bytes:
@@ -184,16 +211,10 @@ def salts_from(key: bytes, first: int, count: int) -> bytes:
 
 
 def _pieces(path: Path, segment: Segment) -> Iterator[tuple[bytes, bool]]:
-    """The segment's bytes in order, and whether a unit ends with a piece."""
+    """The bytes of a segment of records in order, and whether a unit ends with a piece."""
     at = segment.start
     for block in _blocks(path, segment.start, segment.stop):
-        if segment.ends is None:
-            *whole, rest = block.split(b"\n")
-            yield from ((line + b"\n", True) for line in whole)
-            if rest:
-                yield rest, False
-        else:
-            yield from _cut(block, at, segment.ends)
+        yield from _cut(block, at, segment.ends)
         at += len(block)
 
 
