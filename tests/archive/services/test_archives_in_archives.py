@@ -138,6 +138,18 @@ def test_a_second_reading_is_compared_with_the_first(ann, hand_in, tmp_path: Pat
 
 
 @pytest.mark.django_db
+def test_what_a_table_holds_is_known_from_its_reading(hand_in) -> None:
+    seen = {"rrname": "a.example.", "rrtype": "A", "rdata": "192.0.2.1", "time_first": 1462320000, "count": 1}
+    lines = json.dumps(seen | {"time_last": 1462320000}).encode() + b"\n"
+    theirs = hand_in(lines * 2, names=["a.example"])
+    assert [run.procedure for run in finding.runs_of(theirs)] == ["parse.passive_dns@1"]
+    ours = hand_in(LINE)
+    assert [(run.procedure, run.state) for run in finding.runs_of(ours)] == [
+        ("parse.bind@2", "succeeded"), ("querier_concentration@1", "succeeded"), ("sighting_match@1", "succeeded")
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
 def test_a_reading_that_cannot_be_used_and_people_who_may_not_are_refused(ann, hand_in) -> None:
     row = hand_in(LINE)
     for reading in ({"zone": "Mars/Olympus"}, {"year": "2016"}, {"colour": "red"}):
