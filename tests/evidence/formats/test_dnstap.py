@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
+from evidence.recognition import recognise
 from tests.evidence.formats.packets import changed, message, name, question, record
 from tests.evidence.formats.readers import Read, check_way_back, read
 from tests.evidence.formats.recorded import MANIFEST, bytes_of, check_against_traffic, counts_of
@@ -82,6 +83,8 @@ def test_recorded_traffic_is_read_as_it_was_sent(path: str) -> None:
     result, stated = read(FORMAT, bytes_of(path)), counts_of(path)
     guess = FORMAT.guess(Head(bytes_of(path)[:4096], whole=False))
     assert guess and guess.confidence == 1.0
+    found = recognise(bytes_of(path))
+    assert (found.procedure, found.confidence, found.others) == (FORMAT.procedure, 1.0, ())
     assert (len(result.rows), result.counted.lines) == (stated.pop("frames"), len(result.rows) + 2)
     assert result.counted.reasons == {"stream-start": 1, "stream-stop": 1}
     for what, count in stated.items():

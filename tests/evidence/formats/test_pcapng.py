@@ -7,8 +7,9 @@ import struct
 import pytest
 from hypothesis import given, settings
 
-from evidence.formats.reading import Head
+from evidence.formats.reading import HEAD, Head
 from evidence.formats.registry import FORMATS
+from evidence.recognition import recognise
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import block, changed, enhanced, interface, message, option, section, udp
 from tests.evidence.formats.readers import check_way_back, read
@@ -24,6 +25,8 @@ SECOND = 1_700_000_000
 def test_it_is_told_by_its_first_bytes(path: str) -> None:
     guess = FORMAT.guess(Head(bytes_of(path)[:4096], whole=False))
     assert guess and guess.confidence == 1.0
+    found = recognise(bytes_of(path)[:HEAD], whole=False)
+    assert (found.procedure, found.confidence, found.others) == (FORMAT.procedure, 1.0, ())
 
 
 @pytest.mark.parametrize("path", CAPTURES)
