@@ -92,7 +92,7 @@ def _message(plain: Plain) -> dict[str, pa.Array]:
 def _names(plain: Plain) -> tuple[pa.Array, pa.Array]:
     """In the form of tables, and as they are written where they have capitals."""
     dotted = plain.octets.buffer.copy()
-    dotted[plain.marks] = _DOT
+    np.copyto(dotted, np.uint8(_DOT), where=plain.marks)
     written = gather.strings(dotted, plain.messages.begin + 13, plain.ends - 1)
     name = pc.ascii_lower(written)
     return name, pc.if_else(pc.equal(name, written), pa.scalar(None, pa.string()), written)

@@ -176,7 +176,7 @@ def _names(octets: Octets, found: Messages) -> tuple[Any, Ints, Any]:
     if taken.any():
         strange = (octets.buffer - np.uint8(0x21)) > 0x7E - 0x21  # `uint8` wraps
         strange |= (octets.buffer == 0x2E) | (octets.buffer == 0x5C)  # a dot or a backslash within a label
-        strange[marks] = False
+        strange &= ~marks
         taken[taken] = ~any_of(strange, found.begin[taken] + _HEADER, ends[taken] - 1)
     return taken, ends, marks
 

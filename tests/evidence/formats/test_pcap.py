@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evidence.formats.reading import HEAD, Head
 from evidence.formats.registry import FORMATS
@@ -230,6 +232,36 @@ def test_order_repeats_and_overlaps_do_not_matter(begin: int) -> None:
         (8, "tcp-repeat"),
     ]
     assert check_way_back(FORMAT, pcap(packets)) == 3
+
+
+@st.composite
+def cut_streams(draw) -> tuple[list[bytes], int]:
+    """Messages of one connection, cut anywhere, some parts sent again or in another order; and how many messages."""
+    sizes = draw(st.lists(st.sampled_from([0, 1, 4, 8]), min_size=1, max_size=8))
+    messages = [message([question(make.name(b"n%d" % number))], [make.record(b"\xc0\x0c", 16, b"\x40" + b"x" * 64)] * size, flags=0x8000)
+                for number, size in enumerate(sizes)]  # fmt: skip
+    data = framed(*messages)
+    edges = [0, *sorted(draw(st.sets(st.integers(1, len(data) - 1), max_size=8))), len(data)]
+    parts = list(itertools.pairwise(edges))
+    if draw(st.booleans()):
+        parts = draw(st.permutations(parts))
+    for _ in range(draw(st.integers(0, 3))):
+        first, last = draw(st.sampled_from(parts))
+        parts.insert(draw(st.integers(0, len(parts))), (max(0, first - draw(st.integers(0, 9))), last))
+    begin = draw(st.sampled_from([1, 0xFFFFFFF0]))
+    sent = segments(
+        (b"", begin - 1, SYN), *((data[first:last], begin + first, ACK) for first, last in parts), back=True
+    )
+    return sent, len(messages)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cut_streams())
+def test_however_a_stream_is_cut_each_message_is_read_once_and_made_again(stream: tuple[list[bytes], int]) -> None:
+    sent, count = stream
+    result = read(FORMAT, pcap(sent))
+    assert [row["name"] for row in result.rows] == [f"n{number}" for number in range(count)]
+    assert check_way_back(FORMAT, pcap(sent)) == count
 
 
 def test_a_gap_that_the_other_side_acknowledged_is_left() -> None:
