@@ -55,6 +55,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     task_routes={"workers.sequence.sequence": {"queue": env.LEDGER_QUEUE}},
     task_ignore_result=True,
+    broker_heartbeat=0,  # a worker without a pool does not beat while it works; the broker would take it for dead
     worker_enable_remote_control=False,  # nobody commands workers; PGMQ has no exchange for it
     task_acks_late=True,
     task_reject_on_worker_lost=True,

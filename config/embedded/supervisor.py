@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _READY_WITHIN = 90.0
 _STOP_WITHIN = 4.0
 ADMINISTRATOR = "admin"
+WORKERS = ("worker-1", "worker-2")
 
 
 class StartError(Exception):
@@ -164,10 +165,13 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
         "--no-control-socket",
     ]  # fmt: skip
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    worker = [
-        sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--concurrency", "2",
-        "--loglevel", "WARNING", *quiet,
-    ]  # fmt: skip
+    workers = {  # without a pool: a process of one that is killed may leave a lock behind for which all others wait
+        name: [
+            sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--pool", "solo",
+            "--hostname", f"{name}@%h", "--loglevel", "WARNING", *quiet,
+        ]
+        for name in WORKERS
+    }  # fmt: skip
     sequencer = [
         sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--queues", env.LEDGER_QUEUE, "--pool", "solo",
         "--hostname", "sequencer@%h", "--loglevel", "WARNING", *quiet,
@@ -176,7 +180,7 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
         sys.executable, "-m", "celery", "-A", "config.celery", "beat", "--schedule", str(home / "beat"),
         "--pidfile", "", "--loglevel", "WARNING",
     ]  # fmt: skip
-    return {"web": web, "worker": worker, "sequencer": sequencer, "beat": beat}
+    return {"web": web, **workers, "sequencer": sequencer, "beat": beat}
 
 
 def _wait_until_ready(installation: Installation, parts: list[Watched]) -> None:

@@ -34,7 +34,7 @@ class Victims:
         self.kinds: dict[str, Callable[[], list[int]]] = {
             "web worker": lambda: self._named("gunicorn", children=True),
             "web": lambda: self._named("gunicorn", children=False),
-            "celery worker": lambda: self._named("celery", children=True),
+            "worker": lambda: self._named("worker-", children=False),
             "celery": lambda: self._named("celery", children=False),
             "sequencer": self._sequencer,
             "postgres backend": lambda: self._holders() or self._backends(),
@@ -73,7 +73,7 @@ class Victims:
     def _sequencer(self) -> list[int]:
         """The processes at the other end of those backends' sockets, or those that wait to be."""
         found = [pid for backend in self._holders() for pid in _peers(backend)]
-        return found or self._named("sequencer@", children=True)
+        return found or self._named("sequencer@", children=False)
 
 
 def _parent(pid: int) -> int:

@@ -85,7 +85,7 @@ def test_a_worker_killed_in_the_middle_costs_a_delay_and_not_a_result(own: Servi
     for pid in pids(own, "celery"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for name in ("worker", "beat", "sequencer"):
+    for name in ("worker-1", "worker-2", "beat", "sequencer"):
         own.wait_for(f"the {name} process ended and is started again")
     row = own.json("custos", "wait", said["submission"], "--timeout", "150", token=token)
     assert [run["state"] for run in row["runs"]] == ["succeeded", "succeeded"]
