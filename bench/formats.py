@@ -23,6 +23,7 @@ FIELDS = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto trans_id rtt query qclass qclass_name qtype qtype_name rcode "
     "rcode_name AA TC RD RA Z answers TTLs rejected"
 )
+HEADER = "#separator \\x09\n#path\tdns\n#fields\t" + FIELDS.replace(" ", "\t") + "\n"
 ZEEK = (
     "1795558147.{n:06} C1 10.0.{n}.7 53124 10.0.0.53 53 udp 7 0.000212 {q} 1 C_INTERNET 1 A 0 NOERROR F F T T 0 "
     "192.0.2.1,192.0.2.2 300.000000,300.000000 F\n"
@@ -85,11 +86,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=2)
     said = parser.parse_args()
-    header = "#separator \\x09\n#path\tdns\n#fields\t" + FIELDS.replace(" ", "\t") + "\n"
     with tempfile.TemporaryDirectory() as folder:
         files = {f"parse.{name}": Path(folder, name) for name in ("bind@2", "zeek@1", "eve@1")}
         generate(files["parse.bind@2"], bind, said.records)
-        generate(files["parse.zeek@1"], zeek, said.records, header)
+        generate(files["parse.zeek@1"], zeek, said.records, HEADER)
         generate(files["parse.eve@1"], eve, said.records)
         for _ in range(said.rounds):
             print({procedure: rate(procedure, path) for procedure, path in files.items()})

@@ -19,8 +19,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATTERN = (
     r"^(\d\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d\.\d{3}) (?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?"
@@ -33,7 +39,6 @@ FORMATS = {
     "zeek": ("parse.zeek@1", {}),
     "eve": ("parse.eve@1", {}),
 }
-ZEEK = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "query", "qtype_name", "rcode_name"]
 
 
 def generate(form: str, path: Path, records: int) -> None:
@@ -46,38 +51,22 @@ def generate(form: str, path: Path, records: int) -> None:
             for start in range(0, records, len(part)):
                 file.writelines(part[: records - start])
         else:
-            file.write({"csv": b"time,client,name,type\n", "eve": b"", "zeek": _zeek_head()}[form])
+            file.write({"csv": b"time,client,name,type\n", "eve": b"", "zeek": formats.HEADER.encode()}[form])
             file.writelines(made_up(form, records))
 
 
-def _zeek_head() -> bytes:
-    fields = "\t".join(ZEEK)
-    head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tdns\n"
-    return f"{head}#fields\t{fields}\n".encode()
-
-
-def made_up(form: str, records: int) -> list[bytes]:
-    """Lookups of 20,000 names, few of them often, by 5,000 clients."""
-    chance, found = random.Random(1), []
+def made_up(form: str, records: int) -> Iterator[bytes]:
+    """For CSV lookups of 20,000 names, few of them often, by 5,000 clients."""
+    chance = random.Random(1)
     for number in range(records):
+        if form != "csv":
+            yield {"zeek": formats.zeek, "eve": formats.eve}[form](number).encode()
+            continue
         moment = dt.datetime.fromtimestamp(1_471_262_400 + number // 200, dt.UTC)
         client = f"192.0.{int(chance.random() ** 2 * 20)}.{number % 250}"
         name = f"host-{int(chance.random() ** 3 * 20_000)}.example-{number % 700}.net"
         kind = ("A", "AAAA", "MX", "TXT", "PTR")[number % 5]
-        found.append(_line(form, moment, number % 1000, client, name, kind).encode())
-    return found
-
-
-def _line(form: str, moment: dt.datetime, milli: int, client: str, name: str, kind: str) -> str:
-    if form == "csv":
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{milli:03}Z,{client},{name},{kind}\n"
-    if form == "zeek":
-        ends = f"{client}\t53124\t10.0.0.53\t53\tudp"
-        return f"{int(moment.timestamp())}.{milli:03}000\tC1\t{ends}\t{name}\t{kind}\tNOERROR\n"
-    ends = {"src_ip": client, "src_port": 53124, "dest_ip": "10.0.0.53", "dest_port": 53, "proto": "UDP"}
-    asked = {"type": "query", "id": milli, "rrname": name, "rrtype": kind, "tx_id": 0}
-    record = {"timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{milli:03}000+0000", "event_type": "dns", **ends, "dns": asked}
-    return json.dumps(record, separators=(",", ":")) + "\n"
+        yield f"{moment:%Y-%m-%dT%H:%M:%S}.{number % 1000:03}Z,{client},{name},{kind}\n".encode()
 
 
 def custos(form: str, path: Path, folder: Path) -> None:
@@ -99,12 +88,12 @@ def duckdb(form: str, path: Path, folder: Path) -> None:
     connection = duckdb.connect(config={"threads": 2})
     lines = f"read_csv('{path}', columns={{'line': 'VARCHAR'}}, header=false, delim='\\x01', quote='', escape='')"
     captures = ", ".join(f"regexp_extract(line, '{PATTERN}', {n}) AS c{n}" for n in range(1, 7))
-    zeek = ", ".join(f"'{name}': 'VARCHAR'" for name in ZEEK)
+    zeek = ", ".join(f"'{name}': 'VARCHAR'" for name in formats.FIELDS.split())
     kinds = "{'time': 'TIMESTAMPTZ', 'client': 'VARCHAR', 'name': 'VARCHAR', 'type': 'VARCHAR'}"
     query = {
         "bind": f"SELECT {captures} FROM {lines}",
         "csv": f"SELECT * FROM read_csv('{path}', columns={kinds}, header=true)",
-        "zeek": f"SELECT * FROM read_csv('{path}', columns={{{zeek}}}, delim='\\t', skip=6, header=false, quote='')",
+        "zeek": f"SELECT * FROM read_csv('{path}', columns={{{zeek}}}, delim='\\t', skip=3, header=false, quote='')",
         "eve": f"SELECT timestamp, src_ip, src_port, dns FROM read_json('{path}', format='newline_delimited')",
     }[form]
     begin = now()
@@ -123,7 +112,9 @@ def polars(form: str, path: Path, folder: Path) -> None:
     elif form == "csv":
         frame = pl.scan_csv(path).with_columns(pl.col("time").str.to_datetime("%Y-%m-%dT%H:%M:%S%.3fZ"))
     elif form == "zeek":
-        frame = pl.scan_csv(path, separator="\t", skip_rows=6, has_header=False, new_columns=ZEEK, quote_char=None)
+        frame = pl.scan_csv(
+            path, separator="\t", skip_rows=3, has_header=False, new_columns=formats.FIELDS.split(), quote_char=None
+        )
     else:
         frame = pl.scan_ndjson(path).select("timestamp", "src_ip", "src_port", "dns")
     frame.sink_parquet(folder / "peer.parquet", compression="zstd", compression_level=1)
