@@ -45,7 +45,9 @@ DOUBLED = {
     "derivation": "SELECT text::jsonb #>> '{detail,run}' FROM archive_custodyevent WHERE type = 'creation'"
     " GROUP BY 1 HAVING count(*) > 1",
     "digest calculation": "SELECT 'digest calculations' WHERE (SELECT count(*) FROM archive_custodyevent WHERE"
-    " type = 'message digest calculation') <> (SELECT count(*) FROM archive_submission WHERE state = 'sealed')",
+    " type = 'message digest calculation' AND NOT text::jsonb->'detail' ? 'unit_tree') <> (SELECT count(*) FROM archive_submission WHERE state = 'sealed')",
+    "unit tree": "SELECT o.digest FROM archive_custodyevent e JOIN archive_custodyobject o ON o.event_id = e.id"
+    " WHERE e.text::jsonb->'detail' ? 'unit_tree' GROUP BY o.digest, e.case_id HAVING count(*) > 1",
     "commitment": "SELECT encode(commitment, 'hex') FROM archive_custodyevent GROUP BY commitment HAVING count(*) > 1",
 }
 
