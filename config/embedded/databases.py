@@ -13,6 +13,17 @@ from config.env import APPLICATION_ROLE, EMBEDDED_DATABASE
 if TYPE_CHECKING:
     from config.embedded.postgres import EmbeddedPostgres
 
+_IN_TURN = b"""
+ALTER FUNCTION pgmq.enable_notify_insert(text, integer) RENAME TO enable_notify_insert_alone;
+CREATE FUNCTION pgmq.enable_notify_insert(queue_name text, throttle_interval_ms integer DEFAULT 250) RETURNS void AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('pgmq.enable_notify_insert'));
+  PERFORM pgmq.enable_notify_insert_alone(queue_name, throttle_interval_ms);
+END;
+$$ LANGUAGE plpgsql;
+"""
+"""Every process asks for notifications when it first meets a queue; PGMQ fails where two do so at the same moment."""
+
 
 def prepare(server: EmbeddedPostgres) -> str:
     """Database and role, made where they are missing; the owner's libpq string."""
@@ -31,6 +42,8 @@ def install_broker(conninfo: str) -> None:
     with psycopg.connect(conninfo) as connection:
         if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", "pgmq"):
             connection.execute(get_embedded_install_sql().encode())
+        if not _exists(connection, "SELECT 1 FROM pg_proc WHERE proname = %s", "enable_notify_insert_alone"):
+            connection.execute(_IN_TURN)
 
 
 def _exists(connection: psycopg.Connection, query: str, value: str) -> bool:
