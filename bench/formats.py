@@ -70,7 +70,7 @@ def generate(path: Path, line: object, records: int, head: str = "") -> None:
 
 def rate(procedure: str, path: Path) -> tuple[int, int]:
     from evidence.formats.registry import FORMATS
-    from evidence.formats.source import Source
+    from evidence.reading.source import Source
 
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -24,9 +24,9 @@ from evidence.child import Limits, run_in_child
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
 from evidence.extraction import DEPTH, EXTRACTIONS, INDEX
-from evidence.formats.reading import HEAD
 from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
+from evidence.reading.format import HEAD
 from evidence.recognition import Recognition, recognise
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.canonical import canonical
 from evidence.errors import ReadingError
-from evidence.formats.batch import REJECTS, Conservation
-from evidence.formats.clock import split_parameters
 from evidence.formats.registry import FORMATS
-from evidence.formats.source import Source
 from evidence.output import Output, written
+from evidence.reading.batch import REJECTS, Conservation
+from evidence.reading.clock import split_parameters
+from evidence.reading.source import Source
 from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS, NAMES
 

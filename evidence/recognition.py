@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evidence.extraction import container_of
-from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
+from evidence.reading.format import Head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import Guess, Header
+    from evidence.reading.format import Guess, Header
 
 MAGIC = {
     b"\xff\xfe": "UTF-16 text: kept as it is; no reader takes UTF-16 yet",

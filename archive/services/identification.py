@@ -16,9 +16,9 @@ from archive.services.unit_trees import want_tree
 from evidence.digest import Digest
 from evidence.errors import ReadingError
 from evidence.extraction import DEPTH
-from evidence.formats.mapping import check_mapping
-from evidence.formats.reading import HEAD
 from evidence.opening import EventObject
+from evidence.reading.format import HEAD
+from evidence.reading.mapping import check_mapping
 from evidence.recognition import Recognition, recognise
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKe
 from archive.services.worm_check import ensure_stores_hold
 from evidence.digest import Digest
 from evidence.errors import FormatError, ReadingError
-from evidence.formats.clock import YEARS, check_zone
+from evidence.reading.clock import YEARS, check_zone
 
 if TYPE_CHECKING:
     import uuid

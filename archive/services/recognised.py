@@ -14,7 +14,7 @@ from archive.services.reading import note_access
 from archive.services.refusals import NotReady, NotVisible
 from archive.services.tables import report_of
 from evidence.extraction import INDEX
-from evidence.formats.reading import HEAD
+from evidence.reading.format import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

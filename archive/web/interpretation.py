@@ -12,8 +12,8 @@ from archive.services.following import visible
 from archive.services.identification import state_reading
 from archive.web.doors import page, person
 from archive.web.readings import title_of
-from evidence.formats.mapping import LONGEST_NAME, MAPPED, NEEDED, mapping_of, meant
 from evidence.formats.registry import FORMATS
+from evidence.reading.mapping import LONGEST_NAME, MAPPED, NEEDED, mapping_of, meant
 from evidence.recognition import SURE, read_header
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from archive.models import Submission
     from archive.services.recognised import Recognised, Source
-    from evidence.formats.reading import Header
+    from evidence.reading.format import Header
 
 SHOWN, SAMPLE, WIDE = 50, 5, 300
 COLUMN = "column-"

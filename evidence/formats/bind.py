@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evidence.formats import gather
-from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
 from evidence.formats.bind_columns import lines_of, usual
 from evidence.formats.bind_message import LEAD, MESSAGE, TIME, query_row, time_of
-from evidence.formats.lines import chunks
-from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.reading import gather
+from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
+from evidence.reading.format import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.reading.lines import chunks
 from evidence.table.schema import LOOKUPS, complete
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evidence.formats.bind_columns import Lines
-    from evidence.formats.lines import Chunk
-    from evidence.formats.reading import NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import NoRow, Row
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.bind@2", "a BIND query log"
 PATTERN = re.compile(TIME + LEAD + MESSAGE + rb"\r?\n?")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evidence.formats import digits, gather
 from evidence.formats.bind_message import flag_words
-from evidence.formats.lines import LONGEST_LINE
-from evidence.formats.stamps import MONTHS
+from evidence.reading import digits, gather
+from evidence.reading.lines import LONGEST_LINE
+from evidence.reading.stamps import MONTHS
 from evidence.table.schema import LOOKUPS, QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.gather import Bytes, Ints
+    from evidence.reading.gather import Bytes, Ints
 
     type Columns = dict[str, pa.Array]
     type Span = tuple[Any, Any]

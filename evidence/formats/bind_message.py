@@ -10,13 +10,13 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT
-from evidence.formats.names import name_columns
-from evidence.formats.stamps import MONTHS
+from evidence.reading.batch import REJECT
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import MONTHS
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 LEAD = rb"(?:queries: )?(?:query: )?(?:info: )?"
 """Category and severity, each where it is printed."""

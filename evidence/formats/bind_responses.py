@@ -11,17 +11,17 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT
 from evidence.formats.bind_message import LEAD, MESSAGE, RESPONSE_MESSAGE, TIME, query_row, time_of
-from evidence.formats.lines import chunks
-from evidence.formats.reading import Format, Reading, guess_lines, in_order, read_chunk, refuse_parameters
+from evidence.reading.batch import REJECT
+from evidence.reading.format import Format, Reading, guess_lines, in_order, read_chunk, refuse_parameters
+from evidence.reading.lines import chunks
 from evidence.table.schema import LOOKUPS, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import Guess, Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Guess, Head, NoRow, Row
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.bind_responses@1", "a BIND log with responses"
 _QUERY = re.compile(TIME + LEAD + MESSAGE + rb"\r?\n?")

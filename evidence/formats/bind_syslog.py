@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT
 from evidence.formats.bind_message import LEAD, MESSAGE, query_row
-from evidence.formats.syslog import log_formats
+from evidence.reading.batch import REJECT
+from evidence.reading.syslog import log_formats
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _MESSAGE = re.compile(LEAD + MESSAGE)
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ENDPOINT, endpoint
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import NO_TIME, iso_time
-from evidence.formats.syslog import NO_MATCH
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ENDPOINT, endpoint
+from evidence.reading.format import line_format
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import NO_TIME, iso_time
+from evidence.reading.syslog import NO_MATCH
 from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _LINE = re.compile(
     rb"(?:(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})) )?\[INFO\] "

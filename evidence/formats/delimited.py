@@ -16,20 +16,20 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.errors import ReadingError
-from evidence.formats import gather
-from evidence.formats.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.fields import Layout, usual
-from evidence.formats.lines import LONGEST_LINE, chunks
-from evidence.formats.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
-from evidence.formats.reading import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
+from evidence.reading import gather
+from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.fields import Layout, usual
+from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
+from evidence.reading.lines import LONGEST_LINE, chunks
+from evidence.reading.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
 from evidence.table.schema import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from evidence.formats.lines import Chunk
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.delimited@2", "CSV, TSV or semicolons, with a header"
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";"}

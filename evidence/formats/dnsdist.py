@@ -13,16 +13,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ENDPOINT, endpoint
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import NO_TIME, unix_time
-from evidence.formats.syslog import NO_MATCH
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ENDPOINT, endpoint
+from evidence.reading.format import line_format
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import NO_TIME, unix_time
+from evidence.reading.syslog import NO_MATCH
 from evidence.table.schema import QUERY, RESPONSE
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _ACTION = re.compile(
     rb"(?:\[(?P<seconds>[0-9]{1,11})\.(?P<nanoseconds>[0-9]{1,9})\] )?(?P<what>Packet from|Answer to) (?P<client>"

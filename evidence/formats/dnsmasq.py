@@ -14,14 +14,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ADDRESS
-from evidence.formats.names import from_labels
-from evidence.formats.syslog import log_formats
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ADDRESS
+from evidence.reading.names import from_labels
+from evidence.reading.syslog import log_formats
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _PROGRAM = rb"dnsmasq"
 _EXTRA = rb"(?:(?:(?P<transport>UDP|TCP) )?[0-9]+ (?P<by>" + ADDRESS + rb")/(?P<port>[0-9]{1,5}) )?"

@@ -11,20 +11,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evidence.errors import MessageError
-from evidence.formats.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.message import MOST_TEXT, read_message, table_of, text_length
-from evidence.formats.packet import address
-from evidence.formats.protobuf import FIXED32, OCTETS, VARINT, read_fields
-from evidence.formats.reading import Format, Guess, Reading, refuse_parameters
+from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
+from evidence.wire.message import MOST_TEXT, read_message, table_of, text_length
+from evidence.wire.packet import address
+from evidence.wire.protobuf import FIXED32, OCTETS, VARINT, read_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from evidence.formats.protobuf import Value
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.source import Source
+    from evidence.wire.protobuf import Value
 
 PROCEDURE, TITLE = "parse.dnstap@1", "dnstap in a frame stream"
 CONTENT = b"protobuf:dnstap.Dnstap"

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evidence.formats import eve_columns
-from evidence.formats.batch import HEAD, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.endpoints import address
-from evidence.formats.jsonlines import fits, object_of, spelled
-from evidence.formats.lines import chunks
-from evidence.formats.mnemonics import type_name, word
-from evidence.formats.names import unescaped_name_columns
-from evidence.formats.reading import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
-from evidence.formats.stamps import iso_time
+from evidence.reading.batch import HEAD, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.endpoints import address
+from evidence.reading.format import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.reading.jsonlines import fits, object_of, spelled
+from evidence.reading.lines import chunks
+from evidence.reading.mnemonics import type_name, word
+from evidence.reading.names import unescaped_name_columns
+from evidence.reading.stamps import iso_time
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.json_shapes import Lines
-    from evidence.formats.lines import Chunk
-    from evidence.formats.reading import NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import NoRow, Row
+    from evidence.reading.json_shapes import Lines
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.eve@1", "Suricata EVE"
 EVENTS = {"query": QUERY, "request": QUERY, "answer": RESPONSE, "response": RESPONSE}

@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.formats import gather
-from evidence.formats.json_shapes import NUMBER, TEXT, Lines
+from evidence.reading import gather
+from evidence.reading.json_shapes import NUMBER, TEXT, Lines
 from evidence.table.schema import LOOKUPS, RESPONSE, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.json_shapes import Group, Path, Token
-    from evidence.formats.lines import Chunk
+    from evidence.reading.json_shapes import Group, Path, Token
+    from evidence.reading.lines import Chunk
 
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _HEX = gather.allowed(b"0123456789abcdefABCDEF")

@@ -11,17 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import FormatError
-from evidence.formats.batch import REJECT
-from evidence.formats.lines import chunks
-from evidence.formats.mapping import SCHEMAS, convert, mapping_in, mapping_of
-from evidence.formats.reading import Format, Guess, Header, Reading, in_order, plain_line, read_chunk, refuse_parameters
+from evidence.reading.batch import REJECT
+from evidence.reading.format import Format, Guess, Header, Reading, in_order, plain_line, read_chunk, refuse_parameters
+from evidence.reading.lines import chunks
+from evidence.reading.mapping import SCHEMAS, convert, mapping_in, mapping_of
 from evidence.strictjson import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.jsonl@1", "JSON, one object a line"
 CONFIDENCE = 0.6  # keys are a weaker sign than a format that understands every line

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.lines import LONGEST_LINE, chunks
-from evidence.formats.names import name_columns
-from evidence.formats.reading import Format, Guess, Reading, plain_line, refuse_parameters, too_long
-from evidence.formats.stamps import NO_TIME
+from evidence.reading.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.format import Format, Guess, Reading, plain_line, refuse_parameters, too_long
+from evidence.reading.lines import LONGEST_LINE, chunks
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import NO_TIME
 from evidence.table.schema import LOOKUPS, QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from evidence.formats.lines import Chunk
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.knot_trace@1", "a Knot Resolver request trace"
 _BEGIN = re.compile(rb"(?m)^(?:[ -~]* )?\[reqdbg\]\[policy\]\[[0-9]{5,}\.[0-9]{2}\] request packet:\r?$")

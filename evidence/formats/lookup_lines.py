@@ -14,15 +14,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT
-from evidence.formats.endpoints import ADDRESS, address
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import iso_time, unix_time
+from evidence.reading.batch import REJECT
+from evidence.reading.endpoints import ADDRESS, address
+from evidence.reading.format import line_format
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import iso_time, unix_time
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _LINE = re.compile(
     rb"(?:(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T|[ \t]+)(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"

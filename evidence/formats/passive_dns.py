@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import CONTEXT, REJECT, SKIP
-from evidence.formats.jsonlines import fits, object_of, spelled
-from evidence.formats.mnemonics import word
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import is_number, iso_time, unix_time
+from evidence.reading.batch import CONTEXT, REJECT, SKIP
+from evidence.reading.format import line_format
+from evidence.reading.jsonlines import fits, object_of, spelled
+from evidence.reading.mnemonics import word
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import is_number, iso_time, unix_time
 from evidence.table.schema import SIGHTINGS
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _TIME = (int, str)
 _KINDS: dict[str, type | tuple[type, ...]] = {

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evidence.formats.batch import CONTEXT, Reject
-from evidence.formats.capture import Capture
-from evidence.formats.pieces import BAD_TIME, Interface, Piece, rest
-from evidence.formats.reading import Format, Guess, Reading, refuse_parameters
+from evidence.reading.batch import CONTEXT, Reject
+from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
+from evidence.wire.capture import Capture
+from evidence.wire.pieces import BAD_TIME, Interface, Piece, rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from evidence.formats.reading import Head
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.pcap@1", "a pcap capture"
 FILE_HEADER, RECORD_HEADER = 24, 16

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evidence.formats.batch import CONTEXT, REJECT, SKIP, Reject
-from evidence.formats.capture import Capture
-from evidence.formats.pieces import BAD_TIME, LATEST, NO_TIME, Interface, Piece, rest
-from evidence.formats.reading import Format, Guess, Reading, refuse_parameters
+from evidence.reading.batch import CONTEXT, REJECT, SKIP, Reject
+from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
+from evidence.wire.capture import Capture
+from evidence.wire.pieces import BAD_TIME, LATEST, NO_TIME, Interface, Piece, rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from evidence.formats.reading import Head, NoRow
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.pcapng@1", "a pcapng capture"
 LONGEST = 1 << 24

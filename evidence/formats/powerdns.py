@@ -14,18 +14,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ADDRESS, ENDPOINT, endpoint
-from evidence.formats.jsonlines import object_of, spelled
-from evidence.formats.mnemonics import rcode_name
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import undated_time, unix_time
-from evidence.formats.syslog import NO_MATCH, Envelope
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ADDRESS, ENDPOINT, endpoint
+from evidence.reading.format import line_format
+from evidence.reading.jsonlines import object_of, spelled
+from evidence.reading.mnemonics import rcode_name
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import undated_time, unix_time
+from evidence.reading.syslog import NO_MATCH, Envelope
 from evidence.table.schema import EXCHANGE, QUERY, RESPONSE
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 TITLE = "a PowerDNS log"
 _PROGRAM = rb"pdns(?:_server|_recursor|-recursor)?(?:-[!-~]+)?"

@@ -30,7 +30,7 @@ from evidence.formats import (
 )
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import Format
+    from evidence.reading.format import Format
 
 FORMATS: dict[str, Format] = {
     form.procedure: form

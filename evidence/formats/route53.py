@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import address
-from evidence.formats.jsonlines import fits, object_of, spelled
-from evidence.formats.mnemonics import word
-from evidence.formats.names import canonical_name, name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import is_number, iso_time
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import address
+from evidence.reading.format import line_format
+from evidence.reading.jsonlines import fits, object_of, spelled
+from evidence.reading.mnemonics import word
+from evidence.reading.names import canonical_name, name_columns
+from evidence.reading.stamps import is_number, iso_time
 from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _KINDS = {
     "version": str, "query_timestamp": str, "query_name": str, "query_type": str, "query_class": str, "rcode": str,

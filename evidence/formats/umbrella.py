@@ -11,16 +11,16 @@ import csv
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import address
-from evidence.formats.mnemonics import type_name, word
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import iso_time
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import address
+from evidence.reading.format import line_format
+from evidence.reading.mnemonics import type_name, word
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import iso_time
 from evidence.table.schema import EXCHANGE
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _COLUMNS = 10
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)

@@ -13,16 +13,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ADDRESS
-from evidence.formats.names import name_columns
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import iso_time, undated_time, unix_time
-from evidence.formats.syslog import NO_MATCH, Envelope
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ADDRESS
+from evidence.reading.format import line_format
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import iso_time, undated_time, unix_time
+from evidence.reading.syslog import NO_MATCH, Envelope
 from evidence.table.schema import QUERY, RESPONSE
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 TITLE = "an Unbound log"
 _OWN = re.compile(

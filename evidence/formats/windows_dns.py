@@ -16,20 +16,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReadingError
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import ADDRESS
-from evidence.formats.lines import chunks
-from evidence.formats.mnemonics import type_name, word
-from evidence.formats.names import from_labels
-from evidence.formats.reading import Format, Guess, Reading, in_order, read_chunk, refuse_parameters
-from evidence.formats.syslog import NO_MATCH
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import ADDRESS
+from evidence.reading.format import Format, Guess, Reading, in_order, read_chunk, refuse_parameters
+from evidence.reading.lines import chunks
+from evidence.reading.mnemonics import type_name, word
+from evidence.reading.names import from_labels
+from evidence.reading.syslog import NO_MATCH
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.windows_dns@1", "a Windows DNS debug log"
 ORDERS = ("mdy", "dmy")

@@ -21,18 +21,18 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.formats import zeek_columns
-from evidence.formats.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.lines import LONGEST_LINE, Chunk, chunks
-from evidence.formats.reading import Format, Guess, Reading, in_order, refuse_parameters, too_long
-from evidence.formats.stamps import is_number, unix_time
 from evidence.formats.zeek_record import row_of
+from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.format import Format, Guess, Reading, in_order, refuse_parameters, too_long
+from evidence.reading.lines import LONGEST_LINE, Chunk, chunks
+from evidence.reading.stamps import is_number, unix_time
 from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from evidence.formats.reading import Head, NoRow, Row
-    from evidence.formats.source import Source
+    from evidence.reading.format import Head, NoRow, Row
+    from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.zeek@1", "a Zeek dns.log"
 _FEW = 64

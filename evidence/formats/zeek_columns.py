@@ -12,15 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.formats import gather
-from evidence.formats.lines import LONGEST_LINE
-from evidence.formats.mnemonics import class_name, rcode_name, type_name
+from evidence.reading import gather
+from evidence.reading.lines import LONGEST_LINE
+from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import EXCHANGE, LOOKUPS, QUERY, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.lines import Chunk
+    from evidence.reading.lines import Chunk
 
 USED = (
     "ts", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "query", "qclass", "qtype", "rcode", "AA", "TC",

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.jsonlines import fits, object_of, spelled
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import iso_time, unix_time
 from evidence.formats.zeek_record import row_of
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.format import line_format
+from evidence.reading.jsonlines import fits, object_of, spelled
+from evidence.reading.stamps import iso_time, unix_time
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "ts": (int, float, str), "id.orig_h": str, "id.orig_p": int, "id.resp_h": str, "id.resp_p": int, "proto": str,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.endpoints import address
-from evidence.formats.mnemonics import class_name, rcode_name, type_name
-from evidence.formats.names import unescaped_name_columns
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.endpoints import address
+from evidence.reading.mnemonics import class_name, rcode_name, type_name
+from evidence.reading.names import unescaped_name_columns
 from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
 TRANSPORTS = {"udp": "udp", "tcp": "tcp"}
 FLAGS = ("AA", "TC", "RD", "RA")

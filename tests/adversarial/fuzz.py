@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evidence.formats.batch import Conservation
+    from evidence.reading.batch import Conservation
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 FORMATS_FUZZED = {"parse.pcap@1": "pcap", "parse.pcapng@1": "pcapng", "parse.dnstap@1": "dnstap"}
@@ -34,9 +34,9 @@ def corpus(procedure: str) -> list[bytes]:
 
 def read_through(procedure: str, data: bytes) -> Conservation:
     """Reads any bytes by a format. A byte that is lost is an error, like all others that readers do not state."""
-    from evidence.formats.batch import Conservation
     from evidence.formats.registry import FORMATS
-    from evidence.formats.source import Source
+    from evidence.reading.batch import Conservation
+    from evidence.reading.source import Source
 
     counted = Conservation()
     descriptor = os.memfd_create("input")

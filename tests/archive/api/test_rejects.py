@@ -7,7 +7,7 @@ from django.test import Client
 
 from archive.models import CustodyEvent, Run
 from archive.services import access, execution, intake, sealing
-from evidence.formats.batch import HEAD
+from evidence.reading.batch import HEAD
 
 pytestmark = pytest.mark.django_db
 NOISE = [b"noise %d" % n + b"\xff" * HEAD + b"\n" for n in range(7)]

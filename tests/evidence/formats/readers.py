@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import CONTEXT, Conservation
-from evidence.formats.source import Source
+from evidence.reading.batch import CONTEXT, Conservation
+from evidence.reading.source import Source
 from evidence.table.trace import read_back, values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evidence.formats.reading import Format
+    from evidence.reading.format import Format
 
 
 @dataclass

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.names import canonical_name
+from evidence.reading.names import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

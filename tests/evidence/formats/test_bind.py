@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.formats import bind
-from evidence.formats.batch import Batch, Conservation
 from evidence.formats.bind_columns import lines_of, usual
-from evidence.formats.gather import padded
-from evidence.formats.lines import CHUNK, Chunk, chunks
-from evidence.formats.reading import in_order
-from evidence.formats.source import Source
+from evidence.reading.batch import Batch, Conservation
+from evidence.reading.format import in_order
+from evidence.reading.gather import padded
+from evidence.reading.lines import CHUNK, Chunk, chunks
+from evidence.reading.source import Source
 from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS
 

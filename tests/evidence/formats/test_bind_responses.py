@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evidence.formats import bind_responses
-from evidence.formats.reading import Head
+from evidence.reading.format import Head
 
 RESPONSE = (
     b"24-Nov-2026 22:35:00.319 responses: info: client @0x7f11 192.0.2.17#53124 (Mail.Example.net): view v: "

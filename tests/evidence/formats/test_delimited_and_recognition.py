@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from evidence.errors import ReadingError
-from evidence.formats.batch import Conservation
 from evidence.formats.delimited import DelimitedReader
-from evidence.formats.lines import Chunk
-from evidence.formats.stamps import parse_time
+from evidence.reading.batch import Conservation
+from evidence.reading.lines import Chunk
+from evidence.reading.stamps import parse_time
 from evidence.recognition import recognise
 
 COLUMNS = {"time": "when", "client": "who", "name": "what"}

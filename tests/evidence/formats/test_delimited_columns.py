@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evidence.formats import delimited, fields
-from evidence.formats.batch import Conservation
+from evidence.formats import delimited
 from evidence.formats.delimited import DELIMITERS, DelimitedReader, Piece, one_by_one, read_piece
-from evidence.formats.lines import CHUNK, Chunk, chunks
-from evidence.formats.mapping import MAPPED, SCHEMAS
-from evidence.formats.source import Source
+from evidence.reading import fields
+from evidence.reading.batch import Conservation
+from evidence.reading.lines import CHUNK, Chunk, chunks
+from evidence.reading.mapping import MAPPED, SCHEMAS
+from evidence.reading.source import Source
 from evidence.table.parquet import TableWriter
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.formats.batch import Conservation
 from evidence.formats.delimited import DelimitedReader
-from evidence.formats.lines import LONGEST_LINE, Chunk
-from evidence.formats.mapping import convert
-from evidence.formats.stamps import parse_time
+from evidence.reading.batch import Conservation
+from evidence.reading.lines import LONGEST_LINE, Chunk
+from evidence.reading.mapping import convert
+from evidence.reading.stamps import parse_time
 
 HEADER = b"time,client,name\n"
 ROW = b"2016-08-15T12:00:00Z,192.0.2.1,a.example\n"

@@ -7,8 +7,8 @@ import struct
 import pytest
 from hypothesis import given, settings
 
-from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
+from evidence.reading.format import Head
 from evidence.recognition import recognise
 from tests.evidence.formats.packets import changed, message, name, question, record
 from tests.evidence.formats.readers import Read, check_way_back, read
@@ -221,7 +221,8 @@ def test_what_is_no_whole_frame_is_one_reject(tail: bytes, why: str) -> None:
 
 
 def test_frames_are_whole_across_blocks_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import dnstap, source
+    from evidence.formats import dnstap
+    from evidence.reading import source
 
     data = bytes_of("knot/kresd.dnstap")
     whole = read(FORMAT, data).rows

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.formats import eve, eve_columns
-from evidence.formats.batch import Batch, Conservation
-from evidence.formats.json_shapes import Lines, shape_of
-from evidence.formats.lines import Chunk
-from evidence.formats.reading import read_chunk
+from evidence.reading.batch import Batch, Conservation
+from evidence.reading.format import read_chunk
+from evidence.reading.json_shapes import Lines, shape_of
+from evidence.reading.lines import Chunk
 
 RECORDED = Path(__file__).parents[2] / "recordings/suricata"
 FILES = {path.name: path.read_bytes() for path in sorted(RECORDED.glob("*.json"))}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from evidence.errors import ReadingError
 from evidence.formats import delimited, jsonl
-from evidence.formats.batch import Conservation
-from evidence.formats.reading import Format, Head
-from evidence.formats.source import Source
+from evidence.reading.batch import Conservation
+from evidence.reading.format import Format, Head
+from evidence.reading.source import Source
 from evidence.recognition import read_header, recognise
 
 if TYPE_CHECKING:

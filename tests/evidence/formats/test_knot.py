@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evidence.formats import knot
-from evidence.formats.batch import Conservation
-from evidence.formats.lines import Chunk
 from evidence.formats.registry import FORMATS
+from evidence.reading.batch import Conservation
+from evidence.reading.lines import Chunk
 from tests.evidence.formats.readers import read
 
 BLOCK = (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.formats.reading import HEAD, Head
 from evidence.formats.registry import FORMATS
+from evidence.reading.format import HEAD, Head
 from evidence.recognition import recognise
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import ACK, FIN, SYN, changed, framed, message, pcap, question, tcp, udp
@@ -306,7 +306,7 @@ def test_a_message_that_cannot_be_read_is_a_reject_and_the_next_is_read() -> Non
 
 
 def test_what_waits_is_bounded_and_the_oldest_connection_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import streams
+    from evidence.wire import streams
 
     monkeypatch.setattr(streams, "MOST_WAITING_SEGMENTS", 3)
     monkeypatch.setattr(streams, "MOST_STREAMS", 2)
@@ -318,7 +318,7 @@ def test_what_waits_is_bounded_and_the_oldest_connection_gives_way(monkeypatch: 
 
 
 def test_answers_that_unfold_end_a_batch_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import capture as reader
+    from evidence.wire import capture as reader
 
     monkeypatch.setattr(reader, "MOST_TEXT", 1000)
     result = capture(*[make.ip(udp(LONG, 53, 40000))] * 9)
@@ -352,7 +352,7 @@ def test_what_is_no_capture_is_one_reject_or_nothing(data: bytes) -> None:
 
 
 def test_packets_are_whole_across_blocks_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import source
+    from evidence.reading import source
 
     data = pcap(
         [IP] * 500

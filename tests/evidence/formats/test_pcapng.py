@@ -7,8 +7,8 @@ import struct
 import pytest
 from hypothesis import given, settings
 
-from evidence.formats.reading import HEAD, Head
 from evidence.formats.registry import FORMATS
+from evidence.reading.format import HEAD, Head
 from evidence.recognition import recognise
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import block, changed, enhanced, interface, message, option, section, udp
@@ -131,7 +131,7 @@ def test_connections_of_two_interfaces_are_not_mixed() -> None:
 
 
 def test_blocks_are_whole_across_blocks_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.formats import source
+    from evidence.reading import source
 
     data = bytes_of("pcap/two-interfaces.pcapng")
     whole = read(FORMAT, data).rows

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
+from evidence.reading.format import Head
 from tests.evidence.formats.readers import check_way_back, read
 
 FOLDER = Path(__file__).parents[4] / "shared/data/pcap"

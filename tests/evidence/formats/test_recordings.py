@@ -18,16 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.formats.mnemonics import RCODES
-from evidence.formats.names import canonical_name, from_labels
 from evidence.formats.registry import FORMATS
+from evidence.reading.mnemonics import RCODES
+from evidence.reading.names import canonical_name, from_labels
 from evidence.recognition import NEAR, recognise
 from tests.evidence.formats.readers import Read, check_way_back, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.reading import Format
+    from evidence.reading.format import Format
 
 HERE = Path(__file__).parents[2] / "recordings"
 MANIFEST = {entry["path"]: entry for entry in json.loads((HERE / "MANIFEST.json").read_bytes())["files"]}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evidence.errors import ReadingError
-from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
 from evidence.formats.windows_dns import read_line
+from evidence.reading.format import Head
 from tests.evidence.formats.readers import read
 
 FORM = FORMATS["parse.windows_dns@1"]

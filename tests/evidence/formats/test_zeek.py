@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.formats import zeek_columns
-from evidence.formats.batch import Batch, Conservation
-from evidence.formats.lines import Chunk
-from evidence.formats.reading import Head
 from evidence.formats.registry import FORMATS
 from evidence.formats.zeek import Layout, read_lines, read_piece
+from evidence.reading.batch import Batch, Conservation
+from evidence.reading.format import Head
+from evidence.reading.lines import Chunk
 from tests.evidence.formats.readers import check_way_back, read
 
 FORM = FORMATS["parse.zeek@1"]

@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import FormatError
-from evidence.formats.batch import REJECT
+from evidence.reading.batch import REJECT
 from evidence.strictjson import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
     type Kinds = Mapping[str, type | tuple[type, ...]]
 

@@ -21,7 +21,7 @@ from evidence.errors import ReadingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.reading import Format
+    from evidence.reading.format import Format
 
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _QUARTER = 15 * 60 * 1_000_000  # zones change their offset at full quarters of an hour

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evidence.formats.source import BLOCK
+from evidence.reading.source import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evidence.formats.source import Source
+    from evidence.reading.source import Source
 
 CHUNK = BLOCK
 LONGEST_LINE = 1 << 20

@@ -10,7 +10,7 @@ import calendar
 import datetime as dt
 from typing import Any
 
-from evidence.formats.clock import LEAP_YEAR
+from evidence.reading.clock import LEAP_YEAR
 
 MONTHS = {name.encode(): number for number, name in enumerate(calendar.month_abbr) if name}
 NO_TIME: dict[str, Any] = {"time": None, "time_digits": None, "time_zone": None}

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evidence.formats import gather
-from evidence.formats.digits import numbers, times
-from evidence.formats.mapping import SCHEMAS, TEXTS
+from evidence.reading import gather
+from evidence.reading.digits import numbers, times
+from evidence.reading.mapping import SCHEMAS, TEXTS
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from evidence.formats.digits import Times
-    from evidence.formats.gather import Bytes, Ints
+    from evidence.reading.digits import Times
+    from evidence.reading.gather import Bytes, Ints
 
     type Span = tuple[Ints, Ints]
     type Columns = dict[str, pa.Array]

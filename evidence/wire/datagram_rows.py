@@ -9,19 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.formats import gather
-from evidence.formats.datagrams import COOKIE, DO, ECS, EDNS, plain_messages
-from evidence.formats.message import flag_words
-from evidence.formats.mnemonics import class_name, rcode_name, type_name
-from evidence.formats.packet import address
+from evidence.reading import gather
+from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE, complete
+from evidence.wire.datagrams import COOKIE, DO, ECS, EDNS, plain_messages
+from evidence.wire.message import flag_words
+from evidence.wire.packet import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.datagrams import Octets, Plain
-    from evidence.formats.gather import Ints
-    from evidence.formats.pieces import Piece
+    from evidence.reading.gather import Ints
+    from evidence.wire.datagrams import Octets, Plain
+    from evidence.wire.pieces import Piece
 
 _DOT = 0x2E
 _HEADER_BITS = 0x07B0

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.formats.batch import HEAD, REJECT, Reject
+from evidence.reading.batch import HEAD, REJECT, Reject
 
 if TYPE_CHECKING:
-    from evidence.formats.gather import Ints
-    from evidence.formats.source import Source
+    from evidence.reading.gather import Ints
+    from evidence.reading.source import Source
 
 NO_TIME, BAD_TIME = -1, -2
 LATEST = 253_402_300_799_999_999

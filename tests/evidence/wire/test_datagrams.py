@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.formats import capture
-from evidence.formats.datagram_rows import plain_rows
 from evidence.formats.registry import FORMATS
-from evidence.formats.source import Source
+from evidence.reading.source import Source
 from evidence.table.schema import LOOKUPS
+from evidence.wire import capture
+from evidence.wire.datagram_rows import plain_rows
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
 from tests.evidence.formats.readers import Read, read
 from tests.evidence.formats.recorded import MANIFEST, bytes_of
 
 if TYPE_CHECKING:
-    from evidence.formats.capture import Piece
+    from evidence.wire.capture import Piece
 
 CAPTURES = sorted(path for path in MANIFEST if path.endswith((".pcap", ".pcapng")))
 FORMAT, NG = FORMATS["parse.pcap@1"], FORMATS["parse.pcapng@1"]

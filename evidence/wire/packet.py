@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
+from evidence.reading.batch import REJECT, SKIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.reading import NoRow
+    from evidence.reading.format import NoRow
 
     type Inner = tuple[int, int]
     """EtherType, and where the packet of that type begins."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.formats.gather import words
+from evidence.reading.gather import words
 
 if TYPE_CHECKING:
-    from evidence.formats.gather import Bytes, Ints
+    from evidence.reading.gather import Bytes, Ints
 
 _ZEROS = np.uint64(int.from_bytes(b"00000000", "little"))
 _ALL = np.uint64(2**64 - 1)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.formats import gather
-from evidence.formats.names import name_columns
+from evidence.reading import gather
+from evidence.reading.names import name_columns
 
 HEX = b"0123456789abcdef"
 TOKENS = st.lists(st.text("0a9fg", max_size=45), min_size=1, max_size=20)

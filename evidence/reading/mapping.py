@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReadingError
-from evidence.formats.names import name_columns
-from evidence.formats.stamps import is_number, parse_time
+from evidence.reading.names import name_columns
+from evidence.reading.stamps import is_number, parse_time
 from evidence.table.schema import LOOKUPS, QUERY, SIGHTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evidence.formats.reading import Row
+    from evidence.reading.format import Row
 
 SCHEMAS = {"lookups": LOOKUPS, "sightings": SIGHTINGS}
 NEEDED = {"lookups": ("time", "client", "name"), "sightings": ("time", "name")}

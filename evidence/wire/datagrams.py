@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.formats import gather
-from evidence.formats.packet import COOKED, COOKED_2, DNS, ETHERNET, IPV4, IPV6, VLAN_TAGS
+from evidence.reading import gather
+from evidence.wire.packet import COOKED, COOKED_2, DNS, ETHERNET, IPV4, IPV6, VLAN_TAGS
 
 if TYPE_CHECKING:
-    from evidence.formats.gather import Bytes, Ints
-    from evidence.formats.pieces import Piece
+    from evidence.reading.gather import Bytes, Ints
+    from evidence.wire.pieces import Piece
 
 RAW = (12, 14, 101)
 _PLACES = {ETHERNET: (12, 14), COOKED: (14, 16), COOKED_2: (0, 20), **dict.fromkeys(RAW, (-1, 0))}

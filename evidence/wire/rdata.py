@@ -19,8 +19,8 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from evidence.errors import MessageError
-from evidence.formats.mnemonics import type_name
-from evidence.formats.wire import read_name
+from evidence.reading.mnemonics import type_name
+from evidence.wire.labels import read_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

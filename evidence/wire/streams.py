@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.message import read_message
-from evidence.formats.packet import ACK, FIN, RST, SYN
+from evidence.reading.batch import REJECT, SKIP
+from evidence.wire.message import read_message
+from evidence.wire.packet import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
-    from evidence.formats.packet import Segment
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
+    from evidence.wire.packet import Segment
 
     type Span = tuple[int, int]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.formats import gather
-from evidence.formats.jsonlines import object_of
-from evidence.formats.lines import LONGEST_LINE
+from evidence.reading import gather
+from evidence.reading.jsonlines import object_of
+from evidence.reading.lines import LONGEST_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from evidence.errors import ReadingError
 from evidence.formats import bind
-from evidence.formats.clock import split_parameters
+from evidence.reading.clock import split_parameters
 from evidence.table.schema import LOOKUPS, complete
 
 YEARLESS = replace(bind.FORMAT, has_year=False)

@@ -13,14 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats.batch import REJECT
-from evidence.formats.reading import line_format
-from evidence.formats.stamps import iso_time, undated_time
+from evidence.reading.batch import REJECT
+from evidence.reading.format import line_format
+from evidence.reading.stamps import iso_time, undated_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.formats.reading import Format, NoRow, Row
+    from evidence.reading.format import Format, NoRow, Row
 
     type ReadMessage = Callable[[bytes], Row | NoRow]
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evidence.errors import MessageError
-from evidence.formats.batch import REJECT, SKIP
-from evidence.formats.mnemonics import class_name, rcode_name, type_name
-from evidence.formats.rdata import rdata_text
-from evidence.formats.wire import columns_of, name_of, read_labels, read_uint16
+from evidence.reading.batch import REJECT, SKIP
+from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE, complete
+from evidence.wire.labels import columns_of, name_of, read_labels, read_uint16
+from evidence.wire.rdata import rdata_text
 
 if TYPE_CHECKING:
-    from evidence.formats.reading import NoRow, Row
-    from evidence.formats.wire import Labels
+    from evidence.reading.format import NoRow, Row
+    from evidence.wire.labels import Labels
 
 HEADER = struct.Struct(">6H")
 MOST_QUESTIONS = 32  # RFC 9619 allows one

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from evidence.formats.batch import REJECT, Batch, Reject, rejects_table
-from evidence.formats.datagram_rows import plain_rows
-from evidence.formats.message import MOST_TEXT, read_message, table_of, text_length
-from evidence.formats.packet import Segment, read_packet
-from evidence.formats.pieces import BAD_TIME, NO_TIME
-from evidence.formats.reading import in_order
-from evidence.formats.streams import PART, Streams
+from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
+from evidence.reading.format import in_order
 from evidence.table.schema import QUERY
+from evidence.wire.datagram_rows import plain_rows
+from evidence.wire.message import MOST_TEXT, read_message, table_of, text_length
+from evidence.wire.packet import Segment, read_packet
+from evidence.wire.pieces import BAD_TIME, NO_TIME
+from evidence.wire.streams import PART, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evidence.formats.gather import Ints
-    from evidence.formats.packet import Datagram
-    from evidence.formats.pieces import Packet, Piece
-    from evidence.formats.reading import NoRow, Row
+    from evidence.reading.format import NoRow, Row
+    from evidence.reading.gather import Ints
+    from evidence.wire.packet import Datagram
+    from evidence.wire.pieces import Packet, Piece
 
 INCOMPLETE = (REJECT, "tcp-incomplete")
 

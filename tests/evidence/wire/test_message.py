@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.formats.message import read_message
+from evidence.wire.message import read_message
 from tests.evidence.formats.packets import changed, message, name, question, record
 from tests.evidence.formats.recorded import bytes_of
 from tests.recordings.zones import ZONES

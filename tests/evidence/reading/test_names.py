@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.formats.names import canonical_name, from_labels, name_columns
+from evidence.reading.names import canonical_name, from_labels, name_columns
 from evidence.verify.fields import domain
 
 

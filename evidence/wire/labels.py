@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evidence.errors import MessageError
-from evidence.formats.names import from_labels, written_labels
+from evidence.reading.names import from_labels, written_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evidence.errors import ReadingError
-from evidence.formats.batch import REJECT, Batch, Conservation
-from evidence.formats.names import name_columns
-from evidence.formats.reading import Head, line_format
-from evidence.formats.source import Source
+from evidence.reading.batch import REJECT, Batch, Conservation
+from evidence.reading.format import Head, line_format
+from evidence.reading.names import name_columns
+from evidence.reading.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path

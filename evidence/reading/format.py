@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evidence.errors import ReadingError
-from evidence.formats.batch import REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.formats.lines import LONGEST_LINE, chunks
+from evidence.reading.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from evidence.formats.lines import Chunk
-    from evidence.formats.source import Source
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
     type Row = dict[str, Any]
     type NoRow = tuple[str, str]
