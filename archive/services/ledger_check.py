@@ -98,12 +98,19 @@ class _Own:
 
 
 def check_ledger() -> Report:
-    """Look at all rows, in one snapshot and small memory; an alarm names the first that do not fit."""
+    """Look at all rows, in one snapshot and small memory; an alarm names the first that do not fit.
+
+    What was published is read before the snapshot is taken: the ledger grows meanwhile, and would be ahead of it.
+    """
     report = Report()
+    try:
+        published = publication.kept_note()
+    except LogError as error:
+        published, report.problems = None, [str(error)]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        report.problems += _published()
+        report.problems += _published(published)
         report.problems += _events(report)
         report.problems += _lost()
         report.problems += _leaves(report)
@@ -122,10 +129,9 @@ def check_start() -> list[str]:
     return refuse_if_a_witness_is_ahead()
 
 
-def _published() -> Iterator[str]:
+def _published(note: str | None) -> Iterator[str]:
     try:
-        publication.refuse_if_ahead(lambda size: subtree_root(0, size))
-        note = publication.kept_note()
+        publication.refuse_note_ahead(note, lambda size: subtree_root(0, size))
         if note is not None:
             parsed = parse_note(note)
             size = parse_checkpoint(parsed.text).size

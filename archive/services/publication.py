@@ -62,12 +62,16 @@ def publish(note: str) -> None:
 
 def refuse_if_ahead(root_at: Callable[[int], bytes]) -> None:
     """Raises `LogError` if what was published is not a beginning of the database's log; `root_at` gives its roots."""
+    refuse_note_ahead(kept_note(), root_at)
+
+
+def refuse_note_ahead(note: str | None, root_at: Callable[[int], bytes]) -> None:
+    """The same for a note that was read before the rows were: it may be older than they are, never newer."""
     alarm = Alarm.objects.filter(kind=AHEAD, ended=None).first()
     if alarm is not None:
         raise LogError(f"{alarm.subject}: {alarm.text}")
-    published = _kept()
-    if published is not None:
-        refuse_other_history(published, f"the published checkpoint ({path()})", root_at)
+    if note is not None:
+        refuse_other_history(_checkpoint(note), f"the published checkpoint ({path()})", root_at)
 
 
 def refuse_other_history(seen: checkpoints.Checkpoint, whose: str, root_at: Callable[[int], bytes]) -> None:

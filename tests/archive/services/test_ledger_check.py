@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,6 +112,39 @@ def test_a_row_that_was_changed_past_the_triggers_is_named(scratch: Scratch, sta
     said = scratch.refused("check_ledger")
     assert named in said
     assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
+
+
+CHECK = "from archive.services import ledger_check\nprint(*ledger_check.check_ledger().problems, sep='\\n')"
+
+
+def writer_of(fifo: Path) -> int:
+    """The end of a FIFO to write into, as soon as somebody reads it."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline, "nobody reads what was published"
+            time.sleep(0.02)
+
+
+def test_a_ledger_that_grows_while_it_is_checked_is_not_taken_for_a_restored_backup(scratch: Scratch) -> None:
+    """The check is held where it reads what was published, for as long as a sequencer takes to publish more."""
+    published = scratch.home / "published" / "checkpoint"
+    note = published.read_bytes()
+    published.unlink()
+    os.mkfifo(published)
+    checking = scratch.start(CHECK)
+    pipe = writer_of(published)
+    published.unlink()
+    published.write_bytes(note)
+    scratch.add_events(3)
+    assert published_size(scratch.home) == EVENTS + 3
+    os.write(pipe, published.read_bytes())
+    os.close(pipe)
+    said, fault = checking.communicate(timeout=240)
+    assert (said.strip(), checking.returncode) == ("", 0), said + fault
+    assert scratch.rows("SELECT text FROM archive_alarm WHERE ended IS NULL") == []
 
 
 RECORD = """
