@@ -78,19 +78,29 @@ PLAIN = [
     message(additional=[opt(code=1)], flags=0x8100),
     message(authority=[record(b"\xc0\x10", 6, b"any")], additional=[record(b"\0", 99, b""), opt()], flags=0x8183),
     message([question(name(*[b"x" * 63] * 3, b"y" * 61))]),
+    message(answers=[record(OWN, 5, name(b"Other", b"net")), record(b"\xc0\x29", 1, b"\1\2\3\4", 0), record(b"\xc0\x29", 1, b"\5\6\7\x08")]),
+    message(answers=[record(b"\xc0\x10", 2, b"\2ns\xc0\x10"), record(name(b"WWW", b"example"), 12, b"\xc0\x0c")]),
+    message(answers=[record(OWN, 15, b"\0\x0a\4mail\xc0\x10"), record(OWN, 16, b'\4a"\xff '), record(OWN, 65280, b"\0\1")]),
+    message(answers=[record(OWN, 1, b"\1\2\3")]), message(answers=[record(OWN, 1, b"\1\2\3\4", class_=3)]),
+    message(answers=[record(OWN, 5, b"\0")]), message(answers=[record(OWN, 5, b"\3a.b\0"), record(OWN, 5, b"\1")]),
+    message(answers=[record(OWN, 5, b"\1x\0\0"), record(OWN, 5, b"\xc0\xff"), record(OWN, 5, b""), record(OWN, 5, b"\1x\xc0")]),
+    message(answers=[record(OWN, 1, b"\1\2\3\4")] * 64), message(authority=[record(b"\7example\0", 6, b"")] * 2),
+    message(authority=[record(b"\0", 41, b"x")]),
 ]  # fmt: skip
 UNUSUAL = [
     message([question(b"\0", 2)]), message([question(name(b"a.b"))]), message([question(name(b"a\0b"))]), message([question(name(b"back\\"))]),
     message([question(), question()]), message([]), message(flags=0x2800), message() + b"x", message()[:-1], message([question(b"\xc0\x0c")]),
     message([question(name(*[b"x" * 63] * 3, b"y" * 62))]), message([question(b"\x40" + b"x" * 64 + b"\0")]),
-    message(answers=[record(OWN, 5, name(b"other"))], flags=0x8180), message(answers=[record(OWN, 1, b"\1\2\3")], flags=0x8180),
-    message(answers=[record(OWN, 1, b"\1\2\3\4", class_=3)], flags=0x8180), message(answers=[record(b"\xc0\x10", 1, b"\1\2\3\4")], flags=0x8180),
     message(answers=[record(b"\xc0\x0d", 1, b"\1\2\3\4")], flags=0x8180), message(authority=[record(b"\xc0\x0d", 1, b"")], flags=0x8180),
     message(authority=[record(b"\xc0\x00", 1, b"")], flags=0x8180), message(authority=[record(b"\xc0\xff", 1, b"")], flags=0x8180),
+    message(answers=[record(b"\0", 2, name(b"ns"))]), message(answers=[record(name(b"a b"), 1, b"\1\2\3\4")]),
+    message(answers=[record(name(b"a.b"), 1, b"\1\2\3\4")]), message(authority=[record(b"\x80", 1, b"")]),
+    message(authority=[record(b"\1x" * 127 + b"\1x\0", 1, b"")]), message(authority=[record(b"\1x" * 49 + b"\0", 1, b"")]),
+    message([question(name(*[b"x" * 63] * 3))], answers=[record(OWN, 5, OWN)] * 12), message(answers=[record(OWN, 15, b"\0\1" + OWN)] * 8),
     message(additional=[opt(), opt()]), message(additional=[opt(version=1)]), message(additional=[opt(options=b"\0\x0a\0\x09abc")]),
     message(additional=[opt(options=b"\0\x0a\0")]), message(additional=[opt(options=bytes(4) * 9)]), message(additional=[record(OWN, 41, b"")]),
-    message(additional=[record(OWN, 250, b"")]), message(answers=[record(OWN, 1, b"\1\2\3\4")] * 25, flags=0x8180),
-    message(answers=[record(b"\0", 41, b"")]), message(authority=[record(b"\0", 41, b"x")]),
+    message(additional=[record(OWN, 250, b"")]), message(answers=[record(OWN, 1, b"\1\2\3\4")] * 65, flags=0x8180),
+    message(answers=[record(b"\0", 41, b"")]),
 ]  # fmt: skip
 
 
@@ -107,7 +117,7 @@ def test_plain_messages_are_taken(data: bytes, is_six: bool, tmp_path: Any) -> N
 def test_unusual_messages_are_left(data: bytes, tmp_path: Any) -> None:
     file = pcap([make.ip(udp(PLAIN[0])), make.ip(udp(data)), make.ip(udp(PLAIN[3], 53, 40000))])
     both(file)
-    assert plain_count(file, tmp_path) == (3 if data == UNUSUAL[-1] else 2)
+    assert plain_count(file, tmp_path) == 2
 
 
 @st.composite
@@ -131,6 +141,53 @@ def files(draw: Any) -> bytes:
             packet = draw(changed([packet]))
         packets.append(packet + bytes(draw(st.sampled_from([0, 0, 4]))))
     return pcap(packets, link, draw(st.sampled_from("<>")), snap=draw(st.sampled_from([65535, 65535, 80])))
+
+
+LABELS = [b"www", b"Mail", b"example", b"a.b", b"_dmarc", b"\xff", b"x" * 63]
+DATA = {
+    1: [b"\1\2\3\4"], 28: [bytes(16), bytes(15) + b"\1"], 16: [b"\3abc", b"\0", b"\4no"], 65280: [b"", b"\0\1"], 41: [b""],
+    257: [b"\0\5issueca.example"], 250: [b""],
+}  # fmt: skip
+AROUND_NAMES = {
+    2: (b"", b""),
+    5: (b"", b""),
+    12: (b"", b""),
+    39: (b"", b"\0"),
+    15: (b"\0\1", b""),
+    6: (b"\0", bytes(20)),
+}
+"""By type: what stands before and behind a name in its data."""
+
+
+@st.composite
+def names_at(draw: Any, at: int) -> bytes:
+    """Labels, and the root or a pointer, mostly to where a name may be."""
+    labels = b"".join(bytes([len(label)]) + label for label in draw(st.lists(st.sampled_from(LABELS), max_size=3)))
+    targets = st.sampled_from([12, 12, 16]) | st.integers(0, at + 2)
+    return labels + draw(st.just(b"\0") | targets.map(lambda target: (0xC000 | target).to_bytes(2)))
+
+
+@st.composite
+def responses(draw: Any) -> bytes:
+    """Responses whose names are compressed in every way, some of them wrongly."""
+    asked = draw(st.sampled_from([name(b"www", b"example"), name(b"WwW", b"x" * 63, b"x" * 63, b"x" * 63)]))
+    sections, at = ([], [], []), 12 + len(asked) + 4
+    for section in sections:
+        for _ in range(draw(st.sampled_from([0, 1, 2, 5]))):
+            owner = draw(st.just(OWN) | names_at(at))
+            kind = draw(st.sampled_from([*DATA, *AROUND_NAMES, 5, 5, 1]))
+            before, behind = AROUND_NAMES.get(kind, (b"", b""))
+            here = names_at(at + len(owner) + 10 + len(before)).map(lambda text, ends=(before, behind): text.join(ends))
+            data = draw(here if kind in AROUND_NAMES else st.sampled_from(DATA[kind]))
+            section.append(record(owner, kind, data, class_=draw(st.sampled_from([1, 1, 1, 3]))))
+            at += len(section[-1])
+    return message([question(asked)], *sections, flags=0x8180)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(responses(), min_size=1, max_size=6))
+def test_any_responses_are_read_the_same_in_both_ways(messages: list[bytes]) -> None:
+    both(pcap([make.ip(udp(data, 53, 40000)) for data in messages]))
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,127 @@
+"""Answers of many messages at once: owners, and data in the presentation form of `rdata`.
+
+Addresses and names are made as columns, data of other types one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from evidence.reading.mnemonics import type_name
+from evidence.wire.address_columns import addresses
+from evidence.wire.name_columns import texts, walk
+from evidence.wire.rdata import IN, rdata_text
+from evidence.wire.sections import OWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evidence.reading.gather import Ints
+    from evidence.wire.datagrams import Messages
+    from evidence.wire.name_columns import Walked
+    from evidence.wire.octets import Octets
+    from evidence.wire.sections import Questions, Records, Sections
+
+_A, _AAAA = 1, 28
+_NAMES = (2, 5, 12, 39)
+"""NS, CNAME, PTR, DNAME: nothing but a name."""
+_MOST_TEXT, _OF_OTHERS = 4096, 512
+"""Octets that a message may unfold to, and what data of other types count for: compressed, names take little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Which messages are taken, and the answers of these by the numbers of their messages."""
+
+    taken: Any
+    records: Records
+    owner: pa.Array
+    data: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of answers by the place of their record: `others`, owners that are not the name asked for, then `data`.
+
+    `rows` are the numbers of their messages; a name that is not `usable` is the root or none.
+    """
+
+    others: Ints
+    data: Ints
+    rows: Ints
+    walked: Walked
+    usable: Any
+
+
+def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Sections) -> Answers:
+    """A message is not taken if an owner is the root or has to be escaped, or if its answers are long."""
+    records = sections.answers
+    names = _names(octets, found, records)
+    taken = sections.taken & (_lengths(found, asked, records, names) <= _MOST_TEXT)
+    owners = names.rows[: len(names.others)]
+    taken[owners[~names.usable[: len(owners)]]] = False
+    made = texts(octets, names.walked, names.usable & taken[names.rows])
+    taken[owners[made.odd[: len(owners)]]] = False
+    kept = taken[records.row]
+    owner = _owners(records.row, asked.names.name, names.others, made.name).filter(pa.array(kept))
+    is_name = np.zeros(len(records.row), dtype=bool)
+    is_name[names.data] = (names.usable & ~made.odd)[len(owners) :]
+    in_data = made.name.slice(len(owners)).filter(pa.array((is_name & kept)[names.data]))
+    records = records.only(kept)
+    return Answers(taken, records, owner, _data(octets, found, records, is_name[kept], in_data))
+
+
+def _names(octets: Octets, found: Messages, records: Records) -> Names:
+    """Names in data end where these end."""
+    others = np.flatnonzero(octets.two(records.owner) != OWN)
+    data = np.flatnonzero(np.isin(records.type, _NAMES))
+    rows = records.row[np.concatenate([others, data])]
+    at = np.concatenate([records.owner[others], records.start[data]])
+    stop = np.concatenate([found.stop[records.row[others]], records.stop[data]])
+    walked = walk(octets, found.begin[rows], at, stop)
+    usable = walked.good & (walked.length > 0)
+    usable[len(others) :] &= walked.end[len(others) :] == records.stop[data]
+    return Names(others, data, rows, walked, usable)
+
+
+def _lengths(found: Messages, asked: Questions, records: Records, names: Names) -> Any:
+    """Octets that the answers of each message come to, about."""
+    is_address = (records.type == _A) | (records.type == _AAAA)
+    data = np.where(is_address, 0, _OF_OTHERS + records.stop - records.start)
+    data[names.data] = names.walked.length[len(names.others) :]
+    owner = (asked.ends - found.begin)[records.row]
+    owner[names.others] = names.walked.length[: len(names.others)]
+    return np.bincount(records.row, weights=owner + data, minlength=len(found.begin))
+
+
+def _owners(rows: Ints, asked: pa.Array, others: Ints, names: pa.Array) -> pa.Array:
+    """The name that is asked for, or one of the other `names`, which begin with those of `others`."""
+    places = rows.copy()
+    places[others] = len(asked) + np.arange(len(others))
+    return pa.concat_arrays([asked, names]).take(pa.array(places))
+
+
+def _data(octets: Octets, found: Messages, records: Records, is_name: Any, names: pa.Array) -> pa.Array:
+    """In the order of the records; `names` are the data of those that are names."""
+    size, is_internet = records.stop - records.start, records.class_ == IN
+    is_six = is_internet & (records.type == _AAAA) & (size == 16)
+    is_address = is_six | (is_internet & (records.type == _A) & (size == 4))
+    found_addresses = addresses(octets, records.start[is_address], is_six[is_address])
+    if is_address.all():
+        return found_addresses
+    alone = np.flatnonzero(~is_address & ~is_name)
+    single = pa.array(_one_by_one(octets, found, records.only(alone)), pa.string())
+    order = np.argsort(np.concatenate([np.flatnonzero(is_address), np.flatnonzero(is_name), alone]), kind="stable")
+    return pa.concat_arrays([found_addresses, names, single]).take(pa.array(order))
+
+
+def _one_by_one(octets: Octets, found: Messages, records: Records) -> Iterator[str]:
+    buffer = octets.buffer
+    begins = found.begin[records.row]
+    columns = (begins, records.start - begins, records.stop - begins, records.type, records.class_)
+    for begin, start, stop, kind, class_ in zip(*(column.tolist() for column in columns), strict=True):
+        yield rdata_text(buffer[begin : begin + stop].tobytes(), start, stop, type_name(kind), class_)

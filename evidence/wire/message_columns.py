@@ -1,0 +1,83 @@
+"""Many DNS messages at once, as the columns of lookups: `read_message` makes the same of each by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evidence.reading.mnemonics import class_name, rcode_name, type_name
+from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
+from evidence.wire.answer_columns import read_answers
+from evidence.wire.message import flag_words
+from evidence.wire.sections import COOKIE, DO, ECS, EDNS, read_questions, read_sections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evidence.reading.gather import Ints
+    from evidence.wire.answer_columns import Answers
+    from evidence.wire.datagrams import Messages
+    from evidence.wire.name_columns import Texts
+    from evidence.wire.octets import Octets
+
+_HEADER_BITS = 0x07B0
+_WORDS = {DO: "DO", COOKIE: "COOKIE", ECS: "ECS"}
+
+
+def message_columns(octets: Octets, found: Messages) -> tuple[Ints, dict[str, pa.Array]]:
+    """The numbers of the messages that are plain, and columns of these."""
+    asked = read_questions(octets, found)
+    sections = read_sections(octets, found, asked)
+    answers = read_answers(octets, found, asked, sections)
+    taken = np.flatnonzero(answers.taken)
+    bits, ends, edns, code = (column[taken] for column in (found.bits, asked.ends, sections.edns, sections.code))
+    is_response = bits & 0x8000 != 0
+    return taken, _names(asked.names, taken) | {
+        "event": pa.array([QUERY, RESPONSE]).take(pa.array(is_response.astype(np.int8))),
+        "type": _in_words(type_name, octets.two(ends)),
+        "class": _in_words(class_name, octets.two(ends + 2)),
+        "flags": _in_words(_flags, bits & _HEADER_BITS | edns),
+        "rcode": _in_words(rcode_name, bits & 15 | code << 4, ~is_response),
+        "answers": _answers(answers, taken),
+    }  # fmt: skip
+
+
+def _names(names: Texts, taken: Ints) -> dict[str, pa.Array]:
+    """In the form of tables, and as they are written where they have capitals."""
+    name, written = names.name, names.written
+    is_small = written is name
+    if len(taken) < len(name):
+        kept = pa.array(taken)
+        name, written = name.take(kept), written.take(kept)
+    if is_small:
+        return {"name": name, "name_as_written": pa.nulls(len(name), pa.string())}
+    return {"name": name, "name_as_written": pc.if_else(pc.equal(name, written), pa.scalar(None, pa.string()), written)}
+
+
+def _in_words(word: Callable[[int], str | None], numbers: Ints, missing: Any = None) -> pa.Array:
+    """Few numbers below 65,536 are there: each is put into words once. Null where they are `missing`."""
+    present = np.flatnonzero(np.bincount(numbers, minlength=1))
+    places = np.zeros(1 << 16, dtype=np.int32)
+    places[present] = np.arange(len(present))
+    words = pa.array([word(number) for number in present.tolist()], pa.string())
+    return words.take(pa.array(places[numbers], mask=missing))
+
+
+def _flags(key: int) -> str | None:
+    words = frozenset(word for bit, word in _WORDS.items() if key & bit)
+    return flag_words(key & _HEADER_BITS, 0 if key & EDNS else None, words)
+
+
+def _answers(answers: Answers, taken: Ints) -> pa.Array:
+    kind: Any = LOOKUPS.field("answers").type
+    records = answers.records
+    sizes = np.bincount(records.row, minlength=len(answers.taken))[taken]
+    values = pa.StructArray.from_arrays(
+        [answers.owner, _in_words(type_name, records.type), pa.array(records.ttl), answers.data],
+        fields=list(kind.value_type),
+    )
+    offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind, mask=pa.array(sizes == 0))

@@ -1,0 +1,111 @@
+"""Names in many messages at once: where their labels stand, and their text; the same that `labels` makes of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from evidence.reading.gather import lower
+
+if TYPE_CHECKING:
+    from evidence.reading.gather import Bytes, Ints
+    from evidence.wire.octets import Octets
+
+_LONGEST, _HEADER = 255, 12
+_MOST_STEPS = 48
+"""Labels and pointers of a name; one with more is read by itself."""
+_DOT, _BACKSLASH = 0x2E, 0x5C
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Which names are good, where reading goes on behind each, and octets of its text.
+
+    Labels, in the order of the names, have the number of their name (`which`), and where the octet before them stands
+    that says their `size`.
+    """
+
+    good: Any
+    end: Ints
+    length: Ints
+    which: Ints
+    place: Ints
+    size: Ints
+
+
+def walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> Walked:
+    """The names at `at`, in messages that begin at `begin`; none goes beyond `stop`."""
+    count = len(at)
+    good, end, length = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    live, limit, labels = np.arange(count), at, []
+    for _ in range(_MOST_STEPS):
+        if not len(live):
+            break
+        size = octets.one(at)
+        is_end = (size == 0) & (at < stop)
+        good[live[is_end]] = True
+        target = begin + (octets.two(at) & 0x3FFF)
+        is_pointer = (size >= 0xC0) & (at + 2 <= stop) & (target < limit) & (target >= begin + _HEADER)
+        is_label = (size > 0) & (size < 64) & (at + size + 2 <= stop) & (length[live] + size + 2 <= _LONGEST)
+        leaves = live[is_end | is_pointer]
+        end[leaves] = np.where(end[leaves], end[leaves], (at + np.where(is_pointer, 2, 1))[is_end | is_pointer])
+        labels.append((live[is_label], at[is_label], size[is_label]))
+        length[live[is_label]] += size[is_label] + 1
+        limit = np.where(is_pointer, target, limit)
+        at = np.where(is_pointer, target, at + size + 1)
+        goes_on = np.flatnonzero(is_label | is_pointer)
+        live, at, limit, begin, stop = (column[goes_on] for column in (live, at, limit, begin, stop))
+    which, place, size = _joined(labels)
+    return Walked(good, end, np.maximum(length - 1, 0), which, place, size)
+
+
+def _joined(parts: list[tuple[Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints]:
+    """Labels by name, in its order."""
+    none = np.zeros(0, dtype=np.int64)
+    which, place, size = (np.concatenate([none, *(part[column] for part in parts)]) for column in range(3))
+    order = np.argsort(which, kind="stable")
+    return which[order], place[order], size[order]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Names as `name_of` has them, in their own case, and which hold an octet that has to be escaped."""
+
+    name: pa.Array
+    written: pa.Array
+    odd: Any
+
+
+def texts(octets: Octets, walked: Walked, kept: Any) -> Texts:
+    """Of the names that are kept; others are empty."""
+    mine = kept[walked.which]
+    which, place, size = walked.which[mine], walked.place[mine], walked.size[mine]
+    is_first = np.ones(len(which), dtype=bool)
+    is_first[1:] = which[1:] != which[:-1]
+    taken = size + ~is_first  # with the octet before, which becomes the dot
+    label_offsets = np.concatenate([[0], np.cumsum(taken)])
+    source = np.repeat(place + is_first - label_offsets[:-1], taken) + np.arange(label_offsets[-1])
+    sizes = np.where(kept, walked.length, 0)
+    return spelled(octets.buffer[source], np.concatenate([[0], np.cumsum(sizes)]), label_offsets[:-1][~is_first])
+
+
+def spelled(characters: Bytes, offsets: Ints, dots: Ints) -> Texts:
+    """Texts of names whose characters stand one behind the other; `dots` are places between labels. Changes them."""
+    characters[dots] = ord("x")
+    wrong = (characters - np.uint8(0x21) > 0x7E - 0x21) | (characters == _DOT) | (characters == _BACKSLASH)
+    odd = np.zeros(len(offsets) - 1, dtype=bool)
+    if wrong.any():
+        odd[np.searchsorted(offsets, np.flatnonzero(wrong), side="right") - 1] = True
+    characters[dots] = _DOT
+    small = lower(characters)
+    name = _array(offsets, small)
+    return Texts(name, name if np.array_equal(small, characters) else _array(offsets, characters), odd)
+
+
+def _array(offsets: Ints, characters: Bytes) -> pa.Array:
+    """Characters that have to be escaped can be in the texts that are `odd`: these are not used."""
+    parts = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(characters)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, parts)

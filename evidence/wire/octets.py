@@ -1,0 +1,35 @@
+"""The octets of many packets in one buffer, as big-endian numbers at any place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from evidence.reading.gather import Bytes, Ints
+
+
+class Octets:
+    """The buffer ends with more octets than any number or header has, so that one may be read at any place before."""
+
+    def __init__(self, buffer: Bytes) -> None:
+        self.buffer = buffer
+
+    def one(self, places: Ints) -> Ints:
+        return self.buffer[places].astype(np.int64)
+
+    def two(self, places: Ints) -> Ints:
+        """Octet by octet: NumPy takes longer for numbers that stand at odd places."""
+        return self.one(places) << 8 | self.buffer[places + 1]
+
+    def fields(self, layout: np.dtype[np.void], places: Ints) -> Any:
+        """A structured array, one header a place."""
+        count = len(self.buffer) - layout.itemsize + 1
+        return np.ndarray((count,), dtype=layout, buffer=self.buffer, strides=(1,))[places]
+
+
+def layout(size: int, /, **fields: tuple[int, str]) -> np.dtype[np.void]:
+    """A header of `size` octets by the place and kind of each of its fields."""
+    places, kinds = zip(*fields.values(), strict=True)
+    return np.dtype({"names": list(fields), "formats": list(kinds), "offsets": list(places), "itemsize": size})
