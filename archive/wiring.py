@@ -22,12 +22,12 @@ from archive.storage.s3 import S3Store
 from archive.storage.store import BlobStore, Keeping, StoreError
 from archive.storage.worm import FileStore
 from evidence import keys
-from evidence.child import Limits
 from evidence.digest import Digest
 from evidence.errors import FormatError, LogError, SignatureError
 from evidence.extraction import RATIO
 from evidence.log.note import ED25519, ML_DSA_44, Vkey
 from evidence.log.policy import NO_WITNESS, parse_policy, policy_text
+from evidence.sandbox import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from client.columns import columns_of
-from evidence.child import Limits, run_in_child
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
 from evidence.extraction import DEPTH, EXTRACTIONS, INDEX
@@ -28,6 +27,7 @@ from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
 from evidence.reading.format import HEAD
 from evidence.recognition import Recognition, recognise
+from evidence.sandbox import Limits, run_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

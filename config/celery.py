@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 from django.apps import apps
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from config import env
+from config import broker, env
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -24,9 +24,9 @@ _IMPATIENT = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.2, "in
 """Whoever nudges does not wait for a broker that is away: the row stands, and the sweeper nudges again."""
 
 
-def _transport_options(broker: str) -> dict[str, Any]:
+def _transport_options(address: str) -> dict[str, Any]:
     """PGMQ needs a libpq string, as it misreads a URI with a socket's path; the schema is installed beforehand."""
-    if not broker.startswith("pgmq"):
+    if not address.startswith("pgmq"):
         return {"visibility_timeout": 600, **_IMPATIENT}
     return {
         **_IMPATIENT,
@@ -45,6 +45,7 @@ class Steady(schedule):
         return super().is_due(min(self.maybe_make_aware(last_run_at), self.now()))
 
 
+broker.register()
 app = Celery("custos", broker=settings.CELERY_BROKER_URL)
 app.set_default()  # the web server's threads nudge by this app as well
 app.conf.update(
@@ -79,6 +80,12 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def _logs_as_configured(**_: object) -> None:
     """Keep Django's logging: Celery would otherwise put its own in place."""
+
+
+@worker_ready.connect
+def _look_for_what_lies_there(**_: object) -> None:
+    """What was left by the last worker does not wait for the schedule."""
+    app.send_task("workers.sweep.sweep", expires=5)
 
 
 if not apps.ready:

@@ -24,11 +24,11 @@ from archive.services.signatures import sign_statement
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
-from evidence.child import run_in_child
 from evidence.digest import Digest, hash_stream
 from evidence.errors import EvidenceError, SignatureError
 from evidence.opening import EventObject
 from evidence.procedures import PROCEDURES, engine_versions
+from evidence.sandbox import run_in_child
 
 if TYPE_CHECKING:
     import uuid

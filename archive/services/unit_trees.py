@@ -27,11 +27,11 @@ from archive.services.alarms import raise_alarm
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of
 from evidence import unit_tree
-from evidence.child import run_in_child
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
 from evidence.formats.registry import FORMATS
 from evidence.opening import EventObject
+from evidence.sandbox import run_in_child
 
 if TYPE_CHECKING:
     from archive.models import Blob, Case

@@ -149,7 +149,7 @@ def _watched(again: Callable[[], processes.Child], running: processes.Child | No
 
 def _manage(home: Path, environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(env.ROOT / "manage.py"), *arguments], env={**os.environ, **environment},
+        [sys.executable, str(env.ROOT / "manage.py"), *arguments, "--skip-checks"], env={**os.environ, **environment},
         capture_output=True, text=True, check=False, cwd=env.ROOT,
     )  # fmt: skip
     if done.returncode:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from evidence.analyses import engine
 from evidence.analyses.result import ResultWriter, share
 from evidence.errors import AnalysisError
@@ -59,7 +57,7 @@ def per_client(table: Any, name: str) -> Any:
     """Lookups, first and last a client, the most frequent first."""
     asked = lookups_of(table, name)
     counted = asked.group_by("client").agg(lookups=asked.count(), first=asked["time"].min(), last=asked["time"].max())
-    return counted.order_by(ibis.desc("lookups"), "client")
+    return counted.order_by(counted["lookups"].desc(), "client")
 
 
 def spans(table: Any, name: str, keep: Any = None) -> Any:

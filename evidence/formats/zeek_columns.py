@@ -33,9 +33,9 @@ _TAB, _NEWLINE, _COMMA, _DOT, _UNSET = 9, 10, 44, 46, 45
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _HEX = gather.allowed(b"0123456789abcdefABCDEF")
 _TRANSPORTS = gather.literals(b"udp", b"tcp")
-_FLAG_WORDS = pa.array([
+_FLAG_WORDS = [
     " ".join(name for bit, name in enumerate(("AA", "TC", "RD", "RA")) if bits >> bit & 1) or None for bits in range(16)
-])  # fmt: skip
+]  # fmt: skip
 
 type Token = tuple[Any, Any]
 
@@ -119,7 +119,7 @@ class _Rows:
             "client": self._strings("id.orig_h", chosen, self._lower),
             "server": self._strings("id.resp_h", chosen, self._lower),
             "transport": self._strings("proto", chosen, self._buffer),
-            "flags": _FLAG_WORDS.take(pa.array(flags[chosen])),
+            "flags": pa.array(_FLAG_WORDS).take(pa.array(flags[chosen])),
             "event": pc.if_else(pa.array(codes["rcode"][chosen] >= 0), EXCHANGE, QUERY), "answers": answers,
             **self._names(chosen),
             **{column: _words(codes[name][chosen], word) for name, (column, word) in names.items()},

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import psycopg
-import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from config.embedded.databases import install_broker
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def conninfo() -> Iterator[str]:
-    """A database of the test's own."""
-    name = f"broker_{secrets.token_hex(6)}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield make_conninfo(os.environ["DATABASE_URL"], dbname=name)
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_many_ask_for_notifications_of_one_queue_at_once(conninfo: str) -> None:
@@ -45,3 +26,16 @@ def test_many_ask_for_notifications_of_one_queue_at_once(conninfo: str) -> None:
     with psycopg.connect(conninfo) as connection:
         row = connection.execute("SELECT throttle_interval_ms FROM pgmq.notify_insert_throttle").fetchone()
     assert row == (0,)
+
+
+def test_a_queue_that_is_there_is_met_without_waiting_for_those_who_look_for_messages(conninfo: str) -> None:
+    install_broker(conninfo)
+    meet = ("SELECT pgmq.create('celery')", "SELECT pgmq.enable_notify_insert('celery', 0)")
+    with psycopg.connect(conninfo) as connection:
+        for call in meet:
+            connection.execute(call)
+    with psycopg.connect(conninfo) as looking, psycopg.connect(conninfo, options="-c lock_timeout=1000") as other:
+        looking.execute("SELECT pgmq.read('celery', 30, 1)")
+        for call in meet:
+            other.execute(call)
+        other.execute("SELECT pgmq.send('celery', '{}')")

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import unit_tree
-from evidence.child import Limits, run_in_child
 from evidence.digest import Digest
 from evidence.errors import LogError
 from evidence.log.units import check_disclosure, lines_of, unit_root
+from evidence.sandbox import Limits, run_in_child
 from evidence.unit_tree import DISCLOSE, LINE, PLANT, SEGMENT
 
 KEY = bytes(range(32))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evidence.child import Limits, run_in_child
 from evidence.digest import Digest
 from evidence.errors import ReadingError
 from evidence.parsing import REPORT, parse
+from evidence.sandbox import Limits, run_in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_what_a_reader_refuses_is_refused_in_its_words(log: Path, tmp_path: Path
     ],
 )
 def test_a_confined_process_reaches_no_network_and_starts_no_program(act: str) -> None:
-    script = f"from evidence.child import Limits, confine\nconfine(Limits(8 << 30, 60, 1 << 20))\n{act}\n"
+    script = f"from evidence.sandbox import Limits, confine\nconfine(Limits(8 << 30, 60, 1 << 20))\n{act}\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "PermissionError: [Errno 1] Operation not permitted" in done.stderr

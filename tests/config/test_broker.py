@@ -1,0 +1,50 @@
+"""A worker goes on after the database ended under its hands."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+import psycopg
+import pytest
+from kombu import Connection, Consumer, Queue
+
+from config.broker import register
+from config.embedded.databases import install_broker
+
+QUEUE = Queue("celery", routing_key="celery")
+
+
+def test_a_message_whose_acknowledgement_failed_gives_its_place_back(conninfo: str) -> None:
+    install_broker(conninfo)
+    register()
+    options = {"conn_string": conninfo, "init_extension": False, "use_notify": True}
+    seen = []
+    with Connection("pgmq://", transport_options=options) as connection, connection.channel() as channel:
+        with connection.Producer(channel) as producer:
+            for number in range(2):
+                producer.publish({"number": number}, routing_key="celery", declare=[QUEUE])
+        consumer = Consumer(channel, [QUEUE], callbacks=[lambda _, message: seen.append(message)], prefetch_count=1)
+        with consumer:
+            _until(connection, seen, 1)
+            _end_connections(conninfo)
+            with pytest.raises(psycopg.OperationalError):
+                seen[0].ack()
+            _until(connection, seen, 2)
+            seen[1].ack()
+    assert [message.payload["number"] for message in seen] == [0, 1]
+
+
+def _until(connection: Connection, seen: list, count: int) -> None:
+    for _ in range(30):
+        if len(seen) >= count:
+            return
+        with suppress(socket.timeout, psycopg.OperationalError):
+            connection.drain_events(timeout=2)
+    raise AssertionError(f"only {len(seen)} of {count} messages came")
+
+
+def _end_connections(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(query)
