@@ -89,4 +89,6 @@ def _signed(view: View, trust: Trust) -> str:
     if trust.policy is None:
         return "no policy was given, so no signature was checked"
     found = problems(Policy(trust.policy.logs), view.note)
+    if found and view.counts:
+        return f"held by the policy of its time, or when it was kept; not by the one of today ({'; '.join(found)})"
     return "; ".join(found) or "signed with every key of the log in the policy"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import datetime as dt
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from evidence.errors import EvidenceError
 from evidence.verify import cli as verifier
@@ -19,7 +21,7 @@ from monitor.source import AddressError, FolderSource, HttpSource, Source
 from monitor.watch import Asked, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 LOG = "log"
 DESCRIPTION = (
@@ -37,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     said = _parser().parse_args(arguments[1:])
     try:
         asked = _asked(said)
-        with contextlib.closing(_source(said.log)) as source:
-            findings = watch(source, asked)
+        with contextlib.closing(_source(said.log)) as source, _site(said) as site:
+            findings = watch(source, dataclasses.replace(asked, site=site))
     except (EvidenceError, OSError) as error:
         print(f"custos-verify log: {error}", file=sys.stderr)
         return USAGE
@@ -57,10 +59,26 @@ def _source(named: str) -> Source:
     return FolderSource(folder)
 
 
+@contextlib.contextmanager
+def _site(said: argparse.Namespace) -> Iterator[HttpSource | None]:
+    """The root of the log's host, if keys are asked for."""
+    if not said.keys:
+        yield None
+        return
+    parts = urlsplit(said.log)
+    if not parts.netloc:
+        raise AddressError(
+            f"{said.log}: --keys asks a running archive; give the receipts of key events to custos-verify"
+        )
+    with contextlib.closing(HttpSource(f"{parts.scheme}://{parts.netloc}")) as site:
+        yield site
+
+
 def _asked(said: argparse.Namespace) -> Asked:
     since = (str(said.since), _small(said.since)) if said.since else None
     trust = load_trust(said.policy, said.tsa)
-    return Asked(trust, dt.datetime.now(dt.UTC), since, said.keep, again=said.again)
+    then = load_trust(said.since_policy, said.tsa) if said.since_policy else None
+    return Asked(trust, dt.datetime.now(dt.UTC), since, then, keep=said.keep, again=said.again)
 
 
 def _small(path: Path) -> bytes:
@@ -80,9 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CHECKPOINT",
         help="a signed checkpoint, or a receipt, that the log has to continue",
     )
+    parser.add_argument(
+        "--since-policy", type=Path, metavar="FILE", help="the keys that you trusted then, if they were replaced since"
+    )
     parser.add_argument("--policy", type=Path, metavar="FILE", help="C2SP tlog-policy: the keys that you trust")
     parser.add_argument("--tsa", type=Path, metavar="PEM", help="authorities that you trust for the receipt's tokens")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="remember what was seen of this log, and evidence")
+    parser.add_argument("--keys", action="store_true", help="look at the events of the archive's keys and its list too")
     parser.add_argument("--again", action="store_true", help="read all tiles, those that were read before included")
     parser.add_argument("--quiet", action="store_true", help="say only what is wrong or was not checked")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -20,6 +20,7 @@ from evidence.verify.tiles import TileCheck
 from evidence.verify.views import View, compare, judge_old, judge_view, say_continues, say_times
 from monitor import keeping
 from monitor.accusing import Accusation, accuse
+from monitor.keys import look_at_keys
 from monitor.source import AnswerError, tiles_of
 
 if TYPE_CHECKING:
@@ -37,11 +38,17 @@ PROVING = frozenset({"tile-missing", "answer-too-large"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the caller wants: an old checkpoint or receipt by name and bytes, where to keep, all tiles read again."""
+    """What the caller wants: an old checkpoint or receipt by name and bytes, where to keep, all tiles read again.
+
+    `since_trust` is whom the caller trusts for that old one, if others than now; `site` is the root of the log's host,
+    if the keys that the archive lists there are to be looked at.
+    """
 
     trust: Trust
     now: dt.datetime
     since: tuple[str, bytes] | None = None
+    since_trust: Trust | None = None
+    site: Source | None = None
     keep: Path | None = None
     again: bool = False
 
@@ -65,6 +72,8 @@ def _look(source: Source, asked: Asked, kept: keeping.Kept | None, findings: Fin
     seen = _seen_before(asked, kept, findings)
     if newest is None or not newest.counts:
         return
+    if asked.site is not None:
+        look_at_keys(source, asked.site, [newest, *seen], asked.trust, findings)
     relations = {view.where: compare(view, newest, findings) for view in seen}
     for view in seen:
         if relations[view.where] in (Relation.FORKED, Relation.SHRUNK):
@@ -103,7 +112,7 @@ def _seen_before(asked: Asked, kept: keeping.Kept | None, findings: Findings) ->
         seen.append(View(kept.note, kept.checkpoint, str(asked.keep / keeping.MEMORY), counts=True))
     if asked.since is not None:
         where, data = asked.since
-        since = judge_old(data, where, asked.trust, findings)
+        since = judge_old(data, where, asked.since_trust or asked.trust, findings)
         seen += [since] if since is not None and since.counts else []
     return seen
 

@@ -59,9 +59,10 @@ class Scratch:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
 
     def keep_copy(self) -> str:
-        """A backup as it is now; its name."""
+        """A backup as it is now; its name. Whoever is connected, and does nothing, connects anew."""
         copy = f"{self.name}_{secrets.token_hex(3)}"
         with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.name])
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 sql.Identifier(copy), sql.Identifier(self.name)
             )

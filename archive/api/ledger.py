@@ -54,11 +54,16 @@ def tile(request: HttpRequest, path: str) -> HttpResponse:
         return problem(
             request, 404, "Not found", f"the tree of size {newest.size if newest else 0} does not hold {path}"
         )
+    try:
+        content = _bytes(wanted)
+    except LogError as error:
+        return problem(request, 404, "Not found", f"the ledger is damaged, see manage.py check_ledger: {error}")
     headers = {"Cache-Control": _FOR_EVER, "Access-Control-Allow-Origin": "*"}
-    return HttpResponse(_bytes(wanted), content_type="application/octet-stream", headers=headers)
+    return HttpResponse(content, content_type="application/octet-stream", headers=headers)
 
 
 def _bytes(wanted: Tile) -> bytes:
+    """As far as the rows go. Raises `LogError` where hashes are missing."""
     start, stop = wanted.index * WIDTH, wanted.index * WIDTH + wanted.width
     if wanted.level is not None:
         return b"".join(level_hashes(wanted.level, start, stop))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evidence.errors import FormatError
 from evidence.keys import keyid
 from evidence.log.policy import Policy, parse_policy
-from evidence.opening import KEY_REVOCATION, KEY_ROTATION
+from evidence.opening import KEY_INTRODUCTION, KEY_REVOCATION, KEY_ROTATION
 from evidence.strictjson import b64, members, parse_object
 from evidence.verify.attestations import vouched_keys
 from evidence.verify.trust import REFUSALS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evidence.verify.files import Document
     from evidence.verify.findings import Findings
-    from evidence.verify.keylives import Lives
+    from evidence.verify.keylives import Life, Lives
     from evidence.verify.receipts import OpenReceipt
     from evidence.verify.trust import Trust
 
@@ -72,7 +72,8 @@ def check_keys_file(
     _check_policy(policy, value["origin"], trust, document.name, findings)
     _check_origin(value["origin"], receipts, document.name, findings)
     _check_lives(listed, lives, value["origin"], document.name, findings)
-    _compare(listed, receipts, lives, document.name, findings)
+    introduced = [life for life in lives.of_statements(value["origin"]) if KEY_INTRODUCTION in life.told]
+    _compare(listed, receipts, lives, introduced, document.name, findings)
 
 
 def _keys(items: list[Any]) -> dict[str, ListedKey]:
@@ -130,14 +131,33 @@ def _check_lives(listed: dict[str, ListedKey], lives: Lives, origin: str, where:
 
 
 def _compare(
-    listed: dict[str, ListedKey], receipts: Sequence[OpenReceipt], lives: Lives, where: str, findings: Findings
+    listed: dict[str, ListedKey],
+    receipts: Sequence[OpenReceipt],
+    lives: Lives,
+    introduced: Sequence[Life],
+    where: str,
+    findings: Findings,
 ) -> None:
+    """The list against the events of derivations, which vouch for keys, and against the introductions of keys."""
     events = [receipt for receipt in receipts if receipt.is_of_derivation]
     fits = [_fits(listed, receipt, lives, where, findings) for receipt in events]
-    if events and all(fits):
+    fits += [_is_listed(listed, life, where, findings) for life in introduced]
+    if fits and all(fits):
         findings.ok("keys-differ", where, "the keys fit their ids and hold those that the events vouch for")
-    elif not events:
+    elif not fits:
         findings.unchecked("keys-absent", where, "no event was given that vouches for these keys")
+    if introduced:
+        for name in sorted(listed.keys() - {life.key.keyid for life in introduced}):
+            findings.unchecked("keys-absent", where, "no event was given that introduces a key it lists", got=name)
+
+
+def _is_listed(listed: dict[str, ListedKey], life: Life, where: str, findings: Findings) -> bool:
+    found = listed.get(life.key.keyid)
+    if found is not None and (found.algorithm, found.public) == (life.key.algorithm, life.key.public):
+        return True
+    message = f"lacks a key that {life.told[KEY_INTRODUCTION]} introduces, or has another in its place"
+    findings.wrong("keys-differ", where, message, got=str(sorted(listed)), wanted=life.key.keyid)
+    return False
 
 
 def _fits(listed: dict[str, ListedKey], receipt: OpenReceipt, lives: Lives, where: str, findings: Findings) -> bool:

@@ -80,6 +80,9 @@ class Lives:
     def of_log(self, origin: str) -> Iterator[Life]:
         return (life for (log, _), life in self.known.items() if log == origin and life.purpose == LOG)
 
+    def of_statements(self, origin: str) -> Iterator[Life]:
+        return (life for (log, _), life in self.known.items() if log == origin and life.purpose == DSSE)
+
 
 def read_lives(receipts: Iterable[OpenReceipt], findings: Findings) -> Lives:
     """From every key event whose place in the ledger was shown; what contradicts itself is said."""

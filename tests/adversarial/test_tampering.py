@@ -1,6 +1,7 @@
 """What somebody with the server's rights changes in the store, or in the rows about it, is found by name by fixity.
 
-Changed rows of the ledger, a restored backup and a forked log: tests/archive/services/test_ledger_check.py.
+And by a stranger's `custos-verify`, who holds a receipt. Changed rows of the ledger, a restored backup and a forked log:
+tests/archive/services/test_ledger_check.py and tests/monitor/test_end_to_end.py. The table of it all is in docs/faults.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from archive import wiring
 from archive.models import Alarm, Submission
+from archive.services.receipts import issue_receipt
+from evidence.verify.audit import audit
+from evidence.verify.trust import load_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,3 +155,48 @@ def test_a_manifest_that_was_renamed_is_missed(store: Path, first: Submission) -
     name = f"submissions/{first.pk}.txt"
     (store / name).rename(store / "submissions" / "another.txt")
     assert f"the manifest {name} was missing" in fixity()[0]
+
+
+@pytest.fixture
+def verified(first: Submission, store: Path, tmp_path: Path) -> Callable[[], set[str]]:
+    """What `custos-verify` says about the file as it lies in the store now, and its receipt as it is given out now.
+
+    Wrong findings by their code, unchecked ones but that no authority was asked with a question mark.
+    """
+
+    def verify() -> set[str]:
+        given = tmp_path / "given"
+        given.mkdir()
+        (tmp_path / "policy.txt").write_text(wiring.policy())
+        (given / "a.receipt.json").write_bytes(issue_receipt(event=first.event))
+        if (store / first.blob.place).exists():
+            (given / "a.log").write_bytes((store / first.blob.place).read_bytes())
+        found = audit([given], load_trust(tmp_path / "policy.txt", None))
+        open_ends = {f"{item.code}?" for item in found.of("unchecked")} - {"timestamp-absent?"}
+        return {item.code for item in found.of("wrong")} | open_ends
+
+    return verify
+
+
+CHANGED = {"file-unknown", "file-absent?"}
+
+
+@pytest.mark.parametrize(
+    ("act", "codes"), [(flip, CHANGED), (cut, CHANGED), (take_away, {"file-absent?"}), (link_elsewhere, CHANGED)]
+)
+def test_a_stranger_finds_a_changed_file(
+    store: Path, first: Submission, other: Submission, verified, act, codes
+) -> None:
+    act(store / first.blob.place, store / other.blob.place)
+    assert verified() == codes
+
+
+def test_a_stranger_finds_nothing_wrong_before(verified) -> None:
+    assert verified() == set()
+
+
+def test_a_changed_custody_text_has_no_receipt_that_holds(first: Submission, verified) -> None:
+    text = "UPDATE archive_custodyevent SET text = replace(text, '\"duplicate\":false', '\"duplicate\":true')"
+    tamper(f"{text} WHERE id = '{first.event_id}'")
+    first.event.refresh_from_db()
+    assert verified() == {"receipt-inclusion"}
