@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STORE := file
 STORE_TESTS := tests/archive/services/test_keeping.py tests/archive/services/test_taking_in.py tests/archive/api tests/workers
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-stores kills fuzz lint lock screenshot clean
+.PHONY: help up demo test test-stores kills outage fuzz lint lock screenshot clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,10 @@ test-stores: .venv/.development ## The tests that put something into a store, on
 
 kills: .venv/.development ## 200 processes killed under uploads, on the file store and on Ceph (docs/faults.md)
 	$(PY) -m tests.adversarial.kills --kills 200 --store both
+
+outage: .venv/.development ## S3 gone for a minute under uploads (SECONDS=60)
+	$(PY) -m tests.adversarial.outage --seconds $(or $(SECONDS),60) --how killed
+	$(PY) -m tests.adversarial.outage --seconds $(or $(SECONDS),60) --how frozen
 
 fuzz: .venv/.development ## Readers of binary formats led by coverage, a minute each (SECONDS=60); needs Linux
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock

@@ -114,6 +114,16 @@ class Ceph:
         """S3 is gone, its objects are not."""
         self._kill("client.rgw.a.pid", signal.SIGKILL)
 
+    def freeze_gateway(self) -> None:
+        """S3 takes connections and answers nothing, until it is thawed."""
+        os.kill(self._gateway(), signal.SIGSTOP)
+
+    def thaw_gateway(self) -> None:
+        os.kill(self._gateway(), signal.SIGCONT)
+
+    def _gateway(self) -> int:
+        return int((self.folder / "client.rgw.a.pid").read_text())
+
     def stop(self) -> None:
         for name in ("client.rgw.a.pid", "osd.0.pid", "mgr.a.pid", "mon.a.pid"):
             self._kill(name, signal.SIGKILL)

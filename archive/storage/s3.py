@@ -50,6 +50,8 @@ _CONFIG = Config(
     request_checksum_calculation="when_required", response_checksum_validation="when_required",
     s3={"addressing_style": "path"},
 )  # fmt: skip
+_QUICK = _CONFIG.merge(Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1}))
+"""For whoever only asks whether the store is there."""
 _NO_LOCKS = {"InvalidRequest", "InvalidBucketState", "NotImplemented", "ObjectLockConfigurationNotFoundError"}
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"}
 _DAY = dt.timedelta(days=1)
@@ -65,6 +67,7 @@ class S3Store:
         self._bucket, self._prefix, self._scratch = bucket, prefix.strip("/"), scratch
         session = boto3.Session(profile_name=profile)
         self._client: S3Client = session.client("s3", endpoint_url=endpoint, config=_CONFIG)
+        self._asking: S3Client = session.client("s3", endpoint_url=endpoint, config=_QUICK)
 
     @property
     def name(self) -> str:
@@ -188,7 +191,7 @@ class S3Store:
 
     def probe(self) -> None:
         with self._said("be reached"):
-            self._client.head_bucket(Bucket=self._bucket)
+            self._asking.head_bucket(Bucket=self._bucket)
 
     def prepare(self) -> None:
         """Make the bucket, with Object Lock, if there is none."""

@@ -73,9 +73,9 @@ def storm(folder: Path, *, kills: int, seed: int, store: str = "file", **environ
     dice, ledger, ended = random.Random(seed), Ledger(), threading.Event()
     service = Service(folder / "home", **environment)
     try:
-        _start(service)
+        start(service)
         token = service.token("ann")
-        conninfo = _conninfo(service.home)
+        conninfo = conninfo_of(service.home)
         clients = [Client(service.url, token, ledger, dice.getrandbits(32), ended) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -87,7 +87,7 @@ def storm(folder: Path, *, kills: int, seed: int, store: str = "file", **environ
         for client in clients:
             client.join(600)
         service.stop()
-        _start(service)
+        start(service)
         found = reckon(service, token, conninfo, ledger, folder / "receipts")
         fsync = _fsync(conninfo)
     finally:
@@ -95,7 +95,7 @@ def storm(folder: Path, *, kills: int, seed: int, store: str = "file", **environ
     return Figures(store, seed, fsync, seconds, killed, given_up, len(ledger.uploads), ledger.cuts, found)
 
 
-def _start(service: Service) -> None:
+def start(service: Service) -> None:
     """On a machine that does other things too."""
     service.start(wait=False)
     service.wait_for("Stop with", 300)
@@ -108,13 +108,13 @@ def _kill(service: Service, victims: Victims, kills: int, dice: random.Random) -
         time.sleep(dice.uniform(0, LONGEST_GAP))
         if service.process is not None and service.process.poll() is not None:
             given_up += 1
-            _start(service)
+            start(service)
         kind = dice.choice(sorted(victims.kinds))
         killed[kind] += victims.kill_one(kind, dice)
     return killed, given_up
 
 
-def _conninfo(home: Path) -> str:
+def conninfo_of(home: Path) -> str:
     sockets = str(socket_folder(home / "pg"))
     return psycopg.conninfo.make_conninfo(host=sockets, user=SUPERUSER, dbname=EMBEDDED_DATABASE)
 
