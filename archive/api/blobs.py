@@ -15,10 +15,10 @@ from archive.api import bodies
 from archive.api.authentication import principal
 from archive.api.submissions import SIZE, receipt_size, run_value
 from archive.models import Fixity, Submission
-from archive.services import finding
+from archive.services import access, finding
 from archive.services.chain import chain_of
 from archive.services.custody import rfc3339
-from archive.services.deaccessions import DEACCESSION
+from archive.services.deaccessions import DEACCESSION, deaccession_behind
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
 from archive.storage.store import StoreError
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from archive.models import Blob
-    from archive.services.chain import Chain, Link
+    from archive.services.access import Principal
+    from archive.services.chain import Link
 
 
 def event_value(link: Link, digest: str) -> dict[str, Any]:
@@ -63,13 +64,20 @@ def fixity_value(blob: Blob) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def deaccession_value(chain: Chain) -> dict[str, Any] | None:
-    """When and why the law had the bytes taken away, and the event that proves it; None for bytes that are kept."""
-    event = next((link.event for link in chain.links if link.event.type == DEACCESSION), None)
-    if event is None:
+def deaccession_value(principal: Principal, blob: Blob) -> dict[str, Any] | None:
+    """When and why the law had the bytes taken away, or those whose content they show, and the event that proves it.
+
+    None for bytes that are kept.
+    """
+    row = deaccession_behind(blob, access.cases_visible_to(principal))
+    event = finding.events_of(principal, row.blob_id).filter(type=DEACCESSION).first() if row is not None else None
+    if row is None or event is None:
         return None
     reason = json.loads(event.text)["detail"]["reason"]
-    return {"time": rfc3339(event.time), "reason": reason, "receipt": f"/api/v1/events/{event.pk}/receipt"}
+    return {
+        "time": rfc3339(event.time), "reason": reason, "digest": row.blob_id,
+        "receipt": f"/api/v1/events/{event.pk}/receipt",
+    }  # fmt: skip
 
 
 class BlobView(APIView):
@@ -84,7 +92,7 @@ class BlobView(APIView):
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
             "custody": [event_value(link, blob.digest) for link in chain.links],
             "checkpoint": {"size": chain.size, "root": chain.root.hex()}, "gaps": chain.gaps,
-            "fixity": fixity_value(blob), "deaccessioned": deaccession_value(chain),
+            "fixity": fixity_value(blob), "deaccessioned": deaccession_value(who, blob),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
         })  # fmt: skip
 

@@ -101,6 +101,7 @@ class RunOutputView(APIView):
     @extend_schema(responses={200: OpenApiTypes.BINARY}, operation_id="run_output")
     def get(self, request: Request, run_id: uuid.UUID, name: str) -> HttpResponseBase:
         blob = following.output(finding.run(principal(request), run_id), name)
+        note_access(principal=principal(request), blob=blob)
         return bodies.blob_body(request, blob, "application/octet-stream", name)
 
 

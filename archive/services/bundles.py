@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archive.models import Checkpoint, CustodyEvent, Run, Submission
 from archive.services import finding
-from archive.services.deaccessions import deaccession_in
+from archive.services.deaccessions import deaccession_behind, deaccession_in
 from archive.services.following import read_blob
 from archive.services.receipts import common_size, issue_receipt
 from archive.services.refusals import NotReady
@@ -54,7 +54,7 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
             gone = deaccession_in(run.case, source.digest)
             if gone is not None:
                 yield Item(f"{name}.deaccession.receipt.json", _receipt(gone, checkpoint.size))
-            elif raw:
+            elif raw and deaccession_behind(source, [run.case]) is None:
                 yield Item(f"{name}.raw", source)
 
 
@@ -62,7 +62,7 @@ def sources(run: Run) -> Iterator[Blob]:
     """The sealed files behind a result whose bytes can still be given."""
     for parse in finding.parses_behind(run):
         for source, _ in _origins(parse):
-            if deaccession_in(run.case, source.digest) is None:
+            if deaccession_behind(source, [run.case]) is None:
                 yield source
 
 

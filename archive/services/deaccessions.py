@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from archive import outbox
-from archive.models import Blob, CustodyEvent, Deaccession
+from archive.models import Blob, CustodyEvent, Deaccession, RunOutput
+from archive.models.run import EXTRACT, PARSE
 from archive.services import access
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of
 from archive.services.refusals import BadInput, NotAllowed
 from evidence.digest import Digest
 from evidence.opening import EventObject
+from evidence.parsing import REJECTED, TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from archive.models import Case
     from archive.services.access import Principal
 
@@ -64,5 +68,29 @@ def deaccession_in(case: Case, digest: str) -> CustodyEvent | None:
     return case.events.filter(type=DEACCESSION, objects_named__digest=digest).order_by("time").first()
 
 
-def is_deaccessioned(blob: Blob) -> bool:
-    return Deaccession.objects.filter(blob=blob).exclude(event=None).exists()
+def deaccession_behind(blob: Blob, cases: Collection[Case], seen: frozenset[str] = frozenset()) -> Deaccession | None:
+    """The deaccession of the blob, or of what it was made from if it shows the content of that; None if it is kept.
+
+    Members, tables and rejects go with the file that they came from, unless they came from another one too or were
+    handed in by themselves, in one of these cases. Counts are no content: reports and results stay.
+    """
+    own = Deaccession.objects.filter(blob=blob).exclude(event=None).select_related("event").first()
+    if own is not None or blob.submissions.filter(case__in=cases).exists():
+        return own
+    found = None
+    for output in RunOutput.objects.filter(blob=blob, run__case__in=cases).select_related("run"):
+        source = _source_shown(output)
+        if source is not None and source.digest in seen:
+            continue  # an archive that holds itself came from nowhere else
+        found = deaccession_behind(source, cases, seen | {blob.digest}) if source is not None else None
+        if found is None:
+            return None
+    return found
+
+
+def _source_shown(output: RunOutput) -> Blob | None:
+    """The file whose content an output shows."""
+    procedure = output.run.procedure
+    if procedure.startswith(EXTRACT) or (procedure.startswith(PARSE) and output.name in (TABLE, REJECTED)):
+        return output.run.inputs.select_related("blob").get(role="source").blob
+    return None

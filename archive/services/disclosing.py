@@ -11,6 +11,7 @@ from archive.models import UnitTree
 from archive.services import access
 from archive.services.custody import record_event
 from archive.services.following import read_blob, sources_of
+from archive.services.reading import refuse_taken_away
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
 from archive.services.unit_trees import Cut, event_of, in_child
@@ -30,7 +31,10 @@ MOST = 100_000
 
 
 def disclose_units(*, principal: Principal, case: Case, blob: Blob, numbers: Sequence[int]) -> bytes:
-    """The disclosure of lines or records by their numbers, from 1. Raises `BadInput`, `NotAllowed`, `NotReady`."""
+    """The disclosure of lines or records by their numbers, from 1.
+
+    Raises `BadInput`, `NotAllowed`, `NotReady`, `TakenAway`.
+    """
     return _disclose(principal, case, blob, {"indices": [number - 1 for number in sorted(set(numbers))]})
 
 
@@ -43,6 +47,7 @@ def disclose_finding(*, principal: Principal, run: Run, name: str, blob: Blob) -
 
 def _disclose(principal: Principal, case: Case, blob: Blob, wanted: dict[str, Any]) -> bytes:
     access.ensure_case(principal=principal, reference=str(case.pk))
+    refuse_taken_away(principal, blob)
     units = next(iter(wanted.values()))
     if not 0 < len(units) <= MOST:
         raise BadInput(f"{len(units)} units: name at least one, and at most {MOST} at a time")

@@ -17,7 +17,7 @@ from archive import wiring
 from archive.models import Blob, BlobMove, Fixity
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import record_event
-from archive.services.deaccessions import is_deaccessioned
+from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of, strictest_keeping
 from archive.services.manifests import check_manifests
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
@@ -80,8 +80,10 @@ def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
     """Look at every copy of one blob, mend what can be mended, and tell it."""
     place = blob.place
     copies = wiring.store().examine(place, pace)
-    if is_deaccessioned(blob):
-        return _tell(blob, copies, DEACCESSIONED, "its bytes were taken away by law", mended=False)
+    gone = deaccession_behind(blob, cases_of(blob))
+    if gone is not None:
+        said = f"the bytes of {gone.blob_id} were taken away by law"
+        return _tell(blob, copies, DEACCESSIONED, said, mended=False)
     bad = [copy for copy in copies if copy.state != WHOLE]
     if strange := _strange(blob, place, whole=not bad):
         raise_alarm(kind=DAMAGE, subject=blob.digest, text=strange)

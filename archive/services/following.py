@@ -8,11 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archive import wiring
-from archive.models import Blob, Run
 from archive.services.refusals import NotVisible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from archive.models import Blob, Run
 
 LONGEST_SHOWN = 4096
 
@@ -73,17 +74,9 @@ def sources_of(run: Run, name: str) -> Blob:
     return output(run, finding_of(run, name)["sources"]["name"])
 
 
-def lines_of(run: Run, name: str, offset: int, limit: int) -> list[Line]:
-    """Some of a finding's lines, read from the sealed bytes now."""
-    ranges = islice(_records(sources_of(run, name)), offset, offset + limit)
-    blobs: dict[str, Blob] = {}
-    return [line_at(_blob(item["blob"], blobs), item) for item in ranges]
-
-
-def _blob(digest: str, blobs: dict[str, Blob]) -> Blob:
-    if digest not in blobs:
-        blobs[digest] = Blob.objects.get(digest=digest)
-    return blobs[digest]
+def ranges_of(run: Run, name: str, offset: int, limit: int) -> list[dict[str, Any]]:
+    """Some of a finding's byte ranges: `blob`, `line`, `start`, `stop`."""
+    return list(islice(_records(sources_of(run, name)), offset, offset + limit))
 
 
 def line_at(blob: Blob, item: Mapping[str, Any]) -> Line:

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from archive import outbox
 from archive.models import AccessWindow
-from archive.services import finding, following
+from archive.services import access, finding, following
 from archive.services.custody import record_event, rfc3339
-from archive.services.deaccessions import DEACCESSION, is_deaccessioned
+from archive.services.deaccessions import deaccession_behind
 from archive.services.refusals import NotVisible, TakenAway
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -28,7 +28,7 @@ def note_access(*, principal: Principal, blob: Blob) -> None:
     cases = {row.case_id: row.case for row in rows}
     if not cases and blob.submissions.exists() and not finding.events_of(principal, blob.digest).exists():
         raise NotVisible(f"no file with the digest {blob.digest} is in a case that you may see")
-    _refuse_deaccessioned(principal, blob)
+    refuse_taken_away(principal, blob)
     minute = timezone.now().replace(second=0, microsecond=0)
     objects = [EventObject(Digest.parse(blob.digest), blob.size, "read")]
     for case in cases.values():
@@ -40,16 +40,24 @@ def note_access(*, principal: Principal, blob: Blob) -> None:
                 outbox.nudge("workers.sequence.sequence")
 
 
-def _refuse_deaccessioned(principal: Principal, blob: Blob) -> None:
-    said = finding.events_of(principal, blob.digest).filter(type=DEACCESSION).first()
-    if said is not None or is_deaccessioned(blob):
-        when = f" on {rfc3339(said.time)}" if said else ""
-        raise TakenAway(f"the bytes of {blob.digest} were taken away by law{when}; its page shows the event and proof")
+def refuse_taken_away(principal: Principal, blob: Blob) -> None:
+    """Raises `TakenAway` for bytes that the law had taken away, and for what shows the content of such bytes."""
+    said = deaccession_behind(blob, access.cases_visible_to(principal))
+    if said is None or said.event is None:
+        return
+    what = f"the bytes of {blob.digest}"
+    if said.blob_id != blob.digest:
+        what = f"{blob.digest} shows what is in {said.blob_id}, whose bytes"
+    raise TakenAway(
+        f"{what} were taken away by law on {rfc3339(said.event.time)}; the page of {said.blob_id} shows the event and "
+        "its proof"
+    )
 
 
 def read_lines(*, principal: Principal, run: Run, name: str, offset: int, limit: int) -> list[Line]:
-    """Some lines behind a finding; that they were read is in the custody of each file."""
-    lines = following.lines_of(run, name, offset, limit)
-    for digest in sorted({line.blob for line in lines}):
-        note_access(principal=principal, blob=finding.blob(principal, digest))
-    return lines
+    """Some lines behind a finding; that they are read is in the custody of each file."""
+    ranges = following.ranges_of(run, name, offset, limit)
+    blobs = {digest: finding.blob(principal, digest) for digest in sorted({item["blob"] for item in ranges})}
+    for blob in blobs.values():
+        note_access(principal=principal, blob=blob)
+    return [following.line_at(blobs[item["blob"]], item) for item in ranges]

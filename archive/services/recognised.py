@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archive.models import Blob, CustodyEvent, Run
 from archive.models.run import EXTRACT, PARSE
 from archive.services import access, following
+from archive.services.deaccessions import deaccession_behind
 from archive.services.reading import note_access
 from archive.services.refusals import NotReady, NotVisible
 from archive.services.tables import report_of
@@ -58,7 +59,7 @@ def sources_of(submission: Submission) -> Iterator[Source]:
 def _members(case: Case, digest: str, way: tuple[str, ...]) -> Iterator[Source]:
     ended = Run.objects.filter(case=case, state=Run.State.SUCCEEDED, procedure__startswith=EXTRACT)
     extraction = ended.filter(inputs__role="source", inputs__blob=digest).first()
-    if extraction is None:
+    if extraction is None or deaccession_behind(following.output(extraction, INDEX), [case]) is not None:
         return
     index = json.loads(b"".join(following.read_blob(following.output(extraction, INDEX))))
     for member in index["members"]:

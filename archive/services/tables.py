@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archive import wiring
 from archive.models.run import PARSE
 from archive.services import following
-from archive.services.reading import note_access
+from archive.services.reading import note_access, refuse_taken_away
 from archive.services.refusals import NotReady, NotVisible
 from evidence.parsing import REJECTED, REPORT, TABLE
 from evidence.table.parquet import rows_between
@@ -50,15 +50,16 @@ def source_of(run: Run) -> Blob:
     return run.inputs.select_related("blob").get(role="source").blob
 
 
-def rows_of(run: Run, offset: int, limit: int) -> list[dict[str, Any]]:
-    """Some rows of the table. Raises `NotVisible`, `NotReady`."""
+def rows_of(*, principal: Principal, run: Run, offset: int, limit: int) -> list[dict[str, Any]]:
+    """Some rows of the table. Raises `NotVisible`, `NotReady`, `TakenAway`."""
     ensure_read(run)
+    refuse_taken_away(principal, source_of(run))
     return _some(run, TABLE, offset, limit)
 
 
 def read_row(*, principal: Principal, run: Run, number: int) -> tuple[dict[str, Any], Line]:
     """A row by its number from 1, and its bytes; that they were read is in the file's custody."""
-    found = rows_of(run, number - 1, 1) if number else []
+    found = rows_of(principal=principal, run=run, offset=number - 1, limit=1) if number else []
     if not found:
         raise NotVisible(f"the reading has no row {number}")
     source = source_of(run)
@@ -71,9 +72,10 @@ def read_rejects(
 ) -> list[Reject]:
     """Some of what became no row, in the order of the source; that its bytes were read is in the file's custody."""
     ensure_read(run)
+    source = source_of(run)
+    refuse_taken_away(principal, source)
     wanted = {name: value for name, value in (("kind", kind), ("reason", reason)) if value}
     found = _some(run, REJECTED, offset, limit, wanted)
-    source = source_of(run)
     if found:
         note_access(principal=principal, blob=source)
     return [Reject(following.line_at(source, item), item["kind"], item["reason"]) for item in found]

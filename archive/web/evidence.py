@@ -106,7 +106,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "gaps": chain.gaps,
         "tree": {"size": chain.size, "root": chain.root.hex()},
         "fixity": fixity_value(found),
-        "deaccessioned": deaccession_value(chain),
+        "deaccessioned": deaccession_value(who, found),
         "handovers": handovers_of(who, found),
         "receivers": receivers_for(who, found),
     }

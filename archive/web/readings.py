@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from archive.services import finding, tables
+from archive.services.refusals import TakenAway
 from archive.web.doors import page, person
 from evidence.formats.registry import FORMATS
 
@@ -29,15 +30,20 @@ KINDS = {"reject": "not understood", "skip": "skipped by rule", "context": "need
 @require_safe
 @page
 def reading(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    run = finding.run(person(request), run_id)
+    who = person(request)
+    run = finding.run(who, run_id)
     report = tables.report_of(run)
+    try:
+        rows, gone = tables.rows_of(principal=who, run=run, offset=0, limit=FIRST), ""
+    except TakenAway as refusal:
+        rows, gone = [], str(refusal)
     counts = report["conservation"]
     holds = report["schema"].partition("@")[0]
     context = {
         "run": run, "report": report, "counts": counts, "title": title_of(run.procedure), "holds": holds,
         "parts": conservation(counts), "columns": PREVIEW[holds],
         "reasons": sorted(report["reasons"].items(), key=lambda item: (-item[1], item[0])),
-        "rows": preview(tables.rows_of(run, 0, FIRST), PREVIEW[holds]),
+        "rows": preview(rows, PREVIEW[holds]), "gone": gone,
     }  # fmt: skip
     return render(request, "reading.html", context | {"width": sum(part["width"] for part in context["parts"])})
 
