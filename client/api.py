@@ -89,7 +89,9 @@ class Server:
     def begin(self, length: int, metadata: dict[str, str]) -> str:
         """Path of a new upload."""
         said = ",".join(
-            f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items() if value
+            f"{key} {base64.b64encode(value.encode(errors='backslashreplace')).decode()}"
+            for key, value in metadata.items()
+            if value
         )
         answer = self.request(
             "POST", "/api/v1/uploads", headers={**_TUS, "Upload-Length": str(length), "Upload-Metadata": said}

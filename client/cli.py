@@ -6,6 +6,7 @@ Reads CUSTOS_URL and CUSTOS_TOKEN. Ends with 0 when done, 1 when something faile
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -32,6 +33,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    _say_all(sys.stdout)
     try:
         answer: int = arguments.run(arguments)
     except ClientError as error:
@@ -45,6 +47,12 @@ def main(argv: list[str] | None = None) -> int:
         print("custos: stopped; what has arrived is kept, and custos upload --resume goes on", file=sys.stderr)
         return 1
     return answer
+
+
+def _say_all(stream: TextIO) -> None:
+    """A file's name that is no text is said all the same, with escapes."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,7 +138,7 @@ def _upload(arguments: argparse.Namespace) -> int:
         "digest": arguments.digest, "stated_custody": arguments.stated_custody,
     }  # fmt: skip
     shown = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

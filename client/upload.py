@@ -52,7 +52,8 @@ def upload(
     `resume` is a submission that was begun before: the file is sent from where it stands.
     """
     size = _size(path)
-    location = _resumed(server, resume, size) if resume else server.begin(size, {"filename": path.name, **metadata})
+    begun = {"filename": _spelled(path), **metadata}
+    location = _resumed(server, resume, size) if resume else server.begin(size, begun)
     submission = location.rsplit("/", 1)[1]
     try:
         ours = _send(server, location, path, size, progress, known=not resume)
@@ -66,6 +67,11 @@ def upload(
         )
     data = server.when_ready(f"/api/v1/submissions/{submission}/receipt", patience)
     return Outcome(submission, theirs, size, _keep(data, receipt or path.with_name(path.name + ".receipt.json")))
+
+
+def _spelled(path: Path) -> str:
+    """Its name; octets that are no UTF-8 as escapes, for a name is only text."""
+    return os.fsencode(path.name).decode(errors="backslashreplace")
 
 
 def _size(path: Path) -> int:

@@ -159,6 +159,19 @@ def database(info: str) -> dict[str, object]:
 
 def secret(path: Path) -> str:
     """The secret in a file of mode 0600, made once; under its name only when it is whole, however its maker ends."""
+    try:
+        _make_secret(path)
+        value = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"CUSTOS_HOME: {error.filename or path} cannot be used ({error.strerror}); name a folder that you own"
+        ) from error
+    if not value:
+        raise ImproperlyConfigured(f"the secret {path} is empty; remove the file, and it is made anew")
+    return value
+
+
+def _make_secret(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as file:
@@ -167,7 +180,3 @@ def secret(path: Path) -> str:
             os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):  # somebody else made it a moment ago: theirs stands
                 os.link(file.name, path)
-    value = path.read_text().strip()
-    if not value:
-        raise ImproperlyConfigured(f"the secret {path} is empty; remove the file, and it is made anew")
-    return value

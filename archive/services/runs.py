@@ -54,8 +54,10 @@ def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: 
     return run
 
 
+@transaction.atomic
 def plan_follow_ups(*, case: Case) -> list[Run]:
     """Plan all that can now be asked of the case's tables for the names it watches."""
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)  # two that end at once: the later sees both tables
     names = list(case.names.order_by("name").values_list("name", flat=True))
     return [
         plan_run(case=case, procedure=plan.procedure, parameters=plan.parameters, inputs=plan.inputs)

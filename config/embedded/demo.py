@@ -18,7 +18,7 @@ def main() -> int:
     supervisor = subprocess.Popen(
         [sys.executable, str(env.ROOT / "manage.py"), "up"], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.send_signal(signal.SIGTERM))
     lines: list[str] = []
     for line in supervisor.stdout or ():

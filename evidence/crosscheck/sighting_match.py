@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ID = "sighting_match@1"
 DAY = 86_400
 ASSUMPTIONS = (
-    "Both clocks are right to within the tolerance, and both state UTC.",
+    "Both clocks are right to within the tolerance; a time without a zone is taken as the reading of its file says.",
     "A sighting is matched by lookups of the same name near in time; the third party does not say by which client.",
 )
 LIMITS = (

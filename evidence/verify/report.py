@@ -119,14 +119,8 @@ def _first(findings: Findings) -> str:
 
 
 def _counted(findings: Findings) -> str:
-    followed = [number for number in findings.numbers if number.followed]
-    parts = (
-        f"{number.ranges} lines counted in {number.blob} ({number.file}) for {number.finding}"
-        for number in followed
-        if number.blob
-    )
-    text = "; ".join(parts)
-    return printable(f"; {text}") if text else ""
+    followed = sum(1 for number in findings.numbers if number.followed and number.blob)
+    return f"; numbers followed to their lines and counted: {followed}, listed above" if followed else ""
 
 
 def printable(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import httpx
@@ -27,11 +29,13 @@ class TusServer(httpx.BaseTransport):
         self.length = 0
         self.begun = 0
         self.heads = 0
+        self.metadata = ""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             self.begun += 1
             self.length = int(request.headers["Upload-Length"])
+            self.metadata = request.headers["Upload-Metadata"]
             return httpx.Response(201, headers={"Location": f"/api/v1/uploads/{ID}"})
         if request.method == "HEAD":
             self.heads += 1
@@ -209,3 +213,12 @@ def test_another_program_at_the_address_is_told(path: Path, body: bytes) -> None
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
     with pytest.raises(ClientError, match="is not Custos; set CUSTOS_URL"):
         upload(Server("http://custos", "t", transport), path, {"case": "a"}, lambda _: None)
+
+
+def test_a_name_that_is_no_text_is_sent_with_escapes(tmp_path: Path) -> None:
+    server = TusServer()
+    path = tmp_path / os.fsdecode(b"bad\xff[red].log")
+    path.write_bytes(DATA)
+    upload(Server("http://custos", "t", server), path, {"case": "a"}, lambda _: None)
+    said = dict(pair.split(" ") for pair in server.metadata.split(","))
+    assert base64.b64decode(said["filename"]) == rb"bad\xff[red].log"

@@ -77,3 +77,16 @@ def test_a_secret_is_under_its_name_only_when_it_is_on_the_disk(tmp_path: Path, 
     path.write_text("")
     with pytest.raises(ImproperlyConfigured, match="is empty; remove the file"):
         env.secret(path)
+
+
+def test_a_state_folder_that_cannot_be_used_is_said_in_a_sentence(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("no folder")
+    environment = os.environ | {"CUSTOS_HOME": str(taken)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("manage.py: CUSTOS_HOME: ")
+    assert "cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr

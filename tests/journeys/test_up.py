@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -140,3 +141,14 @@ def test_a_killed_supervisor_leaves_no_process(own: Service) -> None:
     assert own.processes() == []
     own.start()
     assert own.stop() < 10
+
+
+def test_a_terminal_that_closes_takes_the_demonstration_with_it(own: Service) -> None:
+    own.start(wait=False, command=(sys.executable, "-m", "config.embedded.demo"))
+    own.wait_for("READY ")
+    os.killpg(own.process.pid, signal.SIGHUP)
+    own.process.wait(30)
+    deadline = time.monotonic() + 20
+    while own.processes() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert own.processes() == []

@@ -7,6 +7,7 @@ their own lists of files, so that one that the wheel does not ask for is not the
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -106,6 +107,7 @@ def test_it_verifies_the_golden_set(auditor, handed_over, tmp_path) -> None:
     ended = run(auditor / "custos-verify", handed_over, *TRUST, cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "10 lines counted in sha256:" in ended.stdout
+    assert "counted: " in ended.stdout.splitlines()[-1]
 
 
 def test_it_finds_a_flipped_byte(auditor, handed_over, tmp_path) -> None:
@@ -141,3 +143,12 @@ def test_the_module_without_the_network_says_how_to_read_a_log(auditor, tmp_path
     ended = run(auditor / "python", "-m", "evidence", "log", "https://archive.example/log", cwd=tmp_path)
     assert ended.returncode == 2
     assert "run the command custos-verify log" in ended.stderr
+
+
+def test_a_reader_that_has_seen_enough_changes_no_verdict(auditor, handed_over, tmp_path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [str(auditor / "custos-verify"), str(handed_over), *TRUST]
+    with os.fdopen(writing, "wb") as gone:
+        ended = subprocess.run(command, cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -9,6 +9,7 @@ import os
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from archive import wiring
@@ -323,3 +324,21 @@ def test_a_run_that_failed_can_be_tried_again_by_a_member(ann, hand_in) -> None:
         runs.retry_run(principal=stranger, run=run)
     again = runs.retry_run(principal=ann, run=run)
     assert (again.state, again.attempts, again.problem) == ("pending", 0, "")
+
+
+def test_bytes_that_were_read_before_are_asked_about_a_name_that_comes_with_them_again(hand_in) -> None:
+    hand_in(LINE * 2)
+    assert not Run.objects.filter(procedure="querier_concentration@1").exists()
+    hand_in(LINE * 2, names=["a.example"])
+    assert Run.objects.get(procedure="querier_concentration@1").state == "succeeded"
+
+
+def test_of_two_readings_that_end_at_once_the_later_sees_both_tables(case) -> None:
+    with CaptureQueriesContext(connection) as said:
+        runs.plan_follow_ups(case=case)
+    locks, reads = (
+        [query["sql"] for query in said if word in query["sql"]] for word in ("NO KEY UPDATE", "archive_runoutput")
+    )
+    assert len(locks) == 1 and 'FROM "archive_case"' in locks[0]
+    order = [query["sql"] for query in said]
+    assert order.index(locks[0]) < order.index(reads[0])
