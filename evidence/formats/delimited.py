@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.errors import ReadingError
-from evidence.reading import gather
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.fields import Layout, usual
 from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
@@ -135,7 +134,7 @@ def _usual(schema: pa.Schema, piece: Piece) -> tuple[pa.Table, list[int]]:
     if piece.layout is None or done >= len(cut.is_open):
         return schema.empty_table(), []
     edges, is_open = cut.edges[done:], cut.is_open[done:]
-    taken, columns = usual(piece.layout, gather.padded(piece.data), edges, is_open)
+    taken, columns = usual(piece.layout, piece.data, edges, is_open)
     rest = np.ones(len(is_open), dtype=bool)
     rest[taken] = False
     left = (np.flatnonzero(rest) + done).tolist()
@@ -192,7 +191,8 @@ def record_fields(record: bytes, delimiter: str) -> list[str] | NoRow:
 def cut(data: bytes, *, last: bool) -> Cut:
     """Where the records of `data` lie, as `_records` finds them: at once if nothing makes it count its quotes anew."""
     buffer = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(buffer == 10) + 1
+    newlines = np.flatnonzero(buffer == 10)
+    newlines += 1
     ends = newlines
     if b'"' in data:
         ends = newlines[np.searchsorted(np.flatnonzero(buffer == 34), newlines) % 2 == 0]

@@ -14,6 +14,8 @@ import numpy as np
 from evidence.reading.gather import words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evidence.reading.gather import Bytes, Ints
 
 _ZEROS = np.uint64(int.from_bytes(b"00000000", "little"))
@@ -21,7 +23,7 @@ _ALL = np.uint64(2**64 - 1)
 _MONTHS = np.arange("0001-01", "10000-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
 """Days from 1970 to the first of each month, from January of the year 1 on."""
 MINUTE = 60_000_000
-_UNIX, _DATE = 10, 19  # sizes of seconds since 1970 and of a date with its time
+_UNIX, _DATE, _OFFSET_SIZE = 10, 19, 6  # sizes of seconds since 1970, of a date with its time, and of a zone
 FRACTION = 9  # digits
 
 
@@ -53,7 +55,7 @@ def template(text: str) -> Template:
 
 
 _DIGITS = template("00000000")
-_YEAR_MONTH, _DAY_HOUR, _CLOCK = template("0000-00-"), template("00?00:00"), template("00:00:00")
+_YEAR_MONTH, _DAY, _CLOCK = template("0000-00-"), template("00??????"), template("00:00:00")
 _OFFSET = template("?00:00??")
 
 
@@ -96,94 +98,120 @@ def days(year: Ints, month: Ints, day: Ints) -> tuple[Any, Ints]:
     return good & (day >= 1) & (day <= _MONTHS[place + 1] - first), first + day - 1
 
 
+def seldom(read: Callable[..., tuple[Any, Any]], *columns: Any) -> tuple[Any, Any]:
+    """`read(*columns)` of columns that change seldom, as days do in a log: rows that repeat theirs are read once."""
+    is_new = np.ones(len(columns[0]), dtype=bool)
+    is_new[1:] = False
+    for column in columns:
+        is_new[1:] |= column[1:] != column[:-1]
+    heads = np.flatnonzero(is_new)
+    if 2 * len(heads) > len(is_new):
+        return read(*columns)
+    counts = np.diff(heads, append=len(is_new))
+    one, two = read(*(column[heads] for column in columns))
+    return np.repeat(one, counts), np.repeat(two, counts)
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Where there is a time; microseconds since 1970 in UTC, digits of the second, and the zone's minutes ahead.
 
-    `has_zone` false: no zone is stated.
+    `digits` is one number where all rows have as many. `has_zone` false: no zone is stated.
     """
 
     good: Any
     micros: Ints
-    digits: Ints
+    digits: Any
     has_zone: Any
     ahead: Ints
 
 
 def times(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
     """ISO 8601 as most write it, or ten digits of seconds since 1970; each with up to nine digits of a fraction."""
+    size = _shared(stops - starts)
     is_unix = (buffer[starts + 4] != ord("-")) & (stops > starts)
     if is_unix.all():
-        return _unix(buffer, starts, stops)
-    found = _iso(buffer, starts, stops)
+        return _unix(buffer, starts, size)
+    found = _iso(buffer, starts, size)
     if not is_unix.any():
         return found
-    other = _unix(buffer, starts, stops)
+    other = _unix(buffer, starts, size)
     return Times(*(np.where(is_unix, getattr(other, name), getattr(found, name)) for name in Times.__slots__))
 
 
-def _unix(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
+def _shared(values: Any) -> Any:
+    """The one value that all rows have, for which there is less to compute; else the column as it is."""
+    return values[0] if len(values) and (values == values[0]).all() else values
+
+
+def _unix(buffer: Bytes, starts: Ints, size: Any) -> Times:
     (good, values), (low, ends) = (_DIGITS.read(words(buffer, starts + at)) for at in (0, 2))
     paired = pairs(ends)
     seconds = whole(values) * 100 + pair(paired, 6)
-    exact, micros, digits = _fractions(buffer, starts + _UNIX, stops)
+    exact, micros, digits = _fractions(buffer, starts + _UNIX, size - _UNIX)
     stated = np.ones(len(starts), dtype=bool)
     return Times(
-        good & low & exact & (stops - starts >= _UNIX), seconds * 1_000_000 + micros, digits, stated,
+        good & low & exact & (size >= _UNIX), seconds * 1_000_000 + micros, digits, stated,
         np.zeros(len(starts), dtype=np.int64),
     )  # fmt: skip
 
 
-def _iso(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
-    good, day = _dates(buffer, starts)
-    (usual, clock), between = _CLOCK.read(words(buffer, starts + 11)), buffer[starts + 10]
-    hour, minute, second = (pair(pairs(clock), place) for place in (0, 3, 6))
-    good &= usual & (hour < 24) & (minute < 60) & (second < 60) & ((between == ord("T")) | (between == ord(" ")))
-    zoned, has_zone, ahead, size = _zones(buffer, starts + _DATE, stops)
-    exact, micros, digits = _fractions(buffer, starts + _DATE, stops - size)
-    good &= zoned & exact & (stops - size - starts >= _DATE)
-    seconds = day * 86_400 + hour * 3600 + (minute - ahead) * 60 + second
-    return Times(good, seconds * 1_000_000 + micros, digits, has_zone, ahead)
+def _iso(buffer: Bytes, starts: Ints, size: Any) -> Times:
+    good, seconds = seldom(_moments, *(words(buffer, starts + at) for at in (0, 8, 11)))
+    zoned, has_zone, ahead, zone = _zones(buffer, starts + size, size - _DATE)
+    exact, micros, digits = _fractions(buffer, starts + _DATE, size - zone - _DATE)
+    good = good & zoned & exact & (size - zone >= _DATE)
+    return Times(good, (seconds - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
 
 
-def _dates(buffer: Bytes, starts: Ints) -> tuple[Any, Ints]:
-    """Days since 1970; years at the calendar's edges are left out, as an offset may lead over them."""
-    (first, date), (second, rest) = (
-        kind.read(words(buffer, starts + at)) for kind, at in ((_YEAR_MONTH, 0), (_DAY_HOUR, 8))
-    )
+def _moments(first: Any, second: Any, third: Any) -> tuple[Any, Ints]:
+    """Seconds since 1970 of `2016-08-`, `15T12:00` and `12:00:00`."""
+    (usual, clock), between = _CLOCK.read(third), (second >> np.uint64(16)) & np.uint64(0xFF)
+    dated, day = seldom(_dates, first, second & np.uint64(0xFFFF))
+    hour, minute, late = (pair(pairs(clock), place) for place in (0, 3, 6))
+    good = dated & usual & (hour < 24) & (minute < 60) & (late < 60) & ((between == ord("T")) | (between == ord(" ")))
+    return good, day * 86_400 + hour * 3600 + minute * 60 + late
+
+
+def _dates(first: Any, second: Any) -> tuple[Any, Ints]:
+    """Days since 1970 of `2016-08-` and `15`; years at the calendar's edges are left out: an offset may lead over."""
+    (usual, date), (ends, rest) = _YEAR_MONTH.read(first), _DAY.read(second)
     paired = pairs(date)
     year = pair(paired, 0) * 100 + pair(paired, 2)
     good, day = days(year, pair(paired, 5), pair(pairs(rest), 0))
-    return good & first & second & (year > 1) & (year < 9999), day
+    return good & usual & ends & (year > 1) & (year < 9999), day
 
 
-def _zones(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Any, Ints, Ints]:
-    """Where a zone is none or good, whether there is one, its minutes ahead, and its size at the end of the text."""
-    is_utc = (buffer[stops - 1] == ord("Z")) & (stops > starts)
-    place = np.maximum(stops - 6, 0)
-    sign = buffer[place]
-    is_offset = ((sign == ord("+")) | (sign == ord("-"))) & (stops - starts >= 6) & ~is_utc
-    none = np.zeros(len(starts), dtype=np.int64)
+def _zones(buffer: Bytes, stops: Ints, size: Any) -> tuple[Any, Any, Ints, Any]:
+    """Where a zone is none or good, whether there is one, its minutes ahead, and its size at the end of the text.
+
+    The text ends at `stops`, and `size` bytes of it are no date; it may be shorter than a date.
+    """
+    is_utc = (buffer[stops - 1] == ord("Z")) & (size > 0)
+    sign = buffer[np.maximum(stops - _OFFSET_SIZE, 0)]
+    is_offset = ((sign == ord("+")) | (sign == ord("-"))) & (size >= _OFFSET_SIZE) & ~is_utc
+    none = np.zeros(len(stops), dtype=np.int64)
     if not is_offset.any():
-        return np.ones(len(starts), dtype=bool), is_utc, none, is_utc.astype(np.int64)
-    usual, values = _OFFSET.read(words(buffer, place))
+        return True, is_utc, none, _shared(is_utc.astype(np.int64))
+    usual, values = _OFFSET.read(words(buffer, np.maximum(stops - _OFFSET_SIZE, 0)))
     hour, minute = (pair(pairs(values & np.uint64(0x0F0F000F0F00)), at) for at in (1, 4))
     ahead = np.where(is_offset, (hour * 60 + minute) * np.where(sign == ord("-"), -1, 1), none)
     good = ~is_offset | (usual & (hour < 24) & (minute < 60))
-    return good, is_utc | is_offset, ahead, np.where(is_offset, 6, is_utc.astype(np.int64))
+    return good, is_utc | is_offset, ahead, np.where(is_offset, _OFFSET_SIZE, is_utc.astype(np.int64))
 
 
-def _fractions(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints, Ints]:
+def _fractions(buffer: Bytes, starts: Ints, size: Any) -> tuple[Any, Ints, Any]:
     """Where nothing or a point and one to nine digits stand, their microseconds, and how many digits there are."""
-    size = stops - starts - 1
-    if (size == -1).all():
+    count = size - 1
+    is_none = count == -1
+    if np.all(is_none):
         none = np.zeros(len(starts), dtype=np.int64)
         return np.ones(len(starts), dtype=bool), none, none
-    mask = _first(size)
+    mask = _first(count)
     good, values = _DIGITS.read((words(buffer, starts + 1) & mask) | (_ZEROS & ~mask))
-    ninth = buffer[starts + FRACTION]
-    good &= (buffer[starts] == ord(".")) & (size >= 1) & (size <= FRACTION)
-    good &= (size < FRACTION) | ((ninth >= ord("0")) & (ninth <= ord("9")))
+    good &= (buffer[starts] == ord(".")) & (count >= 1) & (count <= FRACTION)
+    if np.any(count == FRACTION):
+        ninth = buffer[starts + FRACTION]
+        good &= (count < FRACTION) | ((ninth >= ord("0")) & (ninth <= ord("9")))
     micros = whole(values) // 100
-    is_none = size == -1
-    return good | is_none, np.where(is_none, 0, micros), np.maximum(size, 0)
+    return good | is_none, np.where(is_none, 0, micros) if np.any(is_none) else micros, np.maximum(count, 0)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LONGEST_RECORD = 1 << 16  # bytes; far below the field size at which Python's csv gives up
 _QUOTE, _NEWLINE, _RETURN, _COMMENT = 34, 10, 13, 35
+_NONE = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +42,68 @@ class Layout:
     places: Mapping[str, int]
 
 
-def usual(layout: Layout, buffer: Bytes, edges: Ints, is_open: Any) -> tuple[Ints, Columns]:
+def usual(layout: Layout, data: bytes, edges: Ints, is_open: Any) -> tuple[Ints, Columns]:
     """The numbers of the records that are taken, and their columns.
 
-    Record `i` lies in `buffer[edges[i]:edges[i + 1]]`; `is_open` marks lines that were given up.
+    Record `i` lies in `data[edges[i]:edges[i + 1]]`; `is_open` marks lines that were given up.
     """
     read = _READ[layout.kind]
-    taken, starts, stops = _cut(layout, buffer, edges, is_open)
-    spans = {target: _unquoted(buffer, starts[place], stops[place]) for target, place in layout.places.items()}
+    buffer = gather.padded(data)
+    is_usual = _is_usual(data, buffer, edges) & ~is_open
+    quotes = _quotes(buffer[: edges[-1]], edges, ~is_usual) if b'"' in data else _NONE
+    taken, starts, stops = _cut(layout, buffer, edges, is_usual, quotes)
+    spans = {target: (starts[place], stops[place]) for target, place in layout.places.items()}
+    if len(quotes):
+        spans = {target: _unquoted(buffer, *span) for target, span in spans.items()}
     keep, columns = read(buffer, spans) if len(taken) else (taken, {})
     return taken[keep], columns
 
 
-def _cut(layout: Layout, buffer: Bytes, edges: Ints, is_open: Any) -> tuple[Ints, list[Ints], list[Ints]]:
+def _is_usual(data: bytes, buffer: Bytes, edges: Ints) -> Any:
+    """Which records are whole lines of plain text and no comments."""
+    starts, stops = edges[:-1], edges[1:]
+    found = (stops - starts <= LONGEST_RECORD) & (buffer[stops - 1] == _NEWLINE) & (buffer[starts] != _COMMENT)
+    odd = _odd(data, buffer[: edges[-1]])
+    if len(odd):
+        found[np.searchsorted(edges, odd, side="right") - 1] = False
+    return found
+
+
+def _odd(data: bytes, body: Bytes) -> Any:
+    """Places of bytes that plain text does not hold: NUL, one beyond ASCII, a return that ends no line."""
+    odd = _NONE
+    if b"\0" in data or not data.isascii():
+        odd = np.flatnonzero(body - np.uint8(1) >= 127)
+    if b"\r" in data:
+        places = np.flatnonzero(body == _RETURN)
+        odd = np.append(odd, places[body[np.minimum(places + 1, len(body) - 1)] != _NEWLINE])
+    return odd
+
+
+def _cut(
+    layout: Layout, buffer: Bytes, edges: Ints, is_usual: Any, quotes: Ints
+) -> tuple[Ints, list[Ints], list[Ints]]:
     """The records whose fields are told apart, and where the first, second, … field of each begins and ends."""
     body = buffer[: edges[-1]]
-    starts, stops = edges[:-1], edges[1:]
-    good = ~is_open & (stops - starts <= LONGEST_RECORD) & (buffer[stops - 1] == _NEWLINE)
-    good &= (buffer[starts] != _COMMENT) & ~_odd(body, edges)
-    quotes = _quotes(body, edges, is_open | (buffer[starts] == _COMMENT))
     separators = np.flatnonzero(_outside(body, layout.delimiter, quotes))
-    first = _first_separators(body, separators, edges)
-    taken = np.flatnonzero(good & (np.diff(first) == layout.width))
-    begins, ends = [starts[taken]], []
-    for place in range(layout.width):
-        ends.append(separators[first[taken] + place])
-        begins.append(ends[-1] + 1)
+    taken, ends = _ends(layout.width, body, separators, edges, is_usual)
+    begins = [edges[:-1][taken], *(end + 1 for end in ends[:-1])]
     ends[-1] = ends[-1] - (buffer[ends[-1] - 1] == _RETURN)
     if not len(quotes):
-        return taken, begins[:-1], ends
-    return _well_quoted(buffer, quotes, edges, taken, (begins[:-1], ends))
+        return taken, begins, ends
+    return _well_quoted(buffer, quotes, edges, taken, (begins, ends))
+
+
+def _ends(width: int, body: Bytes, separators: Ints, edges: Ints, is_usual: Any) -> tuple[Ints, list[Ints]]:
+    """The records of so many fields, and where the first, second, … field of each ends."""
+    if is_usual.all() and len(separators) == width * len(is_usual):
+        columns = np.ascontiguousarray(separators.reshape(-1, width).T)
+        if np.array_equal(columns[-1] + 1, edges[1:]):
+            return np.arange(len(is_usual)), list(columns)
+    first = _first_separators(body, separators, edges)
+    taken = np.flatnonzero(is_usual & (np.diff(first) == width))
+    begin = first[taken]
+    return taken, [separators[begin + place] for place in range(width)]
 
 
 def _first_separators(body: Bytes, separators: Ints, edges: Ints) -> Any:
@@ -81,30 +114,18 @@ def _first_separators(body: Bytes, separators: Ints, edges: Ints) -> Any:
     return np.searchsorted(separators, edges)
 
 
-def _odd(body: Bytes, edges: Ints) -> Any:
-    """Which records hold a byte that plain text does not: NUL, one beyond ASCII, a return that ends no line."""
-    found = np.zeros(len(edges) - 1, dtype=bool)
-    strange = body - np.uint8(1) >= 127
-    if strange.any():
-        found[np.searchsorted(edges, np.flatnonzero(strange), side="right") - 1] = True
-    places = np.flatnonzero(body == _RETURN)
-    if len(places):
-        alone = places[body[np.minimum(places + 1, len(body) - 1)] != _NEWLINE]
-        found[np.searchsorted(edges, alone, side="right") - 1] = True
-    return found
-
-
 def _quotes(body: Bytes, edges: Ints, is_passed: Any) -> Any:
     """Places of all quotes but those of records that are passed over, whose number may be odd."""
     quotes = np.flatnonzero(body == _QUOTE)
-    if not len(quotes) or not is_passed.any():
+    if not is_passed.any():
         return quotes
     return quotes[~is_passed[np.searchsorted(edges, quotes, side="right") - 1]]
 
 
 def _outside(body: Bytes, delimiter: str, quotes: Ints) -> Any:
     """Where delimiters and newlines stand outside quotes."""
-    found = (body == ord(delimiter)) | (body == _NEWLINE)
+    found = body == ord(delimiter)
+    found |= body == _NEWLINE
     if len(quotes):
         marks = np.zeros(len(body), dtype=np.uint8)
         marks[quotes] = 1
@@ -144,9 +165,15 @@ def _time_columns(found: Times, keep: Ints) -> Columns:
     stated = np.where(found.has_zone, found.ahead, _NO_ZONE)[keep]
     return {
         "time": pa.array(found.micros[keep], pa.int64()).view(SCHEMAS["lookups"].field("time").type),
-        "time_digits": pa.array(found.digits[keep], pa.int8()),
+        "time_digits": _counts(found.digits, keep),
         "time_zone": _zones(stated),
     }
+
+
+def _counts(digits: Any, keep: Ints) -> pa.Array:
+    if np.ndim(digits) == 0:
+        return gather.constant(int(digits), len(keep), pa.int8())
+    return pa.array(digits[keep], pa.int8())
 
 
 _NO_ZONE = 1 << 20

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
@@ -160,15 +162,27 @@ def too_long(chunk: Chunk, schema: pa.Schema) -> Batch:
 def in_order[Piece, Result](
     pieces: Iterable[Piece], read: Callable[[Piece], Result], workers: int = WORKERS
 ) -> Iterator[Result]:
-    """Pieces read side by side by threads, handed on in order; at most one more than there are threads is held."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = []
-        for piece in pieces:
+    """Pieces read side by side by threads, handed on in order; at most two more than there are threads are held.
+
+    The pieces themselves are made by one thread more, so that hashing and cutting a file waits for no reader or writer.
+    """
+    with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as maker:
+        waiting: list[Future[Result]] = []
+        for piece in _ahead(pieces, maker):
             waiting.append(pool.submit(read, piece))
             if len(waiting) > workers:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
+
+
+def _ahead[Piece](pieces: Iterable[Piece], maker: ThreadPoolExecutor) -> Iterator[Piece]:
+    """The pieces; while one is taken, the next is made."""
+    iterator = iter(pieces)
+    coming = maker.submit(lambda: [*islice(iterator, 1)])
+    while piece := coming.result():
+        coming = maker.submit(lambda: [*islice(iterator, 1)])
+        yield piece[0]
 
 
 def refuse_parameters(procedure: str, parameters: Mapping[str, Any], known: set[str]) -> None:

@@ -34,11 +34,7 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
 
 def lowered(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     """As `strings`, with A to Z as a to z."""
-    texts = strings(buffer, starts, stops)
-    if not len(texts):
-        return texts
-    offsets, characters = _parts(texts)
-    return _texts(offsets, lower(characters))
+    return pc.ascii_lower(strings(buffer, starts, stops))
 
 
 def stated(buffer: Bytes, starts: Ints, stops: Ints, *, small: bool = False) -> pa.Array:
@@ -60,26 +56,36 @@ def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.A
     written = strings(buffer, starts[keep], stops[keep])
     if not len(keep):
         return keep, {"name": written, "name_as_written": written}
-    offsets, characters = _parts(written)
-    odd = (characters - np.uint8(33) > 93) | (characters == 92)
-    empty_label = (characters[:-1] == 46) & (characters[1:] == 46)
-    empty_label[offsets[1:-1] - 1] = False  # the next name's first byte
-    odd[:-1] |= empty_label
-    if odd.any():
-        good[keep[np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1]] = False
+    odd = _odd_names(*_parts(written))
+    if len(odd):
+        good[keep[odd]] = False
         keep = np.flatnonzero(good)
         return keep, names(buffer, starts[keep], stops[keep])[1]
-    return keep, _spellings(written, offsets, characters)
+    return keep, _spellings(written)
 
 
-def _spellings(written: pa.Array, offsets: Any, characters: Bytes) -> dict[str, pa.Array]:
+def _odd_names(offsets: Any, characters: Bytes) -> Any:
+    """Which names hold an escape, an empty label or what is no printable ASCII; few files have any."""
+    is_dot = characters == 46
+    empty_label = is_dot[:-1] & is_dot[1:]
+    is_plain = characters.min() > 32 and characters.max() < 127 and not (characters == 92).any()
+    if is_plain and not empty_label.any():
+        return np.array([], dtype=np.int64)
+    empty_label[offsets[1:-1] - 1] = False  # the next name's first byte
+    odd = (characters - np.uint8(33) > 93) | (characters == 92)
+    odd[:-1] |= empty_label
+    return np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1
+
+
+def _spellings(written: pa.Array) -> dict[str, pa.Array]:
     """Names in lower case without a final dot, and as they were written where that is not the same."""
-    small = lower(characters)
+    offsets, characters = _parts(written)
+    name = pc.ascii_lower(written)
     dots = (characters[offsets[1:] - 1] == 46) & (offsets[1:] - offsets[:-1] > 1)
-    has_dots = bool(dots.any())
-    if not has_dots and np.array_equal(small, characters):
+    if dots.any():
+        name = strings(_parts(name)[1], offsets[:-1], offsets[1:] - dots)
+    if name.equals(written):
         return {"name": written, "name_as_written": pa.nulls(len(written), pa.string())}
-    name = strings(small, offsets[:-1], offsets[1:] - dots) if has_dots else _texts(offsets, small)
     same = pc.equal(written, name)
     return {"name": name, "name_as_written": pc.if_else(same, pa.scalar(None, pa.string()), written)}
 

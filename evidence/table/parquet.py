@@ -17,8 +17,10 @@ _LOW_CARDINALITY = (
     "transport", "rcode", "view", "vantage", "place", "observer", "kind", "reason",
 )  # fmt: skip
 _ASCENDING = ("line", "start", "stop", "time", "last")
-
-
+"""Columns stored as differences; least and greatest values of these alone are kept, since they tell parts of a table
+apart, which those of names, addresses and words seldom do."""
+_DICTIONARY = 1 << 18  # bytes; more values than these are so many that they are better stored as they are
+_WRITTEN_AT_ONCE = 1 << 16  # rows
 _AT_ONCE = 4096
 
 
@@ -27,10 +29,12 @@ class TableWriter:
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema = schema.with_metadata(dict(metadata))
+        ascending = [name for name in schema.names if name in _ASCENDING]
         self._writer = pq.ParquetWriter(
             path, self._schema, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
-            use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY], write_statistics=True,
-            column_encoding={name: "DELTA_BINARY_PACKED" for name in schema.names if name in _ASCENDING},
+            use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY],
+            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
+            dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE,
         )  # fmt: skip
 
     def write(self, table: pa.Table) -> None:

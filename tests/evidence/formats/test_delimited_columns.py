@@ -142,7 +142,7 @@ def test_each_value_in_each_column_is_as_record_by_record(kind: str, name: str, 
 def test_the_usual_records_are_taken_as_columns(kind: str, wrap, end: bytes, time: bytes) -> None:
     data = (b",".join(map(wrap, [time, *KINDS[kind][1][1:]])) + end) * 3
     part = piece(data, layout(kind, ","))
-    taken, _ = fields.usual(part.layout, delimited.gather.padded(data), part.cut.edges, part.cut.is_open)
+    taken, _ = fields.usual(part.layout, data, part.cut.edges, part.cut.is_open)
     assert taken.tolist() == [0, 1, 2]
 
 
@@ -150,7 +150,7 @@ def test_a_stray_quote_leaves_the_other_records_to_the_columns() -> None:
     line = b",".join(map(quoted, KINDS["lookups"][1])) + b"\n"
     data = b'# 5" wide\n' + line + b'2016,"open\n' + line * 2 + b"x" * (delimited.LONGEST_LINE + 1) + b"\n" + line * 2
     part = piece(data, layout("lookups", ","))
-    taken, _ = fields.usual(part.layout, delimited.gather.padded(data), part.cut.edges, part.cut.is_open)
+    taken, _ = fields.usual(part.layout, data, part.cut.edges, part.cut.is_open)
     both(data, layout("lookups", ","))
     assert len(taken) == 5
 

@@ -9,11 +9,12 @@ import pytest
 
 from evidence.errors import ReadingError
 from evidence.reading.batch import REJECT, Batch, Conservation
-from evidence.reading.format import Head, line_format
+from evidence.reading.format import Head, in_order, line_format
 from evidence.reading.names import name_columns
 from evidence.reading.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -83,3 +84,16 @@ def test_several_rows_of_one_record_count_its_bytes_once(tmp_path: Path) -> None
     assert (counted.rows, counted.lines, counted.row_bytes) == (2, 1, 6)
     with pytest.raises(ReadingError, match="accounted for"):
         Conservation().add(Batch(batch.rows, batch.rejects, batch.size + 1))
+
+
+def test_pieces_are_read_side_by_side_and_come_in_order() -> None:
+    assert list(in_order(iter(range(50)), lambda number: number * number, workers=3)) == [n * n for n in range(50)]
+
+
+def test_what_is_wrong_while_pieces_are_made_is_said() -> None:
+    def pieces() -> Iterator[int]:
+        yield from range(5)
+        raise ReadingError("the header has no such column")
+
+    with pytest.raises(ReadingError, match="no such column"):
+        list(in_order(pieces(), lambda number: -number))
