@@ -6,6 +6,7 @@ nothing to tell where the next one begins: the rest of the file is one reject.
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,13 +17,15 @@ from evidence.reading.batch import CONTEXT, Reject
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 from evidence.wire.capture import Capture
-from evidence.wire.pieces import BAD_TIME, Interface, Piece, rest
+from evidence.wire.octets import Octets, layout
+from evidence.wire.pieces import BAD_TIME, Interface, Piece, cut, rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
     from evidence.reading.format import Head
+    from evidence.reading.gather import Ints
     from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.pcap@1", "a pcap capture"
@@ -31,6 +34,12 @@ LONGEST = 1 << 20
 """Octets of a packet; writers keep to 262,144."""
 _MAGIC = {0xA1B2C3D4: 6, 0xA1B23C4D: 9}
 """Digits of a second."""
+_RECORD = {
+    order: layout(RECORD_HEADER, **{
+        name: (4 * place, f"{order}u4") for place, name in enumerate(("seconds", "fraction", "kept", "length"))
+    })
+    for order in "<>"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,59 +63,50 @@ def read_header(data: bytes) -> Header | None:
 
 def pieces(source: Source) -> Iterator[Piece]:
     """All bytes of the source; a packet stands in one piece."""
-    tail, start, line = source.read_block(), 0, 1
-    header = read_header(tail)
-    if header is None:
-        if tail:
-            yield rest(source, tail, 0, 0, "no-file-header")
-        return
-    first = [Reject(0, 0, FILE_HEADER, CONTEXT, "file-header", tail)]
-    at = FILE_HEADER
-    while True:
-        found, end, is_broken = _offsets(tail, at, header.order)
-        if found or first:
-            yield _piece(tail[:end], start, line, found, header, first)
-        start, line, tail, at, first = start + end, line + len(found), tail[end:], 0, []
-        if is_broken:
-            yield rest(source, tail, start, line, "gap")
-            return
-        more = source.read_block()
-        if not more:
-            break
-        tail += more
-    if tail:
-        yield rest(source, tail, start, line, "truncated-record")
+    data = source.read_block()
+    header = read_header(data)
+    if header:
+        yield from cut(source, data, functools.partial(_take, header))
+    elif data:
+        yield rest(source, data, 0, 0, "no-file-header")
 
 
-def _offsets(data: bytes, at: int, order: str) -> tuple[list[int], int, bool]:
-    """Where whole records begin, where the first that is not whole does, and whether its length is impossible."""
-    length = struct.Struct(f"{order}I").unpack_from
-    found: list[int] = []
+def _take(header: Header, data: bytes, start: int, line: int) -> tuple[Piece, bool]:
+    """Whole packets, behind the file header if the file begins here; and if the next one's length is impossible."""
+    first = 0 if start else FILE_HEADER
+    starts = np.fromiter(_starts(data, first, header.order), dtype=np.int64)
+    records = Octets(np.frombuffer(data, dtype=np.uint8)).fields(_RECORD[header.order], starts)
+    begins = starts + RECORD_HEADER
+    stops = begins + records["kept"]
+    wrong = np.flatnonzero((records["kept"] > LONGEST) | (stops > len(data)))
+    count = wrong[0] if len(wrong) else len(starts)
+    is_broken = bool(len(wrong)) and bool(records["kept"][count] > LONGEST)
+    starts, begins, stops, records = starts[:count], begins[:count], stops[:count], records[:count]
+    size = int(stops[-1]) if count else first
+    piece = Piece(
+        data[:size], start, line, size, starts, stops, begins, stops, records["kept"] >= records["length"],
+        _times(records, header.interface.digits), np.zeros(count, dtype=np.int64), (header.interface,),
+        () if start else (Reject(0, 0, FILE_HEADER, CONTEXT, "file-header", data),),
+    )  # fmt: skip
+    return piece, is_broken
+
+
+def _starts(data: bytes, at: int, order: str) -> Iterator[int]:
+    """Where records begin, the last perhaps one that is not whole."""
+    length = struct.Struct(f"{order}8xI").unpack_from
     last = len(data) - RECORD_HEADER
     while at <= last:
-        (size,) = length(data, at + 8)
-        stop = at + RECORD_HEADER + size
-        if size > LONGEST:
-            return found, at, True
-        if stop > len(data):
-            break
-        found.append(at)
-        at = stop
-    return found, at, False
+        yield at
+        (kept,) = length(data, at)
+        at += RECORD_HEADER + kept
 
 
-def _piece(data: bytes, start: int, line: int, offsets: list[int], header: Header, others: list[Reject]) -> Piece:
-    starts = np.array(offsets, dtype=np.int64)
-    fields = np.dtype([(name, f"{header.order}u4") for name in ("seconds", "fraction", "kept", "length")])
-    windows = np.ndarray((max(len(data) - 15, 0),), dtype=fields, buffer=data, strides=(1,))[starts]
-    seconds, fraction, kept, length = (windows[name].astype(np.int64) for name in fields.names or ())
-    units = 10 ** (header.interface.digits - 6)
-    times = np.where(fraction < units * 1_000_000, seconds * 1_000_000 + fraction // units, BAD_TIME)
-    begins = starts + RECORD_HEADER
-    return Piece(
-        data, start, line, len(data), starts, begins + kept, begins, begins + kept, kept >= length, times,
-        np.zeros(len(starts), dtype=np.int64), (header.interface,), tuple(others),
-    )  # fmt: skip
+def _times(records: Any, digits: int) -> Ints:
+    """Microseconds since 1970."""
+    seconds, fraction = (records[name].astype(np.int64) for name in ("seconds", "fraction"))
+    if digits > 6:
+        fraction //= 10 ** (digits - 6)
+    return np.where(fraction < 1_000_000, seconds * 1_000_000 + fraction, BAD_TIME)
 
 
 def _guess(head: Head) -> Guess | None:

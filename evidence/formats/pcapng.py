@@ -7,6 +7,7 @@ rest of the file is one reject.
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from evidence.reading.batch import CONTEXT, REJECT, SKIP, Reject
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 from evidence.wire.capture import Capture
-from evidence.wire.pieces import BAD_TIME, LATEST, NO_TIME, Interface, Piece, rest
+from evidence.wire.pieces import BAD_TIME, LATEST, NO_TIME, Interface, Piece, cut, rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,25 +73,18 @@ class Found:
 
 def pieces(source: Source) -> Iterator[Piece]:
     """All bytes of the source; a block stands in one piece."""
-    tail, start, line, section = source.read_block(), 0, 1, Section()
-    if tail and not _is_section(tail):
-        yield rest(source, tail, 0, 0, "no-section-header")
-        return
-    while tail:
-        found = Found(line)
-        end, is_broken = _walk(tail, start, section, found)
-        if end:
-            yield _piece(tail[:end], start, line, section, found)
-        start, line, tail = start + end, line + len(found.packets), tail[end:]
-        if is_broken:
-            yield rest(source, tail, start, line, "gap")
-            return
-        more = source.read_block()
-        if not more:
-            break
-        tail += more
-    if tail:
-        yield rest(source, tail, start, line, "truncated-record")
+    data = source.read_block()
+    if _is_section(data):
+        yield from cut(source, data, functools.partial(_take, Section()))
+    elif data:
+        yield rest(source, data, 0, 0, "no-section-header")
+
+
+def _take(section: Section, data: bytes, start: int, line: int) -> tuple[Piece, bool]:
+    """Whole blocks, and whether the next one is broken."""
+    found = Found(line)
+    size, is_broken = _walk(data, start, section, found)
+    return _piece(data[:size], start, line, section, found), is_broken
 
 
 def _is_section(data: bytes) -> bool:

@@ -71,7 +71,7 @@ def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Se
     is_name = np.zeros(len(records.row), dtype=bool)
     is_name[names.data] = (names.usable & ~made.odd)[len(owners) :]
     in_data = made.name.slice(len(owners)).filter(pa.array((is_name & kept)[names.data]))
-    records = records.only(kept)
+    records = records if kept.all() else records.only(np.flatnonzero(kept))
     return Answers(taken, records, owner, _data(octets, found, records, is_name[kept], in_data))
 
 

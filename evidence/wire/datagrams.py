@@ -117,7 +117,8 @@ def _family(octets: Octets, piece: Piece, index: Ints, at: Ints, kind: np.dtype[
     source = at + (8 if is_six else 12)
     found = Datagrams(index, source, np.full(len(index), is_six), port, target_port)
     messages = Messages(inner + 8, inner + length, bits, *counts)
-    return (found, messages) if good.all() else (found.only(good), messages.only(good))
+    kept = np.flatnonzero(good)
+    return (found, messages) if good.all() else (found.only(kept), messages.only(kept))
 
 
 def _merged(four: tuple[Datagrams, Messages], six: tuple[Datagrams, Messages]) -> tuple[Datagrams, Messages]:

@@ -10,6 +10,8 @@ import numpy as np
 from evidence.reading.batch import HEAD, REJECT, Reject
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from evidence.reading.gather import Ints
     from evidence.reading.source import Source
 
@@ -72,6 +74,30 @@ class Packet:
     data: bytes
     is_whole: bool
     head: bytes
+
+
+def cut(source: Source, data: bytes, take: Callable[[bytes, int, int], tuple[Piece, bool]]) -> Iterator[Piece]:
+    """All bytes of the source, of which `data` were read; a record stands in one piece.
+
+    `take(data, start, line)` makes a piece of the whole records that `data` begins with, and says whether the length of
+    the next one is impossible: then nothing tells where others begin.
+    """
+    start, line = 0, 1
+    while True:
+        if data:
+            piece, is_broken = take(data, start, line)
+            if piece.size:
+                yield piece
+            start, line, data = start + piece.size, line + len(piece.starts), data[piece.size :]
+            if is_broken:
+                yield rest(source, data, start, line, "gap")
+                return
+        more = source.read_block()
+        if not more:
+            break
+        data += more
+    if data:
+        yield rest(source, data, start, line, "truncated-record")
 
 
 def rest(source: Source, data: bytes, start: int, line: int, reason: str) -> Piece:

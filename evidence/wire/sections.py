@@ -79,9 +79,10 @@ def read_questions(octets: Octets, found: Messages) -> Questions:
         goes_on = (size - 1).view(np.uint64) < 63
         goes_on &= at + size <= last
         if not goes_on.all():
-            is_end = (size == 0) if number else np.zeros(len(live), dtype=bool)
+            is_end = np.flatnonzero(size == 0) if number else live[:0]
             ends[live[is_end]] = at[is_end] + 1
-            live, at, size, last = (column[goes_on] for column in (live, at, size, last))
+            kept = np.flatnonzero(goes_on)
+            live, at, size, last = (column[kept] for column in (live, at, size, last))
         heads.append((live, at))
         at = at + size + 1
     return _questions(octets, found, ends, heads)
@@ -91,7 +92,9 @@ def _questions(octets: Octets, found: Messages, ends: Ints, heads: list[tuple[In
     start = found.begin + HEADER + 1
     stop = np.where(ends > 0, ends - 1, start)
     offsets = np.concatenate([[0], np.cumsum(stop - start)])
-    dots = [(offsets[rows] + at - start[rows])[ends[rows] > 0] for rows, at in heads[1:]]
+    behind = offsets[:-1] - start
+    good = ends > 0
+    dots = [at + behind[rows] if good.all() else (at + behind[rows])[good[rows]] for rows, at in heads[1:]]
     raw = gather.strings(octets.buffer, start, stop)
     characters = np.frombuffer(raw.buffers()[2] or b"", dtype=np.uint8)[: offsets[-1]].copy()
     names = spelled(characters, offsets, np.concatenate([np.zeros(0, dtype=np.int64), *dots]))
@@ -104,17 +107,17 @@ def read_sections(octets: Octets, found: Messages, asked: Questions) -> Sections
     taken, edns, code = asked.taken.copy(), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     taken[(total == 0) & (asked.ends + 4 != found.stop)] = False
     live = np.flatnonzero(taken & (total > 0))
-    at, parts = asked.ends[live] + 4, []
+    before, at, parts = found.answers + found.authority, asked.ends[live] + 4, []
     for number in range(int(total[live].max(initial=0))):
         good, records = _records(octets, found, live, at)
-        is_option = good & (records.type == OPT) & (number >= (found.answers + found.authority)[live])
-        if is_option.any():
-            good &= ~is_option | _options(octets, records.only(is_option), is_option, edns, code)
+        options = np.flatnonzero(good & (records.type == OPT) & (number >= before[live]))
+        if len(options):
+            good[options] = _options(octets, records.only(options), edns, code)
         is_last = total[live] == number + 1
         good &= ~is_last | (records.stop == found.stop[live])
         taken[live[~good]] = False
-        parts.append(records.only(good & (number < found.answers[live])))
-        goes_on = good & ~is_last
+        parts.append(records.only(np.flatnonzero(good & (number < found.answers[live]))))
+        goes_on = np.flatnonzero(good & ~is_last)
         live, at = live[goes_on], records.stop[goes_on]
     return Sections(taken, _joined(parts, taken), edns, code)
 
@@ -136,14 +139,12 @@ def _records(octets: Octets, found: Messages, live: Ints, at: Ints) -> tuple[Any
     return good, Records(live, at, kind, class_, ttl, place + 10, place + 10 + size)
 
 
-def _options(octets: Octets, records: Records, places: Any, edns: Ints, code: Ints) -> Any:
-    """Takes what OPT records say; of all messages, those at `places` where they are good: the first, of version 0."""
-    bits, fine = _option_bits(octets, records.start, records.stop)
-    fine &= (edns[records.row] == 0) & (octets.buffer[records.owner] == 0) & (records.ttl >> 16 & 255 == 0)
+def _options(octets: Octets, records: Records, edns: Ints, code: Ints) -> Any:
+    """Takes what OPT records say, and which of them are good: the first of their message, of version 0."""
+    bits, good = _option_bits(octets, records.start, records.stop)
+    good &= (edns[records.row] == 0) & (octets.buffer[records.owner] == 0) & (records.ttl >> 16 & 255 == 0)
     edns[records.row] = bits | EDNS | (records.ttl & 0x8000) >> 1
     code[records.row] = records.ttl >> 24
-    good = np.zeros(len(places), dtype=bool)
-    good[places] = fine
     return good
 
 
