@@ -139,8 +139,7 @@ def _flags(data: bytes, bits: int, options: Record | None, *, signed: bool) -> s
     words = {"TSIG"} if signed else set()
     if options is None:
         return flag_words(bits & 0x07B0, None, frozenset(words))
-    codes = _option_codes(data, options)
-    words |= {word for code, word in _OPTIONS.items() if code in codes}
+    words |= option_words(data, options.start, options.stop)
     words |= {"DO"} if options.ttl & 0x8000 else set()
     return flag_words(bits & 0x07B0, options.ttl >> 16 & 255, frozenset(words))
 
@@ -153,20 +152,21 @@ def flag_words(bits: int, edns: int | None, words: frozenset[str]) -> str | None
     return " ".join([*header, *version, *(word for word in _ORDER if word in words)]) or None
 
 
-def _option_codes(data: bytes, options: Record) -> set[int]:
-    codes, at = set(), options.start
-    while at < options.stop:
+def option_words(data: bytes, start: int, stop: int) -> frozenset[str]:
+    """Words of the options of EDNS that stand there. Raises `MessageError` where they do not fill the place."""
+    codes, at = set(), start
+    while at < stop:
         end = at + 4 + read_uint16(data, at + 2)
-        if end > options.stop:
+        if end > stop:
             raise MessageError("bad-edns")
         codes.add(read_uint16(data, at))
         at = end
-    return codes
+    return frozenset(word for code, word in _OPTIONS.items() if code in codes)
 
 
 def text_length(row: Row) -> int:
     """Characters of the names and answers of a row."""
-    return len(row["name"]) + sum(len(answer["name"]) + len(answer["data"]) for answer in row.get("answers") or ())
+    return len(row["name"]) + sum(len(item["name"]) + len(item["data"] or "") for item in row.get("answers") or ())
 
 
 def table_of(rows: list[Row]) -> pa.Table:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from evidence.reading.batch import Conservation
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
-FORMATS_FUZZED = {"parse.pcap@1": "pcap", "parse.pcapng@1": "pcapng", "parse.dnstap@1": "dnstap"}
+FORMATS_FUZZED = {
+    "parse.pcap@1": "pcap",
+    "parse.pcapng@1": "pcapng",
+    "parse.dnstap@1": "dnstap",
+    "parse.cdns@1": "cdns",
+}
 """With the ending of their recordings."""
 LONGEST = 1 << 14
 FOUND = Path("build/fuzz")

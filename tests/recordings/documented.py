@@ -12,12 +12,13 @@ COF = "draft-dulaunoy-dnsop-passive-dns-cof-13"
 SAF = "DomainTools, DNSDB API v2, Streaming API Framing"
 WINDOWS = "Microsoft, DNS server debug logging: the legend that opens the file, and published lines"
 ZEEK = "Zeek 7.0, script reference base/protocols/dns/main.zeek and Log Formats"
+CDNS = "RFC 8618, appendix A; the traffic put together by compacted.py and encoded by cbor2"
 UMBRELLA = "Cisco Umbrella User Guide, DNS Log Formats"
 
 
 def samples() -> list[Entry]:
     """One entry a file of `documentation/`; `software` names the documentation that its grammar is from."""
-    return [*_text(), *_passive(), *_zeek(), *_tables()]
+    return [*_text(), *_passive(), *_zeek(), *_tables(), *_compacted()]
 
 
 def _lines(path: str) -> str:
@@ -107,4 +108,25 @@ def _tables() -> list[Entry]:
                   "UTC by definition, not stated in the file", FROM)
             for path, settings in umbrella
         ),
+    ]  # fmt: skip
+
+
+def _compacted() -> list[Entry]:
+    variants = {
+        "cdns-one-block.cdns": "one block, lengths stated, microseconds",
+        "cdns-two-blocks.cdns": "two blocks with their own parameters, lengths left open, micro- and nanoseconds",
+        "cdns-prefixes.cdns": "prefixes of addresses, no ports, no delays, milliseconds",
+    }
+    decoded = "/usr/bin/python3 -m cbor2.tool {0} | jq '{1} | length'"
+    counted = {
+        "blocks": ".[2]",
+        "query/response items": '[.[2][]["3"][]]',
+        "address events": '[.[2][]["4"][]]',
+        "malformed messages": '[.[2][]["5"][]]',
+    }
+    return [
+        Entry(path, "C-DNS", CDNS, settings,
+              {what: decoded.format(path, items) for what, items in counted.items()}, "UTC", FROM)
+        for file, settings in variants.items()
+        for path in (f"documentation/{file}",)
     ]  # fmt: skip

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 PACKAGES = [
     "bind9", "unbound", "dnsmasq-base", "pdns-recursor", "dnsdist", "knot-resolver", "knot", "knot-module-dnstap",
     "rsyslog", "fstrm-bin", "golang-github-dnstap-golang-dnstap-cli", "tcpdump", "tshark", "tcpreplay", "jq",
-    "iproute2", "debootstrap",
+    "iproute2", "debootstrap", "python3-cbor2",
 ]  # fmt: skip
 
 

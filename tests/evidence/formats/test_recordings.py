@@ -88,7 +88,7 @@ READ_BY = {
     "unbound/unbound.log": "parse.unbound@1",
 }
 """Every text of the recordings, by the format that reads it."""
-OTHERWISE = (".pcap", ".pcapng", ".dnstap", "traffic.json")
+OTHERWISE = (".pcap", ".pcapng", ".dnstap", ".cdns", "traffic.json")
 """Not text, or not a log."""
 PATHS = sorted(READ_BY)
 
