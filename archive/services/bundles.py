@@ -10,6 +10,7 @@ from archive.models import Checkpoint, CustodyEvent, Run, Submission
 from archive.services import finding
 from archive.services.deaccessions import deaccession_behind, deaccession_in
 from archive.services.following import read_blob
+from archive.services.keys import events_of_keys
 from archive.services.receipts import common_size, issue_receipt
 from archive.services.refusals import NotReady
 from archive.services.witnessing import cosigned
@@ -33,7 +34,8 @@ class Item:
 def items(run: Run, *, raw: bool) -> Iterator[Item]:
     """The files of a result's bundle, named so that many bundles fit into one folder. Raises `NotReady`.
 
-    All receipts lead to the one checkpoint that is in it.
+    All receipts lead to the one checkpoint that is in it: also those of the keys' lives up to there, so that a verifier
+    knows of each signature whether its key was in force.
     """
     size = common_size(_events(run)) if run.event else None
     checkpoint = Checkpoint.objects.filter(size=size).first() if size is not None else None
@@ -43,6 +45,8 @@ def items(run: Run, *, raw: bool) -> Iterator[Item]:
     yield Item(f"{checkpoint.size}.checkpoint", cosigned(checkpoint).encode())
     for output in run.outputs.select_related("blob").order_by("name"):
         yield Item(f"{stem}.{output.name}", output.blob)
+    for event in events_of_keys().filter(leaf__index__lt=checkpoint.size):
+        yield Item(f"keys-{event.leaf.index}.receipt.json", _receipt(event, checkpoint.size))
     yield from _statement(run, f"{stem}.result", checkpoint.size)
     for parse in finding.parses_behind(run):
         yield from _statement(parse, f"parse-{parse.identity[:8]}", checkpoint.size)

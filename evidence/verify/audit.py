@@ -60,7 +60,7 @@ def _open_documents(given: Given, bag: Bag, trust: Trust, history: History, find
     lives = read_lives(bag.receipts, findings)
     _open_others(given, bag, trust, history, lives, findings)
     check_statement_keys(lives, bag.receipts, findings)
-    check_checkpoint_keys(lives, history.notes, findings)
+    check_checkpoint_keys(lives, history.notes, history.ties(trust), findings)
 
 
 def _open_others(given: Given, bag: Bag, trust: Trust, history: History, lives: Lives, findings: Findings) -> None:

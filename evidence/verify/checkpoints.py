@@ -16,7 +16,7 @@ from evidence.log.tlogproof import parse_tlog_proof
 from evidence.verify.trust import REFUSALS, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from evidence.verify.files import Document
     from evidence.verify.findings import Findings
@@ -70,7 +70,7 @@ class History:
 
         Witnesses that the caller trusts cosign one history only; where every quorum shares one, no more is asked.
         """
-        if trust.policy is not None and allows_one_history(trust.policy):
+        if _is_one_history(trust):
             return
         for origin, sizes in self.roots.items():
             apart = sorted(sizes.keys() - self._reached(origin, min(sizes)))
@@ -80,6 +80,10 @@ class History:
                 wanted = "receipts under one checkpoint, a policy with witnesses, or custos-verify log"
                 findings.unchecked("checkpoint-consistency", sizes[apart[0]][1], message, got=got, wanted=wanted)
 
+    def ties(self, trust: Trust) -> Callable[[str, int, int], bool]:
+        """Whether two sizes of a log are of one history, as far as was shown or witnesses vouch for it."""
+        return lambda origin, one, other: _is_one_history(trust) or other in self._reached(origin, one)
+
     def _reached(self, origin: str, size: int) -> set[int]:
         reached, waiting = {size}, [size]
         while waiting:
@@ -87,6 +91,10 @@ class History:
             reached |= new
             waiting += new
         return reached
+
+
+def _is_one_history(trust: Trust) -> bool:
+    return trust.policy is not None and allows_one_history(trust.policy)
 
 
 def check_note(

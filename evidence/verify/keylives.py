@@ -15,15 +15,16 @@ from evidence.keys import ED25519
 from evidence.log.checkpoint import verify_signature
 from evidence.log.note import ED25519 as NOTE_ED25519
 from evidence.log.note import ML_DSA_44, Vkey
-from evidence.opening import KEY_EVENTS, KEY_INTRODUCTION
+from evidence.opening import KEY_EVENTS, KEY_INTRODUCTION, KEY_REVOCATION
 from evidence.strictjson import members
 from evidence.verify.attestations import vouched_keys
 from evidence.verify.trust import REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from evidence.attest.dsse import PublicKey
+    from evidence.log.checkpoint import Checkpoint
     from evidence.verify.checkpoints import Seen
     from evidence.verify.findings import Findings
     from evidence.verify.receipts import OpenReceipt
@@ -39,6 +40,8 @@ class Life:
     purpose: str
     after: int = 0
     last: int | None = None
+    bound: int | None = None
+    """Size of a checkpoint under which its revocation was shown: what is of that history was there before."""
     told: dict[str, str] = field(default_factory=dict)
     """Receipts by the turn that they tell of: the beginning, or how it ended."""
 
@@ -61,6 +64,7 @@ class Turn:
     where: str
     origin: str
     index: int
+    size: int
     type: str
     purpose: str
     after: int
@@ -101,12 +105,12 @@ def _turns(receipts: Iterable[OpenReceipt], findings: Findings) -> Iterator[Turn
         if receipt.event.type not in KEY_EVENTS or receipt.index is None or receipt.checkpoint is None:
             continue
         try:
-            yield _turn(receipt, receipt.checkpoint.origin, receipt.index)
+            yield _turn(receipt, receipt.checkpoint, receipt.index)
         except REFUSALS as error:
             findings.wrong("key-event", receipt.where, f"a {receipt.event.type} that cannot be used", got=str(error))
 
 
-def _turn(receipt: OpenReceipt, origin: str, index: int) -> Turn:
+def _turn(receipt: OpenReceipt, checkpoint: Checkpoint, index: int) -> Turn:
     """Raises `FormatError`."""
     detail: dict[str, Any] = receipt.event.detail
     begins = receipt.event.type == KEY_INTRODUCTION
@@ -119,7 +123,8 @@ def _turn(receipt: OpenReceipt, origin: str, index: int) -> Turn:
         raise FormatError(f"keys for {detail['purpose']!r} after size {after}, introduced at index {index}")
     following = {} if begins else vouched_keys({"keys": detail["next"]})
     keys = vouched_keys(detail)
-    return Turn(receipt.where, origin, index, receipt.event.type, detail["purpose"], after, keys, following)
+    at = (receipt.where, checkpoint.origin, index, checkpoint.size)
+    return Turn(*at, receipt.event.type, detail["purpose"], after, keys, following)
 
 
 def _live(life: Life, turn: Turn, findings: Findings) -> None:
@@ -131,6 +136,8 @@ def _live(life: Life, turn: Turn, findings: Findings) -> None:
         return
     life.after, life.last = _moved(life, turn)
     life.told.setdefault(turn.type, turn.where)
+    if turn.type == KEY_REVOCATION:
+        life.bound = turn.size
 
 
 def _moved(life: Life, turn: Turn) -> tuple[int, int | None]:
@@ -173,18 +180,28 @@ def _named(receipt: OpenReceipt) -> list[str]:
         return []  # said where the attestation is checked
 
 
-def check_checkpoint_keys(lives: Lives, notes: Iterable[Seen], findings: Findings) -> None:
-    """Every signature by a log key on a checkpoint is of the key's time."""
+def check_checkpoint_keys(
+    lives: Lives, notes: Iterable[Seen], is_tied: Callable[[str, int, int], bool], findings: Findings
+) -> None:
+    """Every signature by a log key on a checkpoint is of the key's time.
+
+    Whoever stole a key can sign any size of its time afterwards, so a checkpoint by a key that was revoked has to be
+    of the history that revoked it: `is_tied` says that of two sizes of a log.
+    """
     for seen in notes:
         for life in lives.of_log(seen.checkpoint.origin):
             if not _has_signed(life, seen):
                 continue
-            size = f"size {seen.checkpoint.size}"
-            if life.allows_size(seen.checkpoint.size):
-                findings.ok("key-checkpoint", seen.where, f"the key {life.key.keyid} was in force at {size}")
-            else:
+            origin, size = seen.checkpoint.origin, f"size {seen.checkpoint.size}"
+            if not life.allows_size(seen.checkpoint.size):
                 message = f"signed with the key {life.key.keyid}, which was not in force at this size"
                 findings.wrong("key-checkpoint", seen.where, message, got=size, wanted=life.said)
+            elif life.bound is not None and not is_tied(origin, seen.checkpoint.size, life.bound):
+                message = f"signed with the key {life.key.keyid}, which was revoked: whoever has it can sign this size"
+                wanted = f"a proof that it is of the history of size {life.bound} that revoked it, or custos-verify log"
+                findings.unchecked("key-checkpoint", seen.where, message, got=size, wanted=wanted)
+            else:
+                findings.ok("key-checkpoint", seen.where, f"the key {life.key.keyid} was in force at {size}")
 
 
 def _has_signed(life: Life, seen: Seen) -> bool:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, KeyEnd, KeyVersion, Leaf, Run, Signing
-from archive.services import access, custody, following, keys, sequencing
+from archive.services import access, bundles, custody, following, keys, sequencing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
@@ -145,6 +145,29 @@ def test_a_stranger_follows_all_of_it_offline(hand_in, client, tmp_path) -> None
     assert {"key-statement", "key-checkpoint", "keys-differ", "attestation-signature"} <= {
         i.code for i in found.of("ok")
     }
+
+
+def test_a_bundle_carries_the_lives_of_the_keys(hand_in, tmp_path) -> None:
+    """Nothing is asked of the archive: a statement by a key outside its time is found in the folder alone."""
+    keys.introduce_keys()
+    hand_in(LINE, names=["a.example"])
+    keys.replace_keys(purpose="dsse", event_type=REVOCATION, reason="stolen")
+    sequencing.sequence_pending()
+    run = Run.objects.get(procedure="querier_concentration@1")
+    given = tmp_path / "given"
+    given.mkdir()
+    for item in bundles.items(run, raw=True):
+        data = item.content if isinstance(item.content, bytes) else b"".join(following.read_blob(item.content))
+        (given / item.name).write_bytes(data)
+    leaves = Leaf.objects.filter(event__case=None)
+    assert {path.name for path in given.glob("keys-*")} == {f"keys-{leaf.index}.receipt.json" for leaf in leaves}
+    assert len(leaves) == 4
+    (tmp_path / "policy.txt").write_text(wiring.policy())
+    found = audit([given], load_trust(tmp_path / "policy.txt", None))
+    assert [str(item) for item in found.of("wrong")] == []
+    assert {item.code for item in found.of("unchecked")} == {"timestamp-absent"}
+    assert len([item for item in found.of("ok") if item.code == "key-statement"]) == 4
+    assert "key-checkpoint" in {item.code for item in found.of("ok")}
 
 
 def test_every_signature_is_recorded_with_what_it_is_for(grow) -> None:

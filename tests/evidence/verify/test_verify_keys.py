@@ -9,19 +9,23 @@ from typing import Any
 import pytest
 
 from evidence.attest.derivation import Derivation
+from evidence.attest.dsse import PublicKey
 from evidence.canonical import canonical
 from evidence.digest import Digest
 from evidence.keys import Ed25519Signer, MlDsa44Signer, keyid
 from evidence.log.checkpoint import Checkpoint, sign_checkpoint
 from evidence.log.hashing import leaf_hash, tree_root
-from evidence.log.note import ED25519, ML_DSA_44, Vkey
+from evidence.log.note import ED25519, ML_DSA_44, Vkey, parse_note
 from evidence.log.policy import policy_text
 from evidence.log.proof import inclusion_proof
 from evidence.log.tlogproof import TlogProof
 from evidence.opening import commitment
 from evidence.receipt import receipt_bytes
 from evidence.verify.audit import audit
-from evidence.verify.trust import load_trust
+from evidence.verify.checkpoints import History, Seen
+from evidence.verify.findings import Findings
+from evidence.verify.keylives import Life, Lives, check_checkpoint_keys
+from evidence.verify.trust import Trust, load_trust
 
 RUN = Derivation("parse.bind@2", {}, (("source", Digest.of(b"x")),))
 UNIX = 1793491200
@@ -153,6 +157,30 @@ def test_a_checkpoint_by_a_revoked_key_is_wrong_also_for_who_trusts_it(world, fo
     """The thief's: a longer history under keys that the caller's old policy still names."""
     files = world.receipts(6) | {"8.checkpoint": world.note(8, world.old["log"]).encode()}
     assert found(files)["wrong"] == {"key-checkpoint"}
+
+
+def test_a_smaller_checkpoint_by_a_revoked_key_has_to_be_of_the_history_that_revoked_it(world, found) -> None:
+    """The thief signs any size of the key's time, also of another history; only a proof or a witness tells them apart."""
+    honest = world.receipts(6) | {"5.checkpoint": world.note(5, world.old["log"]).encode()}
+    said = found(honest)
+    assert said["wrong"] == set()
+    assert {"key-checkpoint", "checkpoint-consistency"} <= said["unchecked"]
+    assert "key-checkpoint" not in found({"5.checkpoint": world.note(7, world.old["log"]).encode()})["unchecked"]
+
+
+def test_a_checkpoint_that_is_tied_to_the_revocation_is_bound_by_it(world) -> None:
+    history, findings, trust = History(), Findings(), Trust(None, ())
+    small, large, other = (Checkpoint(world.golden.ORIGIN, size, bytes(32)) for size in (5, 6, 4))
+    history.tie(small, large)
+    lives = Lives()
+    for key in listed(world.old["log"]):
+        public = PublicKey(key["algorithm"], base64.b64decode(key["public"]))
+        lives.known[world.golden.ORIGIN, key["keyid"]] = Life(public, "log", last=7, bound=6)
+    for body, codes in ((small, ["ok", "ok"]), (large, ["ok", "ok"]), (other, ["unchecked", "unchecked"])):
+        note = parse_note(str(sign_checkpoint(body, *world.old["log"], UNIX)))
+        before = len(findings.said)
+        check_checkpoint_keys(lives, [Seen("a", note, body)], history.ties(trust), findings)
+        assert [item.level for item in findings.said[before:]] == codes
 
 
 def test_a_checkpoint_by_a_key_that_came_later_is_wrong(world, found) -> None:
