@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evidence.reading.format import NoRow, Row
-    from evidence.reading.gather import Ints
+    from evidence.wire.datagram_rows import Found
     from evidence.wire.packet import Datagram
     from evidence.wire.pieces import Packet, Piece
 
@@ -44,7 +44,7 @@ class Capture:
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
         """Batches of all pieces, in order."""
-        held: tuple[Piece, pa.Table, Ints] | None = None
+        held: tuple[Piece, Found] | None = None
         for item in in_order(pieces, with_plain_rows):
             if held:
                 yield from self._batches(*held)
@@ -53,21 +53,21 @@ class Capture:
             yield from self._batches(*held, is_last=True)
         self._say()
 
-    def _batches(self, piece: Piece, plain: pa.Table, left: Ints, *, is_last: bool = False) -> Iterator[Batch]:
+    def _batches(self, piece: Piece, found: Found, *, is_last: bool = False) -> Iterator[Batch]:
         """Those that are left, one by one, between the plain ones."""
-        begin, others = piece.start, list(piece.others)
-        for index in left.tolist():
+        begin, others, plain, skipped = piece.start, list(piece.others), found.rows, found.rejects
+        for index in found.left.tolist():
             packet = piece.packet(index)
             self._take(packet)
             if self._text > MOST_TEXT and packet.stop < piece.start + piece.size:
-                before = int(np.searchsorted(plain["start"].to_numpy(), packet.stop))
                 now = [other for other in others if other.start < packet.stop]
-                yield self._batch(plain.slice(0, before), now, packet.stop - begin)
-                plain, others, begin = plain.slice(before), others[len(now) :], packet.stop
+                (rows, plain), (rejects, skipped) = (_parted(table, packet.stop) for table in (plain, skipped))
+                yield self._batch(rows, rejects, now, packet.stop - begin)
+                others, begin = others[len(now) :], packet.stop
         if is_last:
             self._streams.finish()
             self._collect()
-        yield self._batch(plain, others, piece.start + piece.size - begin)
+        yield self._batch(plain, skipped, others, piece.start + piece.size - begin)
 
     def _take(self, packet: Packet) -> None:
         found = read_packet(packet.interface.link, packet.data, is_whole=packet.is_whole)
@@ -134,7 +134,7 @@ class Capture:
         (client, port), (server, server_port) = ends if row["event"] == QUERY else ends[::-1]
         return {"client": client, "port": port, "server": server, "server_port": server_port}
 
-    def _batch(self, plain: pa.Table, rejects: list[Reject], size: int) -> Batch:
+    def _batch(self, plain: pa.Table, skipped: pa.Table, rejects: list[Reject], size: int) -> Batch:
         rows: list[Row] = []
         for start, outcome in self._outcomes.items():
             packet = self._taken[start][0]
@@ -143,7 +143,7 @@ class Capture:
             else:
                 rejects.append(Reject(packet.line, packet.start, packet.stop, *outcome, head=packet.head))
         self._outcomes, self._taken, self._text = {}, {}, 0
-        return Batch(_in_place(plain, table_of(rows)), rejects_table(rejects), size)
+        return Batch(_in_place(plain, table_of(rows)), _in_place(skipped, rejects_table(rejects)), size)
 
     def _say(self) -> None:
         if self._late:
@@ -158,12 +158,18 @@ class Capture:
             self.notes.append(f"{self._unread} messages cannot be read; their packets hold rows of other messages.")
 
 
-def with_plain_rows(piece: Piece) -> tuple[Piece, pa.Table, Ints]:
-    return piece, *plain_rows(piece)
+def with_plain_rows(piece: Piece) -> tuple[Piece, Found]:
+    return piece, plain_rows(piece)
+
+
+def _parted(table: pa.Table, stop: int) -> tuple[pa.Table, pa.Table]:
+    """What begins before byte `stop`, and the rest."""
+    before = int(np.searchsorted(table["start"].to_numpy(), stop))
+    return table.slice(0, before), table.slice(before)
 
 
 def _in_place(plain: pa.Table, others: pa.Table) -> pa.Table:
-    """Rows of both, in the order of the source."""
+    """What both hold, in the order of the source."""
     if not len(others) or not len(plain):
         return plain if len(plain) else others
     both = pa.concat_tables([plain, others])

@@ -1,7 +1,8 @@
-"""Rows of the plain packets of a capture, column by column."""
+"""Rows of the plain packets of a capture, column by column, and rejects of those that carry no DNS."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pyarrow as pa
 from evidence.reading import gather
 from evidence.table.schema import LOOKUPS, complete
 from evidence.wire.address_columns import addresses
-from evidence.wire.datagrams import plain_datagrams
+from evidence.wire.datagrams import families, merged, plain_datagrams
 from evidence.wire.message_columns import message_columns
 from evidence.wire.octets import Octets
+from evidence.wire.skips import skipped
 
 if TYPE_CHECKING:
     from evidence.reading.gather import Ints
@@ -20,21 +22,31 @@ if TYPE_CHECKING:
     from evidence.wire.pieces import Piece
 
 
-def plain_rows(piece: Piece) -> tuple[pa.Table, Ints]:
-    """Rows of the plain packets, and the places in the piece of all others."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows of a piece's plain packets, rejects of those that carry no DNS, and the places of all others."""
+
+    rows: pa.Table
+    rejects: pa.Table
+    left: Ints
+
+
+def plain_rows(piece: Piece) -> Found:
     octets = Octets(gather.padded(piece.data))
-    datagrams, messages = plain_datagrams(octets, piece)
+    packets, not_ip = families(octets, piece)
+    parts = [plain_datagrams(piece, family) for family in packets]
+    index, rejects = skipped(octets, piece, [part[2] for part in parts], not_ip)
+    datagrams, messages = merged([part[:2] for part in parts])
     taken, columns = message_columns(octets, messages)
     if len(taken) < len(messages.begin):
         datagrams, messages = datagrams.only(taken), messages.only(taken)
     left = np.ones(len(piece.starts), dtype=bool)
-    left[datagrams.index] = False
-    count = len(taken)
-    if not count:
-        return LOOKUPS.empty_table(), np.flatnonzero(left)
+    left[datagrams.index] = left[index] = False
+    if not len(taken):
+        return Found(LOOKUPS.empty_table(), rejects, np.flatnonzero(left))
     columns |= _places(piece, datagrams.index) | _ends(octets, datagrams, messages.bits & 0x8000 == 0)
-    columns["transport"] = gather.constant("udp", count, pa.string())
-    return complete(columns, count, LOOKUPS), np.flatnonzero(left)
+    columns["transport"] = gather.constant("udp", len(taken), pa.string())
+    return Found(complete(columns, len(taken), LOOKUPS), rejects, np.flatnonzero(left))
 
 
 def _places(piece: Piece, index: Ints) -> dict[str, pa.Array]:

@@ -71,19 +71,39 @@ class Datagrams:
         return Datagrams(*(getattr(self, name)[kept] for name in self.__slots__))
 
 
-def plain_datagrams(octets: Octets, piece: Piece) -> tuple[Datagrams, Messages]:
-    """UDP from or to port 53, in the order of the piece."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """IP packets of one version: `index` in the piece, where they begin in the buffer, and their headers.
+
+    `inner` is where UDP or TCP begins, `end` where the packet says that it ends; if it says nothing, where it does.
+    """
+
+    is_six: bool
+    index: Ints
+    at: Ints
+    fields: Any
+    inner: Ints
+    end: Ints
+
+    def only(self, kept: Any) -> Family:
+        columns = (getattr(self, name)[kept] for name in self.__slots__[1:])
+        return Family(self.is_six, *columns)
+
+
+def families(octets: Octets, piece: Piece) -> tuple[list[Family], Ints]:
+    """IP packets without options, by version; and places in the piece of packets that are not IP."""
     places = np.array([_PLACES.get(interface.link, (0, -1)) for interface in piece.interfaces], dtype=np.int64)
     typed, begins = places.reshape(-1, 2)[piece.places].T
     index = np.flatnonzero((begins >= 0) & (piece.times >= 0) & (piece.ends - piece.begins >= 48))
     at, kind = _network(octets, piece.begins[index], typed[index], begins[index])
     first = octets.buffer[at]
     is_four = (first == 0x45) & ((kind == IPV4) | (kind < 0))
-    four = _family(octets, piece, index[is_four], at[is_four], _FOUR)
     is_six = (first >> 4 == 6) & ((kind == IPV6) | (kind < 0))
-    if not is_six.any():
-        return four
-    return _merged(four, _family(octets, piece, index[is_six], at[is_six], _SIX))
+    found = [_family(octets, piece, index[is_four], at[is_four], is_six=False)]
+    if is_six.any():
+        found.append(_family(octets, piece, index[is_six], at[is_six], is_six=True))
+    is_other = (kind >= 0) & ~np.isin(kind, [IPV4, IPV6, *VLAN_TAGS])
+    return found, index[is_other]
 
 
 def _network(octets: Octets, begins: Ints, typed: Ints, offset: Ints) -> tuple[Ints, Ints]:
@@ -99,34 +119,42 @@ def _network(octets: Octets, begins: Ints, typed: Ints, offset: Ints) -> tuple[I
     return at, kind
 
 
-def _family(octets: Octets, piece: Piece, index: Ints, at: Ints, kind: np.dtype[np.void]) -> tuple[Datagrams, Messages]:
-    """Those of one version of IP, whose header begins at `at`."""
-    is_six = kind is _SIX
-    fields = octets.fields(kind, at)
-    port, target_port, stated, length, bits, *counts = (
+def _family(octets: Octets, piece: Piece, index: Ints, at: Ints, *, is_six: bool) -> Family:
+    fields = octets.fields(_SIX if is_six else _FOUR, at)
+    inner, stated = at + (40 if is_six else 20), fields["stated"]
+    end = np.where(stated > 0, (inner if is_six else at) + stated, piece.ends[index])
+    return Family(is_six, index, at, fields, inner, end)
+
+
+def plain_datagrams(piece: Piece, family: Family) -> tuple[Datagrams, Messages, Family]:
+    """UDP from or to port 53, and the packets that were not taken."""
+    fields = family.fields
+    port, target_port, length, bits, *counts = (
         fields[name].astype(np.int64)
-        for name in ("port", "target_port", "stated", "length", "bits", "answers", "authority", "additional")
+        for name in ("port", "target_port", "length", "bits", "answers", "authority", "additional")
     )
-    inner = at + (40 if is_six else 20)
-    end = stated + (inner if is_six else at)
-    good = (fields["protocol"] == UDP) & (stated > 0) & (end <= piece.ends[index]) & (length >= _LEAST)
-    good &= (inner + length <= end) & ((port == DNS) | (target_port == DNS))
+    stop = family.inner + length
+    good = (fields["protocol"] == UDP) & (family.end <= piece.ends[family.index]) & (stop <= family.end)
+    good &= (length >= _LEAST) & ((port == DNS) | (target_port == DNS))
     good &= (bits & 0x7800 == 0) & (fields["questions"] == 1) & (sum(counts) <= _MOST_RECORDS)
-    if not is_six:
+    if not family.is_six:
         good &= fields["fragment"] & 0x3FFF == 0
-    source = at + (8 if is_six else 12)
-    found = Datagrams(index, source, np.full(len(index), is_six), port, target_port)
-    messages = Messages(inner + 8, inner + length, bits, *counts)
+    source = family.at + (8 if family.is_six else 12)
+    found = Datagrams(family.index, source, np.full(len(source), family.is_six), port, target_port)
+    messages = Messages(family.inner + 8, stop, bits, *counts)
     kept = np.flatnonzero(good)
-    return (found, messages) if good.all() else (found.only(kept), messages.only(kept))
+    left = family.only(np.flatnonzero(~good))
+    return (found, messages, left) if good.all() else (found.only(kept), messages.only(kept), left)
 
 
-def _merged(four: tuple[Datagrams, Messages], six: tuple[Datagrams, Messages]) -> tuple[Datagrams, Messages]:
-    """Packets of both, in the order of the piece."""
-    order = np.argsort(np.concatenate([four[0].index, six[0].index]), kind="stable")
-    found = Datagrams(*(_both(four[0], six[0], name)[order] for name in Datagrams.__slots__))
-    return found, Messages(*(_both(four[1], six[1], name)[order] for name in Messages.__slots__))
+def merged(parts: list[tuple[Datagrams, Messages]]) -> tuple[Datagrams, Messages]:
+    """Packets of all families, in the order of the piece."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([found.index for found, _ in parts]), kind="stable")
 
+    def column(place: int, name: str) -> Any:
+        return np.concatenate([getattr(part[place], name) for part in parts])[order]
 
-def _both(one: Any, other: Any, name: str) -> Any:
-    return np.concatenate([getattr(one, name), getattr(other, name)])
+    found = Datagrams(*(column(0, name) for name in Datagrams.__slots__))
+    return found, Messages(*(column(1, name) for name in Messages.__slots__))

@@ -29,8 +29,8 @@ IPV4, IPV6 = 0x0800, 0x86DD
 TCP, UDP = 6, 17
 VLAN_TAGS = {0x8100, 0x88A8, 0x9100}
 _NO_TYPE = 0
-_FRAGMENT, _AUTHENTICATION = 44, 51
-_EXTENSIONS = {0, 43, 60, 135, 139, 140, _AUTHENTICATION}
+FRAGMENT, _AUTHENTICATION = 44, 51
+EXTENSIONS = {0, 43, 60, 135, 139, 140, _AUTHENTICATION}
 """RFC 8200 §4, RFC 7045 §4: each says how long it is and what follows."""
 _FAMILIES = {2: IPV4, 10: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 """AF_INET and AF_INET6 as Linux, NetBSD, FreeBSD and macOS number them."""
@@ -142,12 +142,12 @@ def _ipv6(data: bytes, at: int, short: NoRow) -> Datagram | Segment | NoRow:
     stop = at + 40 + length if length else len(data)
     source, target = data[at + 8 : at + 24], data[at + 24 : at + 40]
     following, at = data[at + 6], at + 40
-    while following in _EXTENSIONS or following == _FRAGMENT:
+    while following in EXTENSIONS or following == FRAGMENT:
         if len(data) < at + 8:
             return short
-        if following == _FRAGMENT and int.from_bytes(data[at + 2 : at + 4]) & 0xFFF9:
+        if following == FRAGMENT and int.from_bytes(data[at + 2 : at + 4]) & 0xFFF9:
             return REJECT, "ip-fragment"
-        size = 8 if following == _FRAGMENT else _extension_size(following, data[at + 1])
+        size = 8 if following == FRAGMENT else _extension_size(following, data[at + 1])
         following, at = data[at], at + size
     return _transport(data, at, stop, following, source, target, short)
 

@@ -70,7 +70,8 @@ class Stream:
 
     @property
     def held(self) -> int:
-        return len(self.pending) + sum(len(data) for data, _ in self.waiting.values())
+        waiting = sum(len(data) for data, _ in self.waiting.values()) if self.waiting else 0
+        return len(self.pending) + waiting
 
     def open(self, sequence: int, span: Span) -> None:
         """A SYN: the first octet has the number after its own. One that is sent again changes nothing."""

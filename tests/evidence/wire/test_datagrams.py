@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.formats.registry import FORMATS
+from evidence.reading.batch import rejects_table
 from evidence.reading.source import Source
 from evidence.table.schema import LOOKUPS
 from evidence.wire import capture
-from evidence.wire.datagram_rows import plain_rows
+from evidence.wire.datagram_rows import Found, plain_rows
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
 from tests.evidence.formats.readers import Read, read
@@ -34,7 +35,7 @@ def opt(flags: int = 0, options: bytes = b"", code: int = 0, version: int = 0) -
 
 def one_by_one(form: Any, data: bytes) -> Read:
     def none(piece: Piece) -> tuple:
-        return piece, LOOKUPS.empty_table(), np.arange(len(piece.starts))
+        return piece, Found(LOOKUPS.empty_table(), rejects_table([]), np.arange(len(piece.starts)))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(capture, "with_plain_rows", none)
@@ -48,12 +49,16 @@ def both(data: bytes, form: Any = FORMAT) -> Read:
     return many
 
 
-def plain_count(data: bytes, tmp_path: Any) -> int:
+def found_in(data: bytes, tmp_path: Any) -> list[Found]:
     from evidence.formats import pcap as reader
 
     (tmp_path / "capture").write_bytes(data)
     with (tmp_path / "capture").open("rb") as file:
-        return sum(len(plain_rows(piece)[0]) for piece in reader.pieces(Source(file.fileno())))
+        return [plain_rows(piece) for piece in reader.pieces(Source(file.fileno()))]
+
+
+def plain_count(data: bytes, tmp_path: Any) -> int:
+    return sum(len(found.rows) for found in found_in(data, tmp_path))
 
 
 @pytest.mark.parametrize("path", CAPTURES)
@@ -206,3 +211,45 @@ def test_changed_recordings_are_read_the_same_in_both_ways(data: bytes) -> None:
 @given(changed([bytes_of(path)[:12000] for path in CAPTURES if path.endswith(".pcapng")]))
 def test_changed_pcapng_recordings_are_read_the_same_in_both_ways(data: bytes) -> None:
     both(data, NG)
+
+
+QUERY = make.ip(udp(message()))
+SIX = make.ip(udp(message(), 40000, 443), source="2001:db8::1", target="2001:db8::53")
+OTHERS = [
+    make.ip(make.tcp(b"hello" * 4, 1, port=50000, target=443), 6), make.ip(make.tcp(b"", 1, port=50000, target=53), 6),
+    make.ip(make.tcp(b"x" * 20, 1, port=853), 6), make.ip(make.tcp(b"x" * 20, 1, port=53), 6), make.ip(udp(b"x" * 40, 443, 5353)),
+    make.ip(b"x" * 40, 1), make.ip(b"x" * 40, 58, fragment=0x2000), make.ip(udp(b"x" * 40, 443, 5353), fragment=1), make.ip(b"x" * 19, 6),
+    make.ip(b"x" * 40, 17)[:30], QUERY[:2] + b"\0\0" + QUERY[4:], QUERY[:2] + b"\0\x13" + QUERY[4:], b"\x46" + QUERY[1:], SIX,
+    SIX[:6] + b"\x3b" + SIX[7:], SIX[:6] + b"\0" + SIX[7:], SIX[:6] + b"\x2c" + SIX[7:], SIX[:4] + b"\0\0" + SIX[6:], SIX[:4] + b"\0\4" + SIX[6:],
+]  # fmt: skip
+"""Packets that carry no DNS, and some that only look so."""
+
+
+def frame(packet: bytes, kind: int | None) -> bytes:
+    return make.ethernet(packet, kind or (0x86DD if packet[:1] >= b"`" else 0x0800)) + bytes(30)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*OTHERS, QUERY]), st.sampled_from([None, None, None, 0x0806, 0x8100, 0x22])),
+        max_size=20,
+    )
+)
+def test_packets_without_dns_are_skipped_the_same_in_both_ways(sent: list[tuple[bytes, int | None]]) -> None:
+    both(pcap([frame(*item) for item in sent], 1))
+
+
+def test_packets_without_dns_are_not_read_one_by_one(tmp_path: Any) -> None:
+    data = pcap([frame(OTHERS[0], None), frame(OTHERS[5], None), frame(SIX, None), frame(QUERY, 0x0806)] * 2, 1)
+    result = both(data)
+    assert result.reasons()[1:] == ["other-port", "other-protocol", "other-port", "not-ip"] * 2
+    assert sum(len(found.left) for found in found_in(data, tmp_path)) == 0
+
+
+def test_batches_that_end_early_for_their_text_hold_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pcap([frame(OTHERS[0], None), frame(make.ip(udp(UNUSUAL[1])), None), frame(QUERY, None)] * 5, 1)
+    whole = both(data)
+    monkeypatch.setattr(capture, "MOST_TEXT", 5)
+    assert (parts := both(data)).rows == whole.rows
+    assert parts.rejects == whole.rejects
