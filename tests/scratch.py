@@ -85,7 +85,7 @@ class Scratch:
 
     def manage(self, *arguments: str) -> str:
         """Run manage.py; what it prints. Raises `CalledProcessError` if it fails."""
-        return self._ended([str(ROOT / "manage.py"), *arguments])
+        return self._ended([str(ROOT / "manage.py"), *arguments, "--skip-checks"])
 
     def python(self, code: str) -> str:
         """Run code with Django set up; what it prints. Raises `CalledProcessError` if it fails."""
@@ -123,7 +123,7 @@ class Scratch:
 
     def refused(self, *arguments: str) -> str:
         """Run manage.py, which has to fail without a traceback; what it says."""
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments, "--skip-checks"]
         done = subprocess.run(command, env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False)
         assert done.returncode != 0, done.stdout
         assert "Traceback" not in done.stderr

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,6 +22,8 @@ def tables(spill: Path | None = None, /, **paths: Path) -> Iterator[dict[str, An
 
     With `spill`, what is too much for its memory goes to files there, and only an order that is asked for is kept.
     """
+    import ibis  # noqa: PLC0415 -- who only names analyses does not wait a third of a second for it
+
     held = {"memory_limit": _MEMORY, "temp_directory": str(spill), "preserve_insertion_order": False} if spill else {}
     connection = ibis.duckdb.connect(threads=2, **held)
     try:

@@ -10,8 +10,6 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from evidence.analyses import engine
 from evidence.analyses.result import ResultWriter
 from evidence.errors import AnalysisError
@@ -83,6 +81,8 @@ def _spans(records: Any) -> Iterator[pa.RecordBatch]:
 
 def _numbered(table: Any, columns: list[str]) -> Any:
     """With the place of each row among those of its record: 0 where each record has one row, as nearly always."""
+    import ibis  # noqa: PLC0415 -- as in the engine
+
     if table.count().to_pyarrow() == table["start"].nunique().to_pyarrow():
         return table.mutate(**{_PLACE: ibis.literal(0, "int64")})
     order = [name for name in _ORDER if name in columns] + [name for name in columns if name not in _ORDER]
@@ -101,7 +101,7 @@ def _different(first: Any, second: Any, pairs: Any, columns: list[str]) -> Any:
     for one, other in ((first, second), (second, first)):
         more = one.anti_join(other, [*RECORD, _PLACE]).semi_join(other, RECORD)
         parts.append(more.select(*_WAY_BACK))
-    return ibis.union(*parts)
+    return parts[0].union(*parts[1:])
 
 
 def _table(pairs: Any, columns: list[str]) -> dict[str, Any]:

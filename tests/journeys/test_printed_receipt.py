@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(300)]
 A4 = {"width": 794, "height": 1123}  # at 96 dots an inch
 
 
-@pytest.fixture
-def submission(service: Service, tmp_path: Path) -> str:
-    path = tmp_path / "file.bin"
+@pytest.fixture(scope="module")
+def submission(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("handed in") / "file.bin"
     path.write_bytes(b"sealed and printed\n")
     sent = service.json("custos", "upload", str(path), "--case", "ritas-case", token=service.token("rita"))
     return str(sent["submission"])

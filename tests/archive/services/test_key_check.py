@@ -57,22 +57,23 @@ FORGED = (
 
 
 @pytest.fixture(scope="module")
-def founded(tmp_path_factory) -> Iterator[Scratch]:
+def founded(tmp_path_factory) -> Iterator[tuple[Scratch, str]]:
     """A log with a rotation and a revocation behind it."""
     with Scratch(tmp_path_factory.mktemp("home")) as made:
         made.with_log(8)
         made.manage("keys", "rotate", "--purpose", "log")
         made.manage("keys", "revoke", "--purpose", "dsse", "--reason", "stolen")
         made.add_events(3)
-        yield made
+        yield made, made.keep_copy()
 
 
 @pytest.fixture
-def scratch(founded: Scratch) -> Iterator[Scratch]:
-    published = founded.home / "published" / "checkpoint"
-    note, backup = published.read_bytes(), founded.keep_copy()
-    yield founded
-    founded.restore(backup)
+def scratch(founded: tuple[Scratch, str]) -> Iterator[Scratch]:
+    made, backup = founded
+    published = made.home / "published" / "checkpoint"
+    note = published.read_bytes()
+    yield made
+    made.restore(backup)
     published.write_bytes(note)
 
 

@@ -19,19 +19,20 @@ EVENTS = 300  # more than one tile
 
 
 @pytest.fixture(scope="module")
-def founded(tmp_path_factory) -> Iterator[Scratch]:
+def founded(tmp_path_factory) -> Iterator[tuple[Scratch, str]]:
     with Scratch(tmp_path_factory.mktemp("home")) as made:
         made.with_log(EVENTS)
-        yield made
+        yield made, made.keep_copy()
 
 
 @pytest.fixture
-def scratch(founded: Scratch) -> Iterator[Scratch]:
+def scratch(founded: tuple[Scratch, str]) -> Iterator[Scratch]:
     """The same log for each test, whatever the one before did to it."""
-    published = founded.home / "published" / "checkpoint"
-    note, backup = published.read_bytes(), founded.keep_copy()
-    yield founded
-    founded.restore(backup)
+    made, backup = founded
+    published = made.home / "published" / "checkpoint"
+    note = published.read_bytes()
+    yield made
+    made.restore(backup)
     published.unlink(missing_ok=True)
     published.write_bytes(note)
 
