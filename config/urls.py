@@ -9,3 +9,4 @@ urlpatterns = [
     path("", include("archive.web.urls")),
 ]
 handler404 = "archive.web.errors.not_found"
+handler500 = "archive.web.errors.failed"

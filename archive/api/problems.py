@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
 from archive.services import refusals
-from archive.storage.store import StoreError, UnsafeStoreError
+from archive.storage.store import MissingBlobError, StoreError, UnsafeStoreError
 from evidence.errors import EvidenceError
 
 if TYPE_CHECKING:
@@ -33,8 +34,36 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     refusals.NotReady: (409, "Not ready yet"),
     EvidenceError: (422, "The evidence does not allow it"),
     UnsafeStoreError: (503, "The store does not hold"),
+    MissingBlobError: (503, "The store does not have the bytes"),
     StoreError: (503, "The store does not answer"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said of an error at any door; `wait` is after how many seconds it is worth asking again."""
+
+    status: int
+    title: str
+    detail: str
+    wait: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.wait is None else {"Retry-After": str(self.wait)}
+
+
+def answer_to(error: BaseException) -> Answer | None:
+    """The answer to a refusal, to what evidence does not allow and to a part that is away; None to a fault of ours."""
+    if isinstance(error, _DATABASE_AWAY):
+        _log.error("database_away", error=type(error.__cause__ or error).__name__)
+        said = "ask again in a moment: what was acknowledged is kept, and an upload goes on where it stood (HEAD)"
+        return Answer(503, "The database does not answer", said, 1)
+    for kind, (status, title) in STATUS.items():
+        if isinstance(error, kind):
+            passes = status == HTTPStatus.SERVICE_UNAVAILABLE or kind in (refusals.NotReady, refusals.Busy)
+            return Answer(status, title, str(error), 1 if passes else None)
+    return None
 
 
 def problem(
@@ -48,22 +77,17 @@ def problem(
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """What a door answers to an error; None lets a fault of ours be a fault."""
     request = context["request"]
-    for kind, (status, title) in STATUS.items():
-        if isinstance(error, kind):
-            wait = {"Retry-After": "1"} if isinstance(error, refusals.NotReady | refusals.Busy) else None
-            return problem(request, status, title, str(error), wait)
-    if isinstance(error, _DATABASE_AWAY):
-        _log.error("database_away", error=type(error.__cause__ or error).__name__)
-        said = "ask again in a moment: what was acknowledged is kept, and an upload goes on where HEAD says"
-        return problem(request, 503, "The database does not answer", said, {"Retry-After": "1"})
+    answer = answer_to(error)
+    if answer is not None:
+        return problem(request, answer.status, answer.title, answer.detail, answer.headers)
     if isinstance(error, Http404):
         return problem(
             request, 404, "Not found", "there is nothing here that you may see; /api/schema lists what there is"
         )
     if not isinstance(error, exceptions.APIException):
         return None
-    answer = exception_handler(error, context)
-    headers = {key: value for key, value in (answer.items() if answer else ()) if key in ("WWW-Authenticate", "Allow")}
+    plain = exception_handler(error, context)
+    headers = {key: value for key, value in (plain.items() if plain else ()) if key in ("WWW-Authenticate", "Allow")}
     return problem(request, error.status_code, HTTPStatus(error.status_code).phrase, _words(error.detail), headers)
 
 

@@ -50,6 +50,8 @@ class _TusView(APIView):
         return answer
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # What cannot send PATCH or HEAD says so in a header, and the method it did send counts no more (tus 1.0).
+        request.method = request.headers.get("X-HTTP-Method-Override", request.method).strip().upper()
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={**HEADERS, "Tus-Version": VERSION, "Tus-Extension": "creation"})
         wanted = request.headers.get("Tus-Resumable")
@@ -69,12 +71,14 @@ class UploadsView(_TusView):
 
     @extend_schema(request=None, responses={201: None}, operation_id="begin_upload")
     def post(self, request: Request) -> HttpResponse:
-        said = _metadata(request.headers.get("Upload-Metadata", ""))
+        header = request.headers.get("Upload-Metadata", "")
+        said = _metadata(header)
         submission = intake.begin_submission(
             principal=principal(request), case_reference=said.get("case", ""), length=_length(request),
             file_name=said.get("filename", ""), note=said.get("note", ""),
             stated_custody=said.get("stated_custody", ""), declared_digest=said.get("digest", ""),
             names=[name for name in said.get("names", "").split(",") if name.strip()], reading=_reading(said),
+            metadata=header,
         )  # fmt: skip
         location = f"/api/v1/uploads/{submission.pk}"
         return HttpResponse(status=201, headers={"Location": location, "Upload-Offset": str(submission.offset)})
@@ -86,7 +90,10 @@ class UploadView(_TusView):
     @extend_schema(responses={200: None}, operation_id="upload_offset")
     def head(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
         found = intake.own_submission(principal(request), submission_id)
-        return HttpResponse(headers={"Upload-Offset": str(found.offset), "Upload-Length": str(found.length)})
+        headers = {"Upload-Offset": str(found.offset), "Upload-Length": str(found.length)}
+        if found.metadata:
+            headers["Upload-Metadata"] = found.metadata
+        return HttpResponse(headers=headers)
 
     @extend_schema(request=None, responses={204: None}, operation_id="append_upload")
     def patch(self, request: Request, submission_id: uuid.UUID) -> HttpResponse:
@@ -129,6 +136,8 @@ def _number(request: Request, name: str) -> int:
 
 def _metadata(text: str) -> dict[str, str]:
     """`key base64,key base64` (tus 1.0, Upload-Metadata)."""
+    if not (text.isascii() and text.isprintable()):
+        raise BadInput("Upload-Metadata: keys are ASCII, and values base64")
     said = {}
     for pair in filter(None, (item.strip() for item in text.split(","))):
         key, _, value = pair.partition(" ")

@@ -51,6 +51,6 @@ urlpatterns = [
     path("log/tile/<path:path>", ledger.tile),
     path(".well-known/custos-keys.json", ledger.keys),
     path("healthz", operation.healthz),
-    path("readyz", operation.readyz),
+    path("readyz", operation.readyz, name="readyz"),
     path("metrics", operation.metrics),
 ]

@@ -33,6 +33,7 @@ class Submission(models.Model):
     declared_digest = models.CharField(max_length=71, blank=True)
     file_name = models.TextField(blank=True)
     note = models.TextField(blank=True)
+    metadata = models.TextField(blank=True)  # the header Upload-Metadata as it came: tus 1.0 has HEAD give it back
     stated_custody = models.TextField(blank=True)  # what the uploader says of earlier holders: a statement, not a fact
     reading = models.JSONField(default=dict)  # {"procedure"?, "columns"?, "kind"?}: how the uploader says to read it
     created = models.DateTimeField(auto_now_add=True)

@@ -40,7 +40,7 @@ _LONGEST_NAME = 200
 _READING = {"procedure", "columns", "kind", "delimiter", "zone", "year"}
 
 
-def begin_submission(
+def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
     *,
     principal: Principal,
     case_reference: str,
@@ -51,8 +51,12 @@ def begin_submission(
     declared_digest: str = "",
     names: Iterable[str] = (),
     reading: dict[str, Any] | None = None,
+    metadata: str = "",
 ) -> Submission:
-    """An empty submission that waits for `length` bytes. Raises `BadInput`, `NotAllowed`, `StoreError`."""
+    """An empty submission that waits for `length` bytes; `metadata` is all that was said, as it was said.
+
+    Raises `BadInput`, `NotAllowed`, `StoreError`.
+    """
     ensure_stores_hold()
     if not 0 <= length < LARGEST:
         raise BadInput(f"a length of {length} bytes; write the file's size in bytes")
@@ -67,7 +71,7 @@ def begin_submission(
         submission = Submission.objects.create(
             case=case, user=principal.user, length=length, declared_digest=declared_digest,
             file_name=_text(file_name), note=_text(note),
-            stated_custody=_text(stated_custody), reading=reading or {},
+            stated_custody=_text(stated_custody), reading=reading or {}, metadata=metadata,
         )  # fmt: skip
     if length == 0:
         append_bytes(principal=principal, submission_id=submission.pk, offset=0, chunks=())

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from archive.services import access
 from archive.services.access import LINK_LIFE
-from archive.services.refusals import NotVisible
-from archive.web.doors import refused
+from archive.web.doors import open_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -34,14 +33,12 @@ def needed(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@open_page
 def sign_in(request: HttpRequest, text: str) -> HttpResponse:
     """A look at the link does not use it up; only its button does, as programs look at links too."""
-    try:
-        if request.method != "POST":
-            return render(request, "sign_in.html", {"link": access.find_sign_in_link(text)})
-        login(request, access.use_sign_in_link(text), backend="django.contrib.auth.backends.ModelBackend")
-    except NotVisible as refusal:
-        return refused(request, refusal)
+    if request.method != "POST":
+        return render(request, "sign_in.html", {"link": access.find_sign_in_link(text)})
+    login(request, access.use_sign_in_link(text), backend="django.contrib.auth.backends.ModelBackend")
     wanted = request.COOKIES.get(WANTED, "")
     ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     answer = redirect(wanted if ours else reverse("front"))

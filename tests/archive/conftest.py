@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connections
 
 from archive import signing, wiring
 from tests.stores import store_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _CACHED = (wiring.store, wiring.origin, wiring._signer, wiring.witnesses)
@@ -32,3 +34,14 @@ def file_store(home: Path, settings) -> Path:
     settings.CUSTOS_STORE = f"file:{home / 'store'}"
     wiring.store.cache_clear()
     return home / "store"
+
+
+@pytest.fixture
+def no_database(db, tmp_path: Path) -> Iterator[Path]:
+    """For as long as the test lasts nobody listens where the database is looked for; the folder that is looked in."""
+    real = connections["default"]
+    away = real.copy()
+    away.settings_dict = {**real.settings_dict, "HOST": str(tmp_path)}
+    connections["default"] = away
+    yield tmp_path
+    connections["default"] = real

@@ -142,6 +142,10 @@ def test_the_schema_describes_every_address(client) -> None:
     described = {re.sub(r"\{\w+\}", "{}", path) for path in value["paths"]}
     for route in _V1:
         assert re.sub(r"<[^>]+>", "{}", f"/api/v1/{route.pattern}") in described
+    schemes = value["components"]["securitySchemes"]
+    assert (schemes["bearerAuth"]["type"], schemes["bearerAuth"]["scheme"]) == ("http", "bearer")
+    operations = [said for path in value["paths"].values() for said in path.values() if "operationId" in said]
+    assert [said["operationId"] for said in operations if {"bearerAuth": []} not in said["security"]] == []
 
 
 def test_health_readiness_and_metrics_answer(client, filled) -> None:

@@ -6,9 +6,10 @@ import base64
 import hashlib
 
 import pytest
+from django.test import Client
 
 from archive.models import Submission
-from archive.services import sealing
+from archive.services import access, intake, sealing
 
 pytestmark = pytest.mark.django_db
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
@@ -38,6 +39,49 @@ def test_an_upload_in_two_parts_arrives_whole(ann) -> None:
     sealing.seal_submission(submission)
     row = ann.get(f"/api/v1/submissions/{submission}").json()
     assert (row["state"], row["digest"]) == ("sealed", f"sha256:{hashlib.sha256(b'abcdef').hexdigest()}")
+
+
+def test_what_was_said_at_the_beginning_is_given_back_as_it_was_said_and_to_its_uploader_alone(ann, caller) -> None:
+    said = f"{metadata(case='case-a', filename='ü.log')} , is_confidential, note aGFuZGVkIG92ZXI="
+    begun = ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA=said)
+    location = begun["Location"]
+    assert ann.head(location, **TUS)["Upload-Metadata"] == said
+    append(ann, location, 0, b"abc")
+    assert ann.head(location, **TUS)["Upload-Metadata"] == said
+    row, others = Submission.objects.get(), [caller("mia", "upload", "read"), caller("eve", "upload", "audit")]
+    access.add_member(principal=access.principal_of(row.user), case=row.case, user_name="mia")
+    for other in others:
+        answer = other.head(location, **TUS)
+        assert (answer.status_code, "Upload-Metadata" in answer) == (404, False)
+
+
+def test_an_upload_of_which_nothing_was_said_gives_nothing_back(ann) -> None:
+    row = intake.begin_submission(
+        principal=access.principal_of(access.ensure_user(user_name="ann")), case_reference="case-a", length=3
+    )
+    assert "Upload-Metadata" not in ann.head(f"/api/v1/uploads/{row.pk}", **TUS)
+
+
+def test_a_client_that_knows_only_post_says_what_it_means(ann) -> None:
+    location = begin(ann)["Location"]
+    kind = "application/offset+octet-stream"
+    means = {"HTTP_X_HTTP_METHOD_OVERRIDE": "PATCH", "HTTP_UPLOAD_OFFSET": "0"}
+    answer = ann.post(location, b"abc", content_type=kind, **TUS, **means)
+    assert (answer.status_code, answer["Upload-Offset"]) == (204, "3")
+    asked = ann.post(location, **TUS, HTTP_X_HTTP_METHOD_OVERRIDE="HEAD")
+    assert (asked.status_code, asked["Upload-Offset"]) == (200, "3")
+    assert ann.post(location, HTTP_X_HTTP_METHOD_OVERRIDE="OPTIONS")["Tus-Version"] == "1.0.0"
+    problem(ann.patch(location, b"def", **TUS, HTTP_X_HTTP_METHOD_OVERRIDE="DELETE"), 405, "DELETE")
+
+
+def test_a_browsers_session_overrides_no_check_of_where_a_form_came_from(ann) -> None:
+    """The check of the method's kind is made of the method that is meant."""
+    location = begin(ann)["Location"]
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(Submission.objects.get().user)
+    means = {"HTTP_X_HTTP_METHOD_OVERRIDE": "PATCH", "HTTP_UPLOAD_OFFSET": "0"}
+    problem(browser.get(location, **TUS, **means), 403, "CSRF")
+    assert Submission.objects.get().offset == 0
 
 
 def test_what_the_server_can_is_told_without_a_token(client) -> None:
@@ -71,6 +115,8 @@ def test_wrong_turns_are_problems_in_words(ann, client, caller) -> None:
     problem(ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="x"), 400, "Upload-Length")
     bad = ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA="case ???")
     problem(bad, 400, "base64")
+    odd = ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA="c\xe4se YQ==")
+    problem(odd, 400, "ASCII")
     problem(client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3"), 401, "")
     problem(begin(caller("rita", "read")), 403, "scope upload")
     problem(append(caller("bob", "upload"), location, 0, b"x"), 404, "no such upload")
