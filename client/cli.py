@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     one.add_argument("--name", action="append", default=[], help="a domain name that the case watches; may be repeated")
     one.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
+    one.add_argument(
+        "--dates", default="", choices=["mdy", "dmy"], help="of dates as 5/6/2013: month first (mdy) or day first (dmy)"
+    )
     one.add_argument("--zone", default="", help="of times that state none: UTC, +02:00, Europe/Berlin")
     one.add_argument("--year", type=int, default=0, help="of the first record, for logs that state none")
     one.add_argument("--digest", default="", help="sha256:… that the file must have; otherwise it is refused")
@@ -130,7 +133,7 @@ def _upload(arguments: argparse.Namespace) -> int:
         columns = columns_of(arguments.columns)
     except ReadingError as error:
         raise ClientError(str(error)) from error
-    said = {"columns": columns, "zone": arguments.zone, "year": arguments.year}
+    said = {"columns": columns, "dates": arguments.dates, "zone": arguments.zone, "year": arguments.year}
     reading = {name: value for name, value in said.items() if value}
     metadata = {
         "case": arguments.case, "note": arguments.note, "names": ",".join(arguments.name),

@@ -46,7 +46,7 @@ class Part:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    said = {"procedure": arguments.format, "zone": arguments.zone, "year": arguments.year}
+    said = {"procedure": arguments.format, "dates": arguments.dates, "zone": arguments.zone, "year": arguments.year}
     try:
         said["columns"] = columns_of(arguments.columns)
         stated = {name: value for name, value in said.items() if value}
@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         "--format", default="", choices=["", *FORMATS], metavar="NAME", help=f"one of {', '.join(FORMATS)}"
     )
     parser.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
+    parser.add_argument(
+        "--dates", default="", choices=["mdy", "dmy"], help="of dates as 5/6/2013: month first (mdy) or day first (dmy)"
+    )
     parser.add_argument("--zone", default="", help="of times without one: UTC, +02:00, Europe/Berlin")
     parser.add_argument("--year", type=int, default=0, help="of the first record, for logs without one")
     parser.add_argument("--memory", type=int, default=4096, metavar="MIB", help="that the reader may use")

@@ -43,7 +43,7 @@ class Recognition:
 
 
 def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool = True) -> Recognition:
-    """What the first bytes are; what a person `said` (procedure, kind, columns, delimiter, zone, year) goes first.
+    """What the first bytes are; what a person `said` (procedure, kind, columns, dates, zone, …) goes first.
 
     `whole` says that the head is all there is.
     """
@@ -60,14 +60,14 @@ def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool
         if head.startswith(magic):
             return Recognition(None, reason)
     guesses = _guesses(Head(head, whole), said.get("procedure"))
-    return _chosen(guesses, said) if guesses else _unknown(head, said.get("procedure"))
+    return _chosen(guesses, said) if guesses else _unknown(head, said)
 
 
 def _mapped(head: Head, said: Mapping[str, Any]) -> Recognition:
     """Read by the columns that a person named; the file's own form says whether they are of JSON or of a header."""
     wanted = said.get("procedure")
     takers = {name: form.header for name, form in FORMATS.items() if form.header and wanted in (None, "", name)}
-    headers = {name: header for name, read in takers.items() if (header := read(head))}
+    headers = {name: header for name, read in takers.items() if (header := read(head, said.get("delimiter", "")))}
     # JSON goes first: a line of it may well be cut by commas, too.
     procedure = next((name for name in reversed(headers)), next(iter(takers), None))
     if procedure is None:
@@ -80,16 +80,17 @@ def _mapped(head: Head, said: Mapping[str, Any]) -> Recognition:
     return Recognition(procedure, "read with the columns that a person named", parameters, 1.0)
 
 
-def read_header(head: bytes, procedure: str | None, *, whole: bool = True) -> Header | None:
+def read_header(head: bytes, procedure: str | None, *, delimiter: str = "", whole: bool = True) -> Header | None:
     """The names that a column mapping may lead to, if the procedure takes one and the first bytes show them."""
     form = FORMATS.get(procedure or "")
-    return form.header(Head(head, whole)) if form and form.header else None
+    return form.header(Head(head, whole), delimiter) if form and form.header else None
 
 
 def _stated(said: Mapping[str, Any], procedure: str) -> dict[str, Any]:
-    """Of zone and year those that the format leaves out."""
-    used = {"zone": FORMATS[procedure].has_zone, "year": FORMATS[procedure].has_year}
-    return {name: said[name] for name in used if said.get(name) and not used[name]}
+    """Of zone, year and the order of dates those that the format leaves out."""
+    form = FORMATS[procedure]
+    wanted = {"zone": not form.has_zone, "year": not form.has_year, "dates": "dates" in form.choices}
+    return {name: said[name] for name, is_wanted in wanted.items() if is_wanted and said.get(name)}
 
 
 def _guesses(head: Head, wanted: str | None) -> list[tuple[str, Guess]]:
@@ -114,11 +115,13 @@ def _chosen(guesses: list[tuple[str, Guess]], said: Mapping[str, Any]) -> Recogn
     return Recognition(procedure, reason, parameters, round(guess.confidence, 2), others)
 
 
-def _unknown(head: bytes, wanted: str | None) -> Recognition:
+def _unknown(head: bytes, said: Mapping[str, Any]) -> Recognition:
+    wanted = said.get("procedure")
     if wanted in FORMATS and FORMATS[wanted].header:
         return Recognition(None, f"{FORMATS[wanted].title}, as a person said: say also which column is which")
     if wanted in FORMATS:
-        return Recognition(wanted, f"read as {FORMATS[wanted].title}, as a person said, though it does not look so")
+        reason = f"read as {FORMATS[wanted].title}, as a person said, though it does not look so"
+        return Recognition(wanted, reason, _stated(said, wanted))
     if b"\0" in head:
         return Recognition(None, "binary data that no reader knows: kept as it is")
     return Recognition(

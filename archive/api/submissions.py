@@ -125,7 +125,9 @@ class SubmissionReadingView(APIView):
         """Say how a sealed file is to be read; what was read before stays beside it."""
         who = principal(request)
         if not isinstance(request.data, dict):
-            raise BadInput("write a JSON object with some of procedure, kind, columns, delimiter, zone, year, member")
+            raise BadInput(
+                "write a JSON object with some of procedure, kind, columns, delimiter, dates, zone, year, member"
+            )
         said = dict(request.data)
         member = said.pop("member", "")
         if not isinstance(member, str) or "\0" in member:

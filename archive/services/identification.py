@@ -48,7 +48,7 @@ def identify_submission(submission: Submission) -> None:
 def state_reading(
     *, principal: Principal, submission: Submission, reading: dict[str, Any], member: str = ""
 ) -> Submission:  # fmt: skip
-    """A person says how a sealed file, or a member of it, is to be read: format, columns, zone, year.
+    """A person says how a sealed file, or a member of it, is to be read: format, columns, order of dates, zone, year.
 
     Earlier tables stay beside the new. What is said of an archive is said of each of its members.
     Raises `BadInput`, `NotAllowed`, `NotReady`, `NotVisible`.

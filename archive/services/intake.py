@@ -24,6 +24,7 @@ from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKe
 from archive.services.worm_check import ensure_stores_hold
 from evidence.digest import Digest
 from evidence.errors import FormatError, ReadingError
+from evidence.formats.registry import FORMATS
 from evidence.reading.clock import YEARS, check_zone
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ LARGEST = 1 << 53
 QUIET_FOR = 120.0  # seconds without a byte, after which nobody is told to wait for the next one
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST_NAME = 200
-_READING = {"procedure", "columns", "kind", "delimiter", "zone", "year"}
+_READING = {"procedure", "columns", "kind", "delimiter", "dates", "zone", "year"}
 
 
 def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
@@ -246,8 +247,17 @@ def check_reading(reading: dict[str, Any]) -> None:
     texts = [value for key, value in reading.items() if key not in ("columns", "year")] + [*columns, *columns.values()]
     if not all(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST_NAME for text in texts):
         raise BadInput(f"reading: names are printable texts of at most {_LONGEST_NAME} characters")
+    for name in ("delimiter", "dates"):
+        _check_choice(name, reading.get(name))
     if reading.get("zone"):
         _check_zone(reading["zone"])
+
+
+def _check_choice(name: str, word: str | None) -> None:
+    """Against the words of all formats that leave it to the uploader."""
+    words = [word for form in FORMATS.values() for word in form.choices.get(name, ())]
+    if word and word not in words:
+        raise BadInput(f"reading: {name} {word!r}: write one of {', '.join(words)}")
 
 
 def _check_zone(zone: str) -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from archive.services.recognised import Recognised, Source
     from evidence.reading.format import Header
 
+ORDERS = {"mdy": "the month", "dmy": "the day"}
 SHOWN, SAMPLE, WIDE = 50, 5, 300
 COLUMN = "column-"
+STATED = ("procedure", "kind", "delimiter", "dates", "zone", "year")
 
 
 def source_value(found: Recognised) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def said_of(stated: Mapping[str, Any]) -> list[str]:
         "procedure": "format",
         "kind": "it holds",
         "delimiter": "fields are cut by",
+        "dates": "dates are written",
         "zone": "zone",
         "year": "year",
     }
@@ -74,7 +77,7 @@ def interpretation(request: HttpRequest, submission_id: uuid.UUID) -> HttpRespon
 
 def reading_of(posted: QueryDict) -> dict[str, Any]:
     """What the form says; empty fields say nothing."""
-    texts = {name: str(posted.get(name, "")).strip() for name in ("procedure", "kind", "delimiter", "zone", "year")}
+    texts = {name: str(posted.get(name, "")).strip() for name in STATED}
     reading: dict[str, Any] = {name: text for name, text in texts.items() if text}
     columns = {key.removeprefix(COLUMN): posted[key] for key in posted if key.startswith(COLUMN) and posted[key]}
     year = reading.get("year", "")
@@ -90,18 +93,31 @@ def form_of(row: Submission, source: Source, head: bytes, asked: QueryDict) -> d
     known = recognised.recognised(row.case, source)
     procedure = asked.get("procedure", known.procedure if known else "")
     parameters = known.parameters if known and known.procedure == procedure else {}
-    header = read_header(head, procedure, whole=source.size <= len(head))
-    kind = _kind(asked, parameters, header)
     form = FORMATS.get(procedure)
+    choices = form.choices if form else {}
+    cut, columns = _cut(asked, parameters, choices.get("delimiter", ()))
+    header = read_header(head, procedure, delimiter=cut, whole=source.size <= len(head))
+    kind = _kind(asked, parameters, header)
     return {
         "row": row, "way": "/".join(source.way), "digest": source.digest, "procedure": procedure, "form": form,
         "formats": sorted((each.title, name) for name, each in FORMATS.items()),
         "kind": kind, "kinds": [*MAPPED], "header": header, "parameters": parameters,
-        "fields": fields_of(kind, header, parameters.get("columns")) if header else [],
-        "delimiter": header.parameters.get("delimiter", "") if header else "",
+        "fields": fields_of(kind, header, columns) if header else [],
+        "delimiters": choices.get("delimiter", ()),
+        "delimiter": cut or (header.parameters.get("delimiter", "comma") if header else ""),
+        "orders": [(word, ORDERS[word]) for word in choices.get("dates", ())],
         "wants_zone": form is None or not form.has_zone, "wants_year": form is None or not form.has_year,
         "sample": [visible(line[:WIDE]) for line in head.split(b"\n")[:SAMPLE] if line],
     }  # fmt: skip
+
+
+def _cut(asked: QueryDict, parameters: Mapping[str, Any], words: Sequence[str]) -> tuple[str, Mapping[str, str] | None]:
+    """The delimiter that is asked for, or was stated; empty where the header itself is to show it. And its columns."""
+    columns = parameters.get("columns")
+    known = parameters.get("delimiter", "comma") if words and columns else ""
+    wanted = asked.get("delimiter", known)
+    cut = wanted if wanted in words else ""
+    return cut, columns if cut == known else None
 
 
 def _kind(asked: QueryDict, parameters: Mapping[str, Any], header: Header | None) -> str:

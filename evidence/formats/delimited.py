@@ -275,10 +275,10 @@ def _records(data: bytes, *, last: bool) -> Iterator[tuple[int, int, bool]]:
             at, width = newline or len(data), LOOK_AHEAD
 
 
-def header_of(head: Head) -> Header | None:
-    """The first line that is neither blank nor a comment, cut by the delimiter that makes the most fields of it."""
+def header_of(head: Head, said: str = "") -> Header | None:
+    """The first line that is neither blank nor a comment, cut as was `said`, or to the most fields."""
     line = next((line for line in head.lines() if not line.startswith(b"#")), b"").removeprefix(b"\xef\xbb\xbf")
-    found = {name: _fields(line, delimiter) for name, delimiter in DELIMITERS.items()}
+    found = {name: _fields(line, delimiter) for name, delimiter in DELIMITERS.items() if said in ("", name)}
     cut = {name: [field.strip() for field in fields] for name, fields in found.items() if isinstance(fields, list)}
     delimiter = max(cut, key=lambda name: len(cut[name]), default="")
     if not delimiter or len(cut[delimiter]) < 2:
@@ -305,4 +305,7 @@ def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
     return Reading(reader.schema, reader.read(chunks(source)))
 
 
-FORMAT = Format(PROCEDURE, TITLE, _guess, _read, has_zone=False, unit="record", header=header_of)
+FORMAT = Format(
+    PROCEDURE, TITLE, _guess, _read, has_zone=False, unit="record", header=header_of,
+    choices={"delimiter": tuple(DELIMITERS)},
+)  # fmt: skip

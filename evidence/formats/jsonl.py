@@ -80,7 +80,7 @@ def _paths(value: Mapping[str, Any], before: str = "", deep: int = _DEEP) -> Ite
             yield f"{before}{name}"
 
 
-def header_of(head: Head) -> Header | None:
+def header_of(head: Head, _: str = "") -> Header | None:
     """All keys of the first lines, in the order in which they come; None if those are no objects."""
     found = [_object(line) for line in head.lines() if plain_line(line) is None]
     read = [value for value in found if value]

@@ -148,7 +148,7 @@ def _guess(head: Head) -> Guess | None:
     if len(orders) == 1:
         (order,) = orders
         return Guess(confidence, f"{said}; only as {order} all of their dates are dates", {"dates": order})
-    return Guess(confidence, f"{said}. Their dates can be read in two orders: until `dates` is stated none is read")
+    return Guess(confidence, f"{said}. Their dates can be read in two orders: they are once `dates` is stated")
 
 
 def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
@@ -162,4 +162,4 @@ def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
     )
 
 
-FORMAT = Format(PROCEDURE, TITLE, _guess, _read, has_zone=False)
+FORMAT = Format(PROCEDURE, TITLE, _guess, _read, has_zone=False, choices={"dates": ORDERS})

@@ -91,7 +91,8 @@ class Format:
     `has_zone` false: a row whose `time_zone` is null stands in local time, which takes the `zone` that the uploader
     states. `has_year` false: times stand in the leap year 2000, and take the `year` that the uploader states.
     `unit` is what its records are called; `is_text` false: names do not stand in them as they are written in tables.
-    `header` is of formats that take a column mapping: the names that it may lead to.
+    `header` is of formats that take a column mapping: the names that it may lead to, cut by a delimiter if one is said.
+    `choices` are parameters of its own that a person may state, with their words: `{"dates": ("mdy", "dmy")}`.
     """
 
     procedure: str
@@ -102,7 +103,8 @@ class Format:
     has_year: bool = True
     unit: str = LINE
     is_text: bool = True
-    header: Callable[[Head], Header | None] | None = None
+    header: Callable[[Head, str], Header | None] | None = None
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def line_format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -94,15 +95,27 @@ def test_a_fetched_folder_holds_what_was_in_the_archive(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "got").iterdir()) == sorted(path.name for path in written)
 
 
-def test_what_is_known_of_earlier_holders_is_sent_as_a_statement(monkeypatch, tmp_path: Path) -> None:
-    sent: dict[str, str] = {}
+@pytest.fixture
+def sent(monkeypatch, tmp_path: Path) -> dict[str, str]:
+    """What an upload of `log` says of it; nothing is sent."""
+    said: dict[str, str] = {}
 
     def upload(server: Server, path: Path, metadata: dict[str, str], *_: object, **__: object) -> None:
-        sent.update(metadata)
+        said.update(metadata)
         raise ClientError("far enough")
 
     monkeypatch.setattr(cli, "upload", upload)
     (tmp_path / "log").write_bytes(b"abc")
+    return said
+
+
+def test_what_is_known_of_earlier_holders_is_sent_as_a_statement(sent: dict[str, str], tmp_path: Path) -> None:
     said = "captured by X at Y, handed over on 3 May by Z"
     assert cli.main(["upload", str(tmp_path / "log"), "--case", "a", "--stated-custody", said]) == 1
     assert sent["stated_custody"] == said
+
+
+def test_how_a_log_is_to_be_read_is_sent_with_it(sent: dict[str, str], tmp_path: Path) -> None:
+    said = ["--dates", "dmy", "--zone", "Europe/Berlin", "--year", "2016"]
+    assert cli.main(["upload", str(tmp_path / "log"), "--case", "a", *said]) == 1
+    assert json.loads(sent["reading"]) == {"dates": "dmy", "zone": "Europe/Berlin", "year": 2016}

@@ -54,6 +54,19 @@ def test_rows_have_their_byte_ranges(log: Path, capsys) -> None:
     assert (found[0]["name"], found[0]["name_as_written"], found[0]["line"]) == ("a.example", "A.example", 2)
 
 
+@pytest.mark.parametrize(("dates", "month"), [("mdy", 6), ("dmy", 5)])
+def test_the_order_of_day_and_month_is_stated(tmp_path: Path, capsys, dates: str, month: int) -> None:
+    path = tmp_path / "dns.log"
+    path.write_bytes(
+        b"6/5/2013 10:00:32 PM 0E70 PACKET  00000000033397A0 UDP Rcv 192.0.2.17    5b47   Q [0001   D   NOERROR] A      "
+        b"(1)a(7)example(0)\r\n"
+    )
+    assert main(["read", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reasons"] == {"date-order-not-stated": 1}
+    assert main(["read", str(path), "--dates", dates, "--json"]) == 0
+    assert f"2013-0{month}-0{11 - month}T22:00:32Z" in json.loads(capsys.readouterr().out)["first"].replace(".000", "")
+
+
 def test_members_of_archives_are_read_too(tmp_path: Path, capsys) -> None:
     path = tmp_path / "q.log.gz"
     path.write_bytes(gzip.compress(gzip.compress(DATA)))

@@ -18,6 +18,11 @@ ODD = b"wann;wer;was;art\n2016-08-15T12:00:00;192.0.2.1;Mail.example.;MX\n2016-0
 USUAL = b"time\tclient\tqname\n2016-08-15T12:00:00\t192.0.2.1\ta.example\n"
 LINE = b"04-May-2016 00:00:12.345 client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 
+WINDOWS = (
+    b"%b 10:09:08 PM 0E1C PACKET  00000000033397A0 UDP Rcv 192.0.2.17    1000   Q [0001   D   NOERROR] A      "
+    b"(1)a(7)example(0)\r\n"
+)
+
 
 def work() -> None:
     while run := Run.objects.filter(state="pending").first():
@@ -75,6 +80,45 @@ def test_odd_columns_are_mapped_and_both_the_words_and_the_table_are_kept(hand_i
     assert "Said by a person: format CSV, TSV or semicolons, with a header, it holds lookups" in page
     assert f"/readings/{run.pk}" in page
     assert "2016-08-15T10:00:00.000000Z" in ann.get(f"/readings/{run.pk}").content.decode()
+
+
+def test_a_person_can_say_by_what_the_fields_are_cut(hand_in) -> None:
+    row, ann = hand_in(b"wann;wer;was,art\n2016-08-15T12:00:00;192.0.2.17;a.example,MX\n"), signed_in("ann")
+    address = f"/submissions/{row.pk}/reading"
+    asked = {"procedure": "parse.delimited@2"}
+    form = ann.get(address, asked).content.decode()
+    assert '<option value="semicolon" selected>' in form and '<option value="was,art">' in form
+    form = ann.get(address, asked | {"delimiter": "comma"}).content.decode()
+    assert '<option value="comma" selected>' in form and '<option value="wann;wer;was">' in form
+    assert '<input type="hidden" name="delimiter" value="comma">' in form
+    form = ann.get(address, asked | {"delimiter": "tab"}).content.decode()
+    assert '<option value="tab" selected>' in form and "column-time" not in form
+    columns = {"column-time": "wann;wer;was", "column-client": "art", "column-name": "art"}
+    assert ann.post(address, asked | columns | {"kind": "lookups", "delimiter": "comma"}).status_code == 302
+    work()
+    (run,) = Run.objects.filter(procedure="parse.delimited@2")
+    assert "delimiter" not in run.parameters and run.parameters["columns"]["client"] == "art"
+    assert stated()[-1]["stated"]["delimiter"] == "comma"
+    assert chosen(ann.get(address).content.decode()) == {
+        key.removeprefix("column-"): name for key, name in columns.items()
+    }
+    assert chosen(ann.get(address, asked | {"delimiter": "semicolon"}).content.decode()) == {}
+
+
+def test_the_order_of_day_and_month_can_be_said(hand_in) -> None:
+    row, ann = hand_in(b"".join(WINDOWS % b"5/6/2013" for _ in range(3))), signed_in("ann")
+    address = f"/submissions/{row.pk}/reading"
+    assert "Their dates can be read in two orders" in ann.get(f"/submissions/{row.pk}").content.decode()
+    form = ann.get(address).content.decode()
+    assert '<option value="mdy">the month</option>' in form and '<option value="dmy">the day</option>' in form
+    assert ann.post(address, {"dates": "dmy", "zone": "UTC"}).status_code == 302
+    work()
+    run = Run.objects.filter(procedure="parse.windows_dns@1").latest("created")
+    assert run.parameters == {"dates": "dmy", "zone": "UTC"}
+    assert "2013-06-05T22:09:08.000000Z" in ann.get(f"/readings/{run.pk}").content.decode()
+    assert "dates are written dmy" in ann.get(f"/submissions/{row.pk}").content.decode()
+    assert '<option value="dmy" selected>' in ann.get(address).content.decode()
+    assert 'name="dates"' not in ann.get(address, {"procedure": "parse.bind@2"}).content.decode()
 
 
 def test_a_guess_is_offered_and_its_confirmation_is_in_the_custody_without_a_second_reading(hand_in) -> None:
@@ -143,6 +187,7 @@ def test_of_an_archive_each_member_is_shown_and_said(hand_in) -> None:
 @pytest.mark.parametrize(("sent", "words"), [
     ({"procedure": "parse.delimited@2", "kind": "lookups", "column-time": "wann"}, b"missing"),
     ({"kind": "sightings", "column-time": "wann", "column-name": "was", "column-client": "wer"}, b"unknown"),
+    ({"dates": "ymd"}, b"write one of mdy, dmy"), ({"delimiter": "pipe"}, b"write one of comma, tab, semicolon"),
     ({"zone": "Mars/Olympus"}, b"zone"), ({"year": "MMXVI"}, b"year"), ({"year": "99999"}, b"year"),
 ])  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_words(hand_in, sent: dict, words: bytes) -> None:

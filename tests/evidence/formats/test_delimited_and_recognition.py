@@ -9,7 +9,7 @@ from evidence.formats.delimited import DelimitedReader
 from evidence.reading.batch import Conservation
 from evidence.reading.lines import Chunk
 from evidence.reading.stamps import parse_time
-from evidence.recognition import recognise
+from evidence.recognition import read_header, recognise
 
 COLUMNS = {"time": "when", "client": "who", "name": "what"}
 
@@ -90,3 +90,18 @@ def test_a_file_is_recognised_or_the_reason_said(head: bytes, procedure: str | N
 def test_what_the_uploader_says_goes_first() -> None:
     found = recognise(b"a,b,c\n", {"columns": {"time": "a", "client": "b", "name": "c"}})
     assert found.parameters == {"kind": "lookups", "columns": {"time": "a", "client": "b", "name": "c"}}
+
+
+def test_zone_and_order_of_dates_are_taken_also_for_a_file_that_does_not_look_so() -> None:
+    said = {"procedure": "parse.windows_dns@1", "dates": "mdy", "zone": "UTC", "year": 2016}
+    assert recognise(b"Dear editor,\n", said).parameters == {"dates": "mdy", "zone": "UTC"}
+    assert recognise(b"Dear editor,\n", said | {"procedure": "parse.bind@2"}).parameters == {"zone": "UTC"}
+
+
+@pytest.mark.parametrize(
+    ("said", "names"), [("", ("a;b", "c", "d")), ("comma", ("a;b", "c", "d")), ("semicolon", ("a", "b,c,d"))]
+)
+def test_a_header_is_cut_as_was_said(said: str, names: tuple[str, ...]) -> None:
+    header = read_header(b"a;b,c,d\n", "parse.delimited@2", delimiter=said)
+    assert header is not None and header.names == names
+    assert read_header(b"a;b,c,d\n", "parse.delimited@2", delimiter="tab") is None

@@ -8,6 +8,7 @@ from evidence.errors import ReadingError
 from evidence.formats.registry import FORMATS
 from evidence.formats.windows_dns import read_line
 from evidence.reading.format import Head
+from evidence.recognition import recognise
 from tests.evidence.formats.readers import read
 
 FORM = FORMATS["parse.windows_dns@1"]
@@ -63,6 +64,13 @@ def test_the_order_is_offered_where_only_one_is_possible() -> None:
     assert torn is not None
     assert torn.parameters == {}
     assert read(FORM, LINE + later, {"dates": "dmy"}).notes
+
+
+def test_what_a_person_says_goes_before_what_the_dates_show() -> None:
+    data = LINE.replace(b"6/5/2013", b"25/5/2013")
+    assert recognise(data).parameters == {"dates": "dmy"}
+    assert recognise(data, {"dates": "mdy"}).parameters == {"dates": "mdy"}
+    assert recognise(LINE, {"dates": "dmy"}).parameters == {"dates": "dmy"}
 
 
 def test_an_order_that_is_none_is_refused_in_words() -> None:
