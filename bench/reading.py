@@ -136,9 +136,11 @@ def report(begin: tuple[float, float], rows: int) -> None:
 
 
 def measure(side: str, python: str, form: str, path: Path) -> dict[str, float]:
+    from evidence.sandbox import ENVIRONMENT
+
     with tempfile.TemporaryDirectory() as folder:
         command = [python, __file__, "--side", side, "--formats", form, "--path", str(path), "--folder", folder]
-        environment = os.environ | {"POLARS_MAX_THREADS": "2"}
+        environment = os.environ | (ENVIRONMENT if side == "custos" else {"POLARS_MAX_THREADS": "2"})
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
         return json.loads(done.stdout)
 

@@ -41,7 +41,7 @@ _THREE = np.uint64(0xFFFFFF)
 _MONTH_WORDS, _MONTH_NUMBERS = np.array(
     sorted((int.from_bytes(name, "little"), number) for name, number in MONTHS.items()), dtype=np.uint64
 ).T
-_DAY, _YEAR_HOUR, _MINUTE, _MILLI = map(digits.template, ("00-???-?", "0000 00:", "00:00.00", "?:00.000"))
+_DAY, _YEAR, _HOUR, _MINUTE, _MILLI = map(digits.template, ("00-???-?", "??-0000 ", "???? 00:", "00:00.00", "?:00.000"))
 _MILLI_DIGITS = 3
 _ISO_SIZE = 23
 
@@ -67,8 +67,8 @@ class Lines:
 
     def tokens_from(self, number: Any, count: int) -> list[Span]:
         """From where to where so many tokens of each line lie, from number `number` (1 or more) on."""
-        last = len(self.separators) - 1
-        ends = [self.separators[np.minimum(self.first + (number + n), last)] for n in range(-1, count)]
+        place = self.first + number
+        ends = [self.separators.take(place + n, mode="clip") for n in range(-1, count)]
         return [(ends[n] + 1, ends[n + 1]) for n in range(count)]
 
     def word(self, number: Any) -> Any:
@@ -81,8 +81,9 @@ def lines_of(buffer: Bytes, size: int) -> Lines:
     body = buffer[:size]
     low = np.flatnonzero(body <= 32)
     values = body[low]
-    is_cr = (values == 13) & (buffer[low + 1] == 10)
+    is_cr = values == 13
     if is_cr.any():  # the CR stands for both
+        is_cr &= buffer[low + 1] == 10
         both = np.ones(len(low), dtype=bool)
         both[np.flatnonzero(is_cr) + 1] = False
         low, values, is_cr = low[both], values[both], is_cr[both]
@@ -93,10 +94,11 @@ def lines_of(buffer: Bytes, size: int) -> Lines:
     starts = np.concatenate(([0], stops[:-1])) if len(stops) else stops
     sizes = stops - starts
     is_odd = (sizes > LONGEST_LINE) | (sizes < SHORTEST) | (buffer[stops - 1] != 10)
-    strange = low[(values != 32) & (values != 10) & ~is_cr]
-    for places in (strange, np.flatnonzero(body >= 127)):
-        if len(places):
-            is_odd[np.searchsorted(stops, places, side="right")] = True
+    strange = (values != 32) & (values != 10) & ~is_cr
+    if strange.any():
+        is_odd[np.searchsorted(stops, low[strange], side="right")] = True
+    if size and body.max() >= 127:
+        is_odd[np.searchsorted(stops, np.flatnonzero(body >= 127), side="right")] = True
     return Lines(buffer, low, starts, stops, first[:-1], np.diff(first), is_odd)
 
 
@@ -255,19 +257,27 @@ def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
 def _dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
     """As `04-May-2016 00:00:12.345 `."""
     date = gather.words(buffer, starts)
-    (one, day), (two, year), (three, minute), (four, milli) = (
-        kind.read(gather.words(buffer, starts + at))
-        for kind, at in ((_DAY, 0), (_YEAR_HOUR, 7), (_MINUTE, 15), (_MILLI, 16))
+    (two, clock), (three, minute), (four, milli) = (
+        kind.read(gather.words(buffer, starts + at)) for kind, at in ((_HOUR, 7), (_MINUTE, 15), (_MILLI, 16))
     )
-    years, minutes, ends = digits.pairs(year), digits.pairs(minute), digits.pairs(milli)
-    month = (date >> np.uint64(24)) & _THREE
-    place = np.minimum(np.searchsorted(_MONTH_WORDS, month), len(_MONTH_WORDS) - 1)
-    exists, days = digits.days(
-        digits.pair(years, 0) * 100 + digits.pair(years, 2), _MONTH_NUMBERS[place].astype(np.int64),
-        digits.pair(digits.pairs(day), 0),
-    )  # fmt: skip
-    hours, minutes_past, seconds = digits.pair(years, 5), digits.pair(minutes, 0), digits.pair(minutes, 3)
-    good = one & two & three & four & exists & (_MONTH_WORDS[place] == month) & (buffer[starts + 24] == ord(" "))
-    good &= (buffer[starts + 6] == ord("-")) & (hours < 24) & (minutes_past < 60) & (seconds < 60)
+    exists, days = digits.seldom(_days, date, gather.words(buffer, starts + 4))
+    minutes, ends = digits.pairs(minute), digits.pairs(milli)
+    hours = digits.pair(digits.pairs(clock), 5)
+    minutes_past, seconds = digits.pair(minutes, 0), digits.pair(minutes, 3)
+    good = two & three & four & exists & (buffer[starts + 24] == ord(" "))
+    good &= (hours < 24) & (minutes_past < 60) & (seconds < 60)
     thousandths = digits.pair(ends, 5) * 10 + ((milli >> np.uint64(56)) & np.uint64(0xFF)).astype(np.int64)
     return good, ((days * 24 + hours) * 60 + minutes_past) * digits.MINUTE + (seconds * 1000 + thousandths) * 1000
+
+
+def _days(first: Any, second: Any) -> tuple[Any, Any]:
+    """Where there is such a day, and how many days it is from 1970: of `04-May-2` and `ay-2016 `."""
+    (one, day), (two, year) = _DAY.read(first), _YEAR.read(second)
+    years = digits.pairs(year)
+    month = (first >> np.uint64(24)) & _THREE
+    place = np.minimum(np.searchsorted(_MONTH_WORDS, month), len(_MONTH_WORDS) - 1)
+    exists, days = digits.days(
+        digits.pair(years, 3) * 100 + digits.pair(years, 5), _MONTH_NUMBERS[place].astype(np.int64),
+        digits.pair(digits.pairs(day), 0),
+    )  # fmt: skip
+    return exists & one & two & (_MONTH_WORDS[place] == month), days
