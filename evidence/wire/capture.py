@@ -1,11 +1,13 @@
 """Packets of a capture, in their order, as rows and rejects: what pcap and pcapng have in common.
 
-A packet is rows, a reject or skipped. What a TCP segment is can show later, when the message that it began is whole or
-lost: it is settled as long as the packet's piece is being read; messages that turn up after that are counted in a note.
+A packet is rows, a reject or skipped. What a TCP segment is can show later, when the message that it ends is whole or
+lost: so each batch is held until the one behind it was read. What waits longer than that for a gap to be filled is read
+as it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,29 +33,55 @@ if TYPE_CHECKING:
 INCOMPLETE = (REJECT, "tcp-incomplete")
 
 
+@dataclass(slots=True)
+class Part:
+    """Consecutive packets that become a batch: those read one by one, what each is as far as is known, and the others.
+
+    `stop` is the byte behind its last packet, `size` its bytes; the tables and sizes are there when all was taken.
+    """
+
+    taken: dict[int, tuple[Packet, Datagram | None]] = field(default_factory=dict)
+    outcomes: dict[int, list[Row] | NoRow] = field(default_factory=dict)
+    rows: pa.Table = None
+    rejects: pa.Table = None
+    others: list[Reject] = field(default_factory=list)
+    stop: int = 0
+    size: int = 0
+
+    def batch(self) -> Batch:
+        rows, rejects = [], list(self.others)
+        for start, outcome in self.outcomes.items():
+            packet = self.taken[start][0]
+            if isinstance(outcome, list):
+                rows += outcome
+            else:
+                rejects.append(Reject(packet.line, packet.start, packet.stop, *outcome, head=packet.head))
+        return Batch(_in_place(self.rows, table_of(rows)), _in_place(self.rejects, rejects_table(rejects)), self.size)
+
+
 class Capture:
-    """Reads packets one after the other; owned by one reading. `notes` grow while it reads."""
+    """Reads packets one after the other; owned by one reading. `notes` grow while it reads.
+
+    The last part stays open, and the one before is held: a message that a gap keeps back can still become whole.
+    """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._streams = Streams()
-        self._taken: dict[int, tuple[Packet, Datagram | None]] = {}
-        self._outcomes: dict[int, list[Row] | NoRow] = {}
+        self._parts = [Part()]
         self._text = 0
-        self._late = self._unread = self._lost = 0
+        self._unread = self._lost = 0
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
         """Batches of all pieces, in order."""
-        held: tuple[Piece, Found] | None = None
-        for item in in_order(pieces, with_plain_rows):
-            if held:
-                yield from self._batches(*held)
-            held = item
-        if held:
-            yield from self._batches(*held, is_last=True)
+        for piece, found in in_order(pieces, with_plain_rows):
+            yield from self._read(piece, found)
+        self._streams.finish()
+        self._collect()
+        yield from (part.batch() for part in self._parts[:-1])
         self._say()
 
-    def _batches(self, piece: Piece, found: Found, *, is_last: bool = False) -> Iterator[Batch]:
+    def _read(self, piece: Piece, found: Found) -> Iterator[Batch]:
         """Those that are left, one by one, between the plain ones."""
         begin, others, plain, skipped = piece.start, list(piece.others), found.rows, found.rejects
         for index in found.left.tolist():
@@ -62,100 +90,96 @@ class Capture:
             if self._text > MOST_TEXT and packet.stop < piece.start + piece.size:
                 now = [other for other in others if other.start < packet.stop]
                 (rows, plain), (rejects, skipped) = (_parted(table, packet.stop) for table in (plain, skipped))
-                yield self._batch(rows, rejects, now, packet.stop - begin)
+                yield from self._close(rows, rejects, now, begin, packet.stop)
                 others, begin = others[len(now) :], packet.stop
-        if is_last:
-            self._streams.finish()
+        yield from self._close(plain, skipped, others, begin, piece.start + piece.size)
+
+    def _close(
+        self, rows: pa.Table, rejects: pa.Table, others: list[Reject], start: int, stop: int
+    ) -> Iterator[Batch]:  # fmt: skip
+        """The end of a part: the one before is handed on, and what waits there for a gap to be filled waits no more."""
+        part = self._parts[-1]
+        part.rows, part.rejects, part.others, part.stop, part.size = rows, rejects, others, stop, stop - start
+        if len(self._parts) > 1:
+            self._streams.give_up_before(self._parts[0].stop)
             self._collect()
-        yield self._batch(plain, skipped, others, piece.start + piece.size - begin)
+            yield self._parts.pop(0).batch()
+        self._parts.append(Part())
+        self._text = 0
 
     def _take(self, packet: Packet) -> None:
         found = read_packet(packet.interface.link, packet.data, is_whole=packet.is_whole)
         if packet.time == BAD_TIME:
             found = REJECT, "bad-time"
-        self._taken[packet.start] = packet, None if isinstance(found, tuple) else found
+        part = self._parts[-1]
+        part.taken[packet.start] = packet, None if isinstance(found, tuple) else found
         if isinstance(found, tuple):
-            self._outcomes[packet.start] = found
+            part.outcomes[packet.start] = found
         elif isinstance(found, Segment):
-            self._outcomes[packet.start] = PART
-            outcome = self._streams.add(found, packet.place, (packet.start, packet.stop))
-            self._outcomes[packet.start] = outcome
+            part.outcomes[packet.start] = PART
+            part.outcomes[packet.start] = self._streams.add(found, packet.place, (packet.start, packet.stop))
             self._collect()
         else:
-            self._settle(packet.start, read_message(found.data), ())
+            self._settle(part, packet.start, read_message(found.data), ())
 
     def _collect(self) -> None:
         """What the streams know by now of this packet and of those before it."""
         results = self._streams.results
         for completed in results.completed:
-            if completed.span[0] in self._taken:
-                self._settle(completed.span[0], completed.found, completed.earlier)
-            else:
-                self._late += 1
+            start = completed.span[0]  # it stands in a part that is held: what waits in others was given up
+            part = next(part for part in self._parts if start in part.taken)
+            self._settle(part, start, completed.found, completed.earlier)
         for start, _ in results.lost:
-            if self._outcomes.get(start) == PART:
-                self._outcomes[start] = INCOMPLETE
-            elif start not in self._taken:
+            held = next((part for part in self._parts if start in part.taken), None)
+            if held is None:
                 self._lost += 1
+            elif held.outcomes[start] == PART:
+                held.outcomes[start] = INCOMPLETE
         results.completed.clear()
         results.lost.clear()
 
-    def _settle(self, start: int, found: list[Row] | NoRow, earlier: tuple[tuple[int, int], ...]) -> None:
+    def _settle(self, part: Part, start: int, found: list[Row] | NoRow, earlier: tuple[tuple[int, int], ...]) -> None:
         """A message of a packet: rows go before rejects, and these before what is skipped."""
-        outcome = self._outcomes.get(start)
+        outcome = part.outcomes.get(start)
         if isinstance(found, tuple):
             is_better = outcome is None or (isinstance(outcome, tuple) and outcome[0] != REJECT)
-            self._outcomes[start] = found if is_better or outcome is None else outcome
+            part.outcomes[start] = found if is_better or outcome is None else outcome
             self._unread += found[0] == REJECT and isinstance(outcome, list)
             return
         rows = outcome if isinstance(outcome, list) else []
         self._unread += isinstance(outcome, tuple) and outcome[0] == REJECT
-        common = self._common(start, earlier)
-        self._outcomes[start] = rows + [common | self._ends(start, row) | row for row in found]
+        packet, datagram = part.taken[start]
+        common = _common(packet, datagram, earlier)
+        part.outcomes[start] = rows + [common | _ends(datagram, row) | row for row in found]
         self._text += sum(text_length(row) for row in found) + 16 * len(earlier) * len(found)
 
-    def _common(self, start: int, earlier: tuple[tuple[int, int], ...]) -> Row:
-        packet, datagram = self._taken[start]
-        return {
-            "line": packet.line, "start": packet.start, "stop": packet.stop,
-            "time": None if packet.time == NO_TIME else packet.time,
-            "time_digits": None if packet.time == NO_TIME else packet.interface.digits,
-            "time_zone": None if packet.time == NO_TIME else "UTC",
-            "transport": "tcp" if isinstance(datagram, Segment) else "udp", "vantage": packet.interface.name,
-            "earlier": [{"start": start, "stop": stop} for start, stop in earlier] or None,
-        }  # fmt: skip
-
-    def _ends(self, start: int, row: Row) -> Row:
-        """Who asked sends the query and gets the response."""
-        datagram = self._taken[start][1]
-        if datagram is None:
-            return {}
-        ends = [(datagram.source, datagram.port), (datagram.target, datagram.target_port)]
-        (client, port), (server, server_port) = ends if row["event"] == QUERY else ends[::-1]
-        return {"client": client, "port": port, "server": server, "server_port": server_port}
-
-    def _batch(self, plain: pa.Table, skipped: pa.Table, rejects: list[Reject], size: int) -> Batch:
-        rows: list[Row] = []
-        for start, outcome in self._outcomes.items():
-            packet = self._taken[start][0]
-            if isinstance(outcome, list):
-                rows += outcome
-            else:
-                rejects.append(Reject(packet.line, packet.start, packet.stop, *outcome, head=packet.head))
-        self._outcomes, self._taken, self._text = {}, {}, 0
-        return Batch(_in_place(plain, table_of(rows)), _in_place(skipped, rejects_table(rejects)), size)
-
     def _say(self) -> None:
-        if self._late:
-            self.notes.append(
-                f"{self._late} messages in TCP segments were left out: they became whole only far behind."
-            )
         if self._lost:
             self.notes.append(
                 f"{self._lost} TCP segments, counted as tcp-segment, belong to messages that are not whole."
             )
         if self._unread:
             self.notes.append(f"{self._unread} messages cannot be read; their packets hold rows of other messages.")
+
+
+def _common(packet: Packet, datagram: Datagram | None, earlier: tuple[tuple[int, int], ...]) -> Row:
+    return {
+        "line": packet.line, "start": packet.start, "stop": packet.stop,
+        "time": None if packet.time == NO_TIME else packet.time,
+        "time_digits": None if packet.time == NO_TIME else packet.interface.digits,
+        "time_zone": None if packet.time == NO_TIME else "UTC",
+        "transport": "tcp" if isinstance(datagram, Segment) else "udp", "vantage": packet.interface.name,
+        "earlier": [{"start": start, "stop": stop} for start, stop in earlier] or None,
+    }  # fmt: skip
+
+
+def _ends(datagram: Datagram | None, row: Row) -> Row:
+    """Who asked sends the query and gets the response."""
+    if datagram is None:
+        return {}
+    ends = [(datagram.source, datagram.port), (datagram.target, datagram.target_port)]
+    (client, port), (server, server_port) = ends if row["event"] == QUERY else ends[::-1]
+    return {"client": client, "port": port, "server": server, "server_port": server_port}
 
 
 def with_plain_rows(piece: Piece) -> tuple[Piece, Found]:

@@ -99,6 +99,11 @@ class Stream:
         self._settle()
         return PART
 
+    def give_up_before(self, stop: int) -> None:
+        """Gaps behind which packets wait that stand before byte `stop`."""
+        while any(span[0] < stop for _, span in self.waiting.values()):
+            self._leave_gap(self._first_waiting())
+
     def give_up(self) -> None:
         """The end, or the beginning of another connection: what waits is read, what is not whole is lost."""
         while self.waiting:
@@ -213,6 +218,14 @@ class Streams:
         self._held += stream.held - before
         self._make_room()
         return outcome
+
+    def give_up_before(self, stop: int) -> None:
+        """Gaps behind which packets wait that stand before byte `stop` of the capture."""
+        for stream in self._streams.values():
+            if stream.waiting:
+                before = stream.held
+                stream.give_up_before(stop)
+                self._held += stream.held - before
 
     def finish(self) -> None:
         """The capture ends: nothing more comes."""

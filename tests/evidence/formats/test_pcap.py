@@ -366,6 +366,33 @@ def test_packets_are_whole_across_blocks_of_the_source(monkeypatch: pytest.Monke
     assert [row["line"] for row in whole] == [*range(1, 501), *range(503, 1004)]
 
 
+@pytest.mark.parametrize("between", [1, 20, 500])
+def test_a_message_behind_a_gap_is_a_row_however_far_behind_it_is_given_up(
+    between: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evidence.reading import source
+
+    data = pcap(
+        segments((b"", 99, SYN), (framed(QUERY), 200, ACK)) + [IP] * between + segments((framed(QUERY), 300, ACK))
+    )
+    whole = read(FORMAT, data)
+    assert [row["line"] for row in whole.rows] == [2, *range(3, between + 4)]
+    monkeypatch.setattr(source, "BLOCK", 1000)
+    parts = read(FORMAT, data)
+    assert (parts.rows, parts.counted.reasons, parts.notes) == (whole.rows, whole.counted.reasons, [])
+    assert check_way_back(FORMAT, data) == len(whole.rows)
+
+
+def test_a_gap_that_is_filled_in_the_next_block_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evidence.reading import source
+
+    message = framed(LONG)
+    late = segments((b"", 99, SYN), (message[900:], 1000, ACK)) + [IP] * 25 + segments((message[:900], 100, ACK))
+    monkeypatch.setattr(source, "BLOCK", 3000)
+    result = read(FORMAT, pcap(late))
+    assert earlier(result)[-1] == (28, [1, 2])
+
+
 @settings(max_examples=250, deadline=None)
 @given(changed([bytes_of(path)[:9000] for path in CAPTURES]))
 def test_no_change_of_a_capture_loses_a_byte(data: bytes) -> None:
