@@ -29,7 +29,7 @@ outage: .venv/.development ## S3 gone for a minute under uploads (SECONDS=60)
 	$(PY) -m tests.adversarial.outage --seconds $(or $(SECONDS),60) --how killed
 	$(PY) -m tests.adversarial.outage --seconds $(or $(SECONDS),60) --how frozen
 
-fuzz: .venv/.development ## Readers of binary formats led by coverage, a minute each (SECONDS=60); needs Linux
+fuzz: .venv/.development ## Readers of binary formats and messages led by coverage, a minute each (SECONDS=60); needs Linux
 	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
 	$(PY) -m tests.adversarial.fuzz --seconds $(or $(SECONDS),60)
 
