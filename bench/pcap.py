@@ -21,7 +21,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.evidence.formats.packets import SERVER, SYN, ethernet, framed, ip, message, name, question, record, tcp, udp
+from tests.evidence.formats.packets import (
+    ACK,
+    FIN,
+    SERVER,
+    SYN,
+    ethernet,
+    framed,
+    ip,
+    message,
+    name,
+    question,
+    record,
+    tcp,
+    udp,
+)
 
 FIELDS = (
     "frame.number", "frame.time_epoch", "ip.src", "udp.srcport", "dns.qry.name", "dns.qry.type", "dns.flags.rcode",
@@ -60,8 +74,8 @@ def _exchange(chance: random.Random, number: int, *, is_mixed: bool) -> list[byt
     answer = message([question(asked)], records, additional=more, flags=0x8180, number=number & 0xFFFF)
     if is_mixed and chance.random() < 0.02:
         sides = (
-            [tcp(b"", 99, SYN, port), tcp(framed(query), 100, port=port)],
-            [tcp(framed(answer), 500, port=53, target=port)],
+            [tcp(b"", 99, SYN, port), tcp(framed(query), 100, FIN | ACK, port)],
+            [tcp(b"", 499, SYN | ACK, 53, port), tcp(framed(answer), 500, FIN | ACK, 53, port)],
         )
         return [_sent(part, client, 6) for part in sides[0]] + [_sent(part, client, 6, back=True) for part in sides[1]]
     return [_sent(udp(query, port), client, 17), _sent(udp(answer, 53, port), client, 17, back=True)]
