@@ -97,7 +97,7 @@ def duckdb(form: str, path: Path, folder: Path) -> None:
         "eve": f"SELECT timestamp, src_ip, src_port, dns FROM read_json('{path}', format='newline_delimited')",
     }[form]
     begin = now()
-    connection.execute(f"COPY ({query}) TO '{folder / 'peer.parquet'}' (COMPRESSION zstd)")
+    connection.execute(f"COPY ({query}) TO '{folder / 'peer.parquet'}' (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
     rows = connection.execute(f"SELECT count(*) FROM '{folder / 'peer.parquet'}'").fetchone()
     report(begin, rows[0])
 

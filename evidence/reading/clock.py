@@ -89,6 +89,11 @@ class Clock:
         if (self.form.has_zone and self.form.has_year) or not len(rows):
             self.untimed += rows["time"].null_count
             return rows
+        if self.form.has_year and self.zone in (None, "UTC"):
+            self.untimed += rows["time"].null_count
+            is_local = pc.and_(pc.is_valid(rows["time"]), pc.is_null(rows["time_zone"]))
+            self.local += pc.sum(is_local).as_py()
+            return rows
         times = rows["time"].combine_chunks().cast(pa.timestamp("us")).cast(pa.int64())
         known = pc.is_valid(times).to_numpy(zero_copy_only=False)
         values = times.fill_null(0).to_numpy(zero_copy_only=False).copy()
