@@ -194,6 +194,15 @@ EXTRACTIONS: dict[str, Callable[[Path], Iterator[Member]]] = {
     "extract.zip@1": _zip,
     "extract.tar@1": _tar,
 }
+PACKED = {
+    "extract.gzip@1": "compressed by gzip",
+    "extract.zstd@1": "compressed by Zstandard",
+    "extract.xz@1": "compressed by xz",
+    "extract.bzip2@1": "compressed by bzip2",
+    "extract.zip@1": "ZIP archive",
+    "extract.tar@1": "tar archive",
+}
+"""What people call it."""
 _MAGIC = {
     b"\x1f\x8b": "extract.gzip@1", b"\x28\xb5\x2f\xfd": "extract.zstd@1", b"\xfd7zXZ\0": "extract.xz@1",
     b"BZh": "extract.bzip2@1", b"PK\x03\x04": "extract.zip@1",

@@ -88,7 +88,20 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         return None
     plain = exception_handler(error, context)
     headers = {key: value for key, value in (plain.items() if plain else ()) if key in ("WWW-Authenticate", "Allow")}
-    return problem(request, error.status_code, HTTPStatus(error.status_code).phrase, _words(error.detail), headers)
+    said = _unlike_the_framework(error, context) or _words(error.detail)
+    return problem(request, error.status_code, HTTPStatus(error.status_code).phrase, said, headers)
+
+
+def _unlike_the_framework(error: exceptions.APIException, context: dict[str, Any]) -> str:
+    """What to do, where the framework says only that it cannot be."""
+    if isinstance(error, exceptions.NotAuthenticated):
+        return (
+            "nobody is signed in, or the session has ended: sign in by a new link and do it again; a program sends "
+            "Authorization: Bearer TOKEN, which manage.py token --user NAME makes"
+        )
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return f"{context['request'].method} does nothing here; this takes {', '.join(context['view'].allowed_methods)}"
+    return ""
 
 
 def _words(detail: Any) -> str:

@@ -54,7 +54,12 @@ def cases_visible_to(principal: Principal) -> QuerySet[Case]:
     """Cases that may be read: one's own, and for an auditor all."""
     if not principal.reads:
         return Case.objects.none()
-    return Case.objects.all() if principal.audits else Case.objects.filter(membership__user=principal.user)
+    return Case.objects.all() if principal.audits else own_cases(principal)
+
+
+def own_cases(principal: Principal) -> QuerySet[Case]:
+    """Cases that the person is a member of, and so may add to."""
+    return Case.objects.filter(membership__user=principal.user)
 
 
 def visible_case(principal: Principal, reference: str) -> Case:
@@ -69,7 +74,7 @@ def ensure_case(*, principal: Principal, reference: str, title: str = "", recons
     """One's own case of this name or id, founded if one has none of the name. Raises `BadInput`, `NotAllowed`."""
     if "upload" not in principal.scopes:
         raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
-    case = _one(Case.objects.filter(membership__user=principal.user), reference)
+    case = _one(own_cases(principal), reference)
     if case is not None:
         return case
     if as_uuid(reference):
@@ -81,6 +86,17 @@ def ensure_case(*, principal: Principal, reference: str, title: str = "", recons
         case, _ = Case.objects.get_or_create(slug=reference, founder=principal.user, defaults=about)
         Membership.objects.get_or_create(case=case, user=principal.user)
     return case
+
+
+def refuse_namesake(*, principal: Principal, reference: str) -> None:
+    """An auditor who names somebody else's case hardly means to found a second one. Raises `NotAllowed`."""
+    if not principal.user.is_auditor or own_cases(principal).filter(slug=reference).exists():
+        return
+    if Case.objects.filter(slug=reference).exists():
+        raise NotAllowed(
+            f"the case {reference!r} is one that you audit and are not a member of: ask a member of it to add you, "
+            "or write another name (POST /api/v1/cases founds a second one of the name)"
+        )
 
 
 def _one(cases: QuerySet[Case], reference: str) -> Case | None:
@@ -105,10 +121,7 @@ def as_uuid(text: str) -> uuid.UUID | None:
 def add_member(*, principal: Principal, case: Case, user_name: str) -> None:
     """Let somebody else into one's own case. Raises `NotAllowed`, `BadInput`."""
     case = ensure_case(principal=principal, reference=str(case.pk))
-    user = User.objects.filter(username=user_name).first()
-    if user is None:
-        raise BadInput(f"there is no user {user_name[:80]!r}; an administrator makes one with manage.py token")
-    Membership.objects.get_or_create(case=case, user=user)
+    Membership.objects.get_or_create(case=case, user=known_user(user_name))
 
 
 def normal_name(name: str) -> str:
@@ -137,6 +150,17 @@ def create_token(*, user_name: str, scopes: list[str]) -> tuple[str, AccessToken
         user = ensure_user(user_name=user_name, auditor="audit" in scopes)
         token = AccessToken.objects.create(user=user, digest=_digest(text), scopes=sorted(set(scopes)))
     return text, token
+
+
+def known_user(user_name: str) -> User:
+    """The user of this name. Raises `BadInput` if there is none."""
+    user = None if "\0" in user_name else User.objects.filter(username=user_name).first()
+    if user is None:
+        raise BadInput(
+            f"there is no user {user_name[:80]!r}; look how the name is written, or an administrator makes the user "
+            "with manage.py sign_in_link --user NAME --new"
+        )
+    return user
 
 
 def ensure_user(*, user_name: str, auditor: bool = False, administrator: bool = False) -> User:

@@ -67,6 +67,7 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
         check_reading(reading)
     wanted = [access.normal_name(name) for name in names]
     with transaction.atomic():
+        access.refuse_namesake(principal=principal, reference=case_reference)
         case = access.ensure_case(principal=principal, reference=case_reference)
         access.watch_names(principal=principal, case=case, names=wanted)
         submission = Submission.objects.create(

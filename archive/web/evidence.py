@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @require_safe
 @page
 def upload(request: HttpRequest) -> HttpResponse:
-    cases = access.cases_visible_to(person(request))
+    cases = access.own_cases(person(request))
     return render(request, "upload.html", {"cases": cases, "case": request.GET.get("case", "")})
 
 

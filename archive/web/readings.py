@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from archive.services import finding, tables
 from archive.services.refusals import TakenAway
 from archive.web.doors import page, person
+from evidence.extraction import PACKED
 from evidence.formats.registry import FORMATS
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def reading(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 def title_of(procedure: str) -> str:
     """The format's own words, or for a reader that is no more the procedure's name."""
-    return FORMATS[procedure].title if procedure in FORMATS else procedure
+    return FORMATS[procedure].title if procedure in FORMATS else PACKED.get(procedure, procedure)
 
 
 def conservation(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evidence.errors import ReadingError
+from evidence.reading.amounts import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,22 +137,21 @@ class Clock:
 
     def notes(self) -> list[str]:
         """What a reader of the result has to know about its times."""
-        found = []
+        found, local = [], amount(self.local, "row")
         if self.local and self.zone is None:
-            found.append(f"assumed UTC: the source states no time zone for {self.local} rows, and nobody stated one.")
+            found.append(f"Assumed UTC: the source states no time zone for {local}, and nobody stated one.")
         elif self.local:
-            found.append(f"The source states no time zone for {self.local} rows: taken as {self.zone}, as was stated.")
+            found.append(f"The source states no time zone for {local}: taken as {self.zone}, as was stated.")
         if self.twice:
-            found.append(
-                f"{self.twice} times lie in an hour that {self.zone} has twice or not at all: the earlier is taken."
-            )
+            twice = amount(self.twice, "time")
+            found.append(f"In an hour that {self.zone} has twice or not at all: {twice}. The earlier is taken.")
         if not self.form.has_year and self.year is None:
             found.append("The source states no year: times are left out until one is stated.")
         elif not self.form.has_year:
-            later = f"; {self.turned} turns of the year were found" if self.turned else ""
+            later = f", and {amount(self.turned, 'turn')} of the year found" if self.turned else ""
             found.append(f"The source states no year: {self.year} is taken for the first row, as was stated{later}.")
         if self.untimed:
-            found.append(f"{self.untimed} rows have no time.")
+            found.append(f"Without a time: {amount(self.untimed, 'row')}.")
         return found
 
 

@@ -35,7 +35,7 @@ def test_it_says_what_was_recognised_and_counted(log: Path, capsys) -> None:
     counts = said["conservation"]
     assert counts["row_bytes"] + counts["reject_bytes"] + counts["skipped_bytes"] == len(DATA)
     assert (said["first"], said["last"]) == ("2016-05-04T00:00:12.345Z", "2016-05-04T01:00:12.345Z")
-    assert said["notes"][0].startswith("assumed UTC")
+    assert said["notes"][0].startswith("Assumed UTC")
 
 
 def test_for_people_it_is_a_few_lines(log: Path, capsys) -> None:

@@ -126,4 +126,6 @@ class Service:
         return json.loads(self.run(*command, "--json", CUSTOS_TOKEN=token).stdout)
 
     def link(self, user: str, *flags: str) -> str:
-        return self.run("python", "manage.py", "sign_in_link", "--user", user, *flags, "--skip-checks").stdout.strip()
+        return self.run(
+            "python", "manage.py", "sign_in_link", "--user", user, "--new", *flags, "--skip-checks"
+        ).stdout.strip()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -19,6 +22,17 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 LINE = b"04-May-2016 00:00:12.%03d queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\r\n"
+GAPS = """() => [...document.querySelectorAll(".numbers li")].map((item) => {
+  const number = item.querySelector("strong"), range = document.createRange();
+  number.textContent = "1,203,150";
+  range.selectNodeContents(number);
+  return item.querySelector("span").getBoundingClientRect().left - range.getBoundingClientRect().right;
+})"""  # between what is written of the number and its label
+LINES = """(cells) => cells.map((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getClientRects().length;
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +178,64 @@ def test_odd_columns_are_mapped_on_a_page_and_the_result_follows(enter, service:
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 360, address
 
 
+@pytest.fixture(scope="module")
+def addresses(service: Service, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A page of every kind, of a case with a result, a file that was refused, and a name as long as they come."""
+    token, folder = service.token("wilma"), tmp_path_factory.mktemp("wide")
+    log = folder / f"{'query' * 40}.log"
+    log.write_bytes(b"".join(LINE % n for n in range(120)) + b"something else\r\n")
+    said = service.json("custos", "upload", str(log), "--case", "wilmas-case", "--name", "a.example", token=token)
+    done = service.json("custos", "wait", said["submission"], token=token)
+    reading, result = (
+        next(run["id"] for run in done["runs"] if run["procedure"].startswith(kind)) for kind in ("parse.", "querier_")
+    )
+    refused = refused_upload(service, token)
+    return [
+        "/", "/upload", "/find", f"/find?digest={'ab' * 32}", "/fixity", "/cases/wilmas-case", "/cases/nobodys",
+        f"/submissions/{said['submission']}", f"/submissions/{said['submission']}/reading",
+        f"/submissions/{said['submission']}/receipt", f"/submissions/{refused}", f"/blobs/{said['digest']}",
+        f"/readings/{reading}", f"/readings/{reading}/rejects", f"/readings/{reading}/rows/3", f"/results/{result}",
+        f"/results/{result}/findings/client-1", "/sign-in/", f"/sign-in/{'unknown' * 30}", f"/nothing/{'at-all' * 30}",
+    ]  # fmt: skip
+
+
+def refused_upload(service: Service, token: str) -> str:
+    """A submission whose bytes have another digest than was said, once that was noticed."""
+    tus = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    values = {"case": "wilmas-case", "filename": "wrong.log", "digest": "ab" * 32}
+    said = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items())
+    with httpx.Client(base_url=service.url, headers=tus, trust_env=False, timeout=60) as client:
+        path = client.post("/api/v1/uploads", headers={"Upload-Length": "3", "Upload-Metadata": said}).headers[
+            "Location"
+        ]
+        kind = "application/offset+octet-stream"
+        client.patch(path, content=b"abc", headers={"Upload-Offset": "0", "Content-Type": kind}).raise_for_status()
+        submission, deadline = path.rpartition("/")[2], time.monotonic() + 120
+        while client.get(f"/api/v1/submissions/{submission}").json()["state"] != "refused":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    return submission
+
+
 @pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_is_wider_than_the_screen(enter, service: Service, width: int) -> None:
-    page = enter("rita", width=width)
-    for address in ("/", "/upload", "/find", "/cases/ritas-case"):
+def test_no_page_is_wider_than_the_screen(enter, service: Service, addresses: list[str], width: int) -> None:
+    page = enter("wilma", width=width)
+    for address in addresses:
         page.goto(service.url + address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_large_number_stands_beside_its_label(enter, service: Service, addresses: list[str], width: int) -> None:
+    page = enter("wilma", width=width)
+    for address in (address for address in addresses if address.startswith(("/readings", "/results"))):
+        page.goto(service.url + address)
+        gaps = page.evaluate(GAPS)
+        assert min(gaps, default=1) > 0, (address, gaps)
+
+
+def test_a_time_stands_in_one_line_on_a_narrow_screen(enter, service: Service) -> None:
+    page = enter("wilma", width=360)
+    page.goto(f"{service.url}/cases/wilmas-case")
+    assert page.locator("td.when").count() == 2
+    assert set(page.locator("td.when").evaluate_all(LINES)) == {1}

@@ -71,7 +71,13 @@ def test_a_client_that_knows_only_post_says_what_it_means(ann) -> None:
     asked = ann.post(location, **TUS, HTTP_X_HTTP_METHOD_OVERRIDE="HEAD")
     assert (asked.status_code, asked["Upload-Offset"]) == (200, "3")
     assert ann.post(location, HTTP_X_HTTP_METHOD_OVERRIDE="OPTIONS")["Tus-Version"] == "1.0.0"
-    problem(ann.patch(location, b"def", **TUS, HTTP_X_HTTP_METHOD_OVERRIDE="DELETE"), 405, "DELETE")
+    problem(
+        ann.patch(location, b"def", **TUS, HTTP_X_HTTP_METHOD_OVERRIDE="DELETE"),
+        405,
+        "DELETE does nothing here",
+        "PATCH",
+        "HEAD",
+    )
 
 
 def test_a_browsers_session_overrides_no_check_of_where_a_form_came_from(ann) -> None:
@@ -117,7 +123,7 @@ def test_wrong_turns_are_problems_in_words(ann, client, caller) -> None:
     problem(bad, 400, "base64")
     odd = ann.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3", HTTP_UPLOAD_METADATA="c\xe4se YQ==")
     problem(odd, 400, "ASCII")
-    problem(client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3"), 401, "")
+    problem(client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH="3"), 401, "sign in", "manage.py token")
     problem(begin(caller("rita", "read")), 403, "scope upload")
     problem(append(caller("bob", "upload"), location, 0, b"x"), 404, "no such upload")
     assert Submission.objects.count() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -11,6 +12,7 @@ import pytest
 
 from archive.models import CustodyEvent, Run
 from archive.services import access, execution, intake, sealing, sequencing
+from evidence.extraction import EXTRACTIONS, PACKED
 from tests.archive.web.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +161,12 @@ def test_a_result_says_by_which_reading_it_was_made(hand_in) -> None:
     assert found[0] | found[1] == found[2] == readings
     assert [page.count("zone +02:00") for page in pages] == [0, 1, 1]
     assert "1 are in both and differ, in time (1)" in pages[2]
+
+
+def test_a_compressed_file_is_called_what_people_call_it(hand_in) -> None:
+    page = signed_in("ann").get(f"/submissions/{hand_in(gzip.compress(LINE, mtime=0)).pk}").content.decode()
+    assert "Compressed by gzip" in page and "Extract." not in page
+    assert set(PACKED) == set(EXTRACTIONS)
 
 
 def test_of_an_archive_each_member_is_shown_and_said(hand_in) -> None:

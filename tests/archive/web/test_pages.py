@@ -7,9 +7,10 @@ import re
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
-from archive.models import Run
+from archive.models import Case, Run, User
 from archive.services import access, execution, intake, sealing, sequencing
 from archive.web.results import marked
 from evidence.log.hashing import leaf_hash
@@ -89,6 +90,36 @@ def test_a_case_name_that_others_use_tells_nothing(row) -> None:
     several = eve.get("/cases/case-a")
     assert (several.status_code, b"several cases" in several.content.lower()) == (400, True)
     assert [eve.get(f"/cases/{case}").status_code for case in (own.pk, row.case.pk)] == [200, 200]
+
+
+def test_an_auditor_who_names_a_case_of_others_founds_no_second_one(row) -> None:
+    eve = signed_in("eve", auditor=True)
+    assert b"case-a" not in eve.get("/upload").content
+    assert b"case-a" in signed_in("ann").get("/upload").content
+    begin = {"HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "3"}
+    of_others = eve.post("/api/v1/uploads", **begin, HTTP_UPLOAD_METADATA="case Y2FzZS1h")
+    assert of_others.status_code == 403
+    assert "ask a member of it to add you" in of_others.json()["detail"]
+    assert [eve.get(f"/{where}cases/case-a").status_code for where in ("", "api/v1/")] == [200, 200]
+    own = eve.post("/api/v1/uploads", **begin, HTTP_UPLOAD_METADATA="case ZXZlcw==")
+    assert own.status_code == 201
+    assert eve.post("/api/v1/uploads", **begin, HTTP_UPLOAD_METADATA="case ZXZlcw==").status_code == 201
+    assert b"eves" in eve.get("/upload").content
+    access.add_member(principal=access.principal_of(row.user), case=row.case, user_name="eve")
+    assert eve.post("/api/v1/uploads", **begin, HTTP_UPLOAD_METADATA="case Y2FzZS1h").status_code == 201
+    assert Case.objects.filter(slug="case-a").count() == 1
+
+
+def test_a_link_for_a_name_that_was_mistyped_is_refused_and_makes_nobody(db, capsys) -> None:
+    with pytest.raises(CommandError, match=r"no user 'anm'.*--new"):
+        call_command("sign_in_link", user="anm")
+    assert User.objects.count() == 0
+    call_command("sign_in_link", user="ann", new=True)
+    call_command("sign_in_link", user="eve", auditor=True)
+    call_command("sign_in_link", user="ann")
+    assert capsys.readouterr().out.count("/sign-in/") == 3
+    rights = User.objects.order_by("username").values_list("username", "is_auditor", "is_staff")
+    assert list(rights) == [("ann", False, False), ("eve", True, False)]
 
 
 def test_every_page_of_a_reconstruction_says_so(row) -> None:

@@ -38,7 +38,7 @@ def test_without_a_zone_utc_is_assumed_and_said() -> None:
     times, notes = read(bind.FORMAT, {}, rows("2016-05-04 00:00:12", None))
     assert times == ["2016-05-04 00:00:12", ""]
     assert notes == [
-        "assumed UTC: the source states no time zone for 1 rows, and nobody stated one.", "1 rows have no time."
+        "Assumed UTC: the source states no time zone for 1 row, and nobody stated one.", "Without a time: 1 row."
     ]  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_without_a_zone_utc_is_assumed_and_said() -> None:
 def test_a_stated_zone_is_taken(zone: str, time: str) -> None:
     times, notes = read(bind.FORMAT, {"zone": zone}, rows("2016-05-04 00:00:12"))
     assert times == [time]
-    assert notes == [f"The source states no time zone for 1 rows: taken as {zone}, as was stated."]
+    assert notes == [f"The source states no time zone for 1 row: taken as {zone}, as was stated."]
 
 
 def test_rows_that_state_their_zone_are_left_as_they_are() -> None:
@@ -62,7 +62,7 @@ def test_rows_that_state_their_zone_are_left_as_they_are() -> None:
 def test_of_an_hour_that_a_zone_has_twice_the_earlier_is_taken_and_said() -> None:
     times, notes = read(bind.FORMAT, {"zone": "Europe/Berlin"}, rows("2016-10-30 02:30:00", "2016-10-30 12:00:00"))
     assert times == ["2016-10-30 00:30:00", "2016-10-30 11:00:00"]
-    assert "1 times lie in an hour that Europe/Berlin has twice or not at all: the earlier is taken." in notes
+    assert "In an hour that Europe/Berlin has twice or not at all: 1 time. The earlier is taken." in notes
 
 
 def test_a_year_is_that_of_the_first_row_and_turns_with_the_time() -> None:
@@ -70,7 +70,7 @@ def test_a_year_is_that_of_the_first_row_and_turns_with_the_time() -> None:
     times, notes = read(YEARLESS, {"year": 2015}, *tables)
     assert times == ["2015-12-30 00:00:00", "2015-12-31 23:59:59", "2016-01-01 00:00:01", "2016-03-01 00:00:00"]
     assert (
-        "The source states no year: 2015 is taken for the first row, as was stated; 1 turns of the year were found."
+        "The source states no year: 2015 is taken for the first row, as was stated, and 1 turn of the year found."
         in notes
     )
 
