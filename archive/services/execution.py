@@ -17,6 +17,7 @@ from archive import wiring
 from archive.models import Blob, Run, RunOutput
 from archive.services import runs
 from archive.services.custody import record_event, rfc3339
+from archive.services.deaccessions import deaccession_behind
 from archive.services.identification import look_at_members, plan_members
 from archive.services.keeping import keeping_of
 from archive.services.keys import public_keys
@@ -71,6 +72,7 @@ def _words(error: Exception) -> str:
 
 def _outputs(run: Run) -> list[tuple[str, Blob]]:
     """From an earlier run of the same identity if there is one (perhaps in another case), else by running it."""
+    _refuse_taken_away(run)
     earlier = Run.objects.filter(identity=run.identity, state=Run.State.SUCCEEDED).first()
     if earlier is not None:
         return [(output.name, output.blob) for output in earlier.outputs.select_related("blob").order_by("name")]
@@ -91,6 +93,15 @@ def _made(run: Run, inputs: dict[str, Path], folder: Path) -> list[Output]:
         return PROCEDURES[run.procedure].run(inputs, digests, run.parameters, folder)
     limits = wiring.reader_limits(sum(path.stat().st_size for path in inputs.values()))
     return run_in_child(run.procedure, inputs, digests, run.parameters, folder, limits)
+
+
+def _refuse_taken_away(run: Run) -> None:
+    for item in run.inputs.select_related("blob"):
+        gone = deaccession_behind(item.blob, [run.case])
+        if gone is not None:
+            raise EvidenceError(
+                f"the bytes of {gone.blob_id} were taken away by law; nothing more is derived from them"
+            )
 
 
 def _refuse_damaged(run: Run, inputs: dict[str, Path]) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from archive import outbox, wiring
 from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
 from archive.services import access
+from archive.services.deaccessions import DEACCESSION, deaccession_behind
 from archive.services.refusals import BadInput
 from evidence import procedures
 from evidence.attest.derivation import Derivation
@@ -66,13 +67,16 @@ def plan_follow_ups(*, case: Case) -> list[Run]:
 
 
 def _tables(case: Case) -> list[procedures.Table]:
-    """The tables of a case in the order in which their readings were planned."""
+    """The tables of a case in the order in which their readings were planned, but for those the law took away."""
     made = RunOutput.objects.filter(run__case=case, run__state=Run.State.SUCCEEDED, name__in=(TABLE, REPORT))
     outputs: dict[uuid.UUID, dict[str, Blob]] = {}
     for output in made.select_related("blob").order_by("run__created", "run"):
         outputs.setdefault(output.run_id, {})[output.name] = output.blob
+    some_gone = case.events.filter(type=DEACCESSION).exists()
     return [
-        procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place)) for each in outputs.values()
+        procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place))
+        for each in outputs.values()
+        if not (some_gone and deaccession_behind(each[TABLE], [case]))
     ]
 
 

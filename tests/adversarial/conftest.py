@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from tests.archive.conftest import home  # noqa: F401 -- a fixture
+from tests.archive.conftest import file_store, home  # noqa: F401 -- fixtures
 from tests.archive.services.conftest import ann, hand_in  # noqa: F401 -- fixtures

@@ -28,17 +28,18 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def store(home: Path) -> Path:
-    return home / "store"
+def store(file_store: Path) -> Path:
+    """Its files are changed here, so it is one of files whatever store the run is on."""
+    return file_store
 
 
 @pytest.fixture
-def first(hand_in) -> Submission:
+def first(store: Path, hand_in) -> Submission:
     return hand_in(b"first file\n")
 
 
 @pytest.fixture
-def other(hand_in) -> Submission:
+def other(store: Path, hand_in) -> Submission:
     return hand_in(b"other file\n")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.models import Blob, Run, Submission
-from archive.services import access, deaccessions, execution, fixity, intake, sealing, sequencing
+from archive.services import access, deaccessions, execution, fixity, intake, runs, sealing, sequencing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,6 +126,31 @@ def test_the_same_bytes_in_a_case_that_one_does_not_see_keep_nothing_open(hand_i
     hand_in(LOG, "bob", "case-b")
     take_away(row)
     assert answers(ann, wanted) == wanted
+
+
+def test_an_archive_that_holds_itself_came_from_nowhere_else(hand_in, ann) -> None:
+    row = hand_in(gzip.compress(LOG))
+    member = Run.objects.get(procedure="extract.gzip@1").outputs.get(name="member-1").blob
+    again = Run.objects.create(case=row.case, identity="0" * 64, procedure="extract.gzip@1", state="succeeded")
+    again.inputs.create(role="source", blob=member)
+    again.outputs.create(name="member-1", blob=member)
+    take_away(row)
+    assert ann.get(f"/api/v1/blobs/{member.digest}/content").status_code == 410
+
+
+def test_nothing_more_is_derived(hand_in, ann) -> None:
+    row = hand_in(gzip.compress(LOG))
+    waiting = Run.objects.create(case=row.case, identity="1" * 64, procedure="parse.bind@2")
+    waiting.inputs.create(
+        role="source", blob=Run.objects.get(procedure="extract.gzip@1").outputs.get(name="member-1").blob
+    )
+    take_away(row)
+    ann.post("/api/v1/cases/case-a/names", {"names": ["b.example"]}, content_type="application/json")
+    assert row.case.names.count() == 2
+    assert runs.plan_follow_ups(case=row.case) == []
+    execution.execute_run(waiting.pk)
+    waiting.refresh_from_db()
+    assert (waiting.state, f"the bytes of {row.blob_id} were taken away by law" in waiting.problem) == ("failed", True)
 
 
 def test_pages_say_it_too(hand_in, client) -> None:
