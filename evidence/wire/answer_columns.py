@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _A, _AAAA = 1, 28
 _NAMES = (2, 5, 12, 39)
 """NS, CNAME, PTR, DNAME: nothing but a name."""
-_MOST_TEXT, _OF_OTHERS = 4096, 512
+_MOST_TEXT, _OF_OTHERS = 1024, 128
 """Octets that a message may unfold to, and what data of other types count for: compressed, names take little."""
 
 
@@ -53,6 +53,9 @@ class Names:
     others: Ints
     data: Ints
     rows: Ints
+    begin: Ints
+    at: Ints
+    stop: Ints
     walked: Walked
     usable: Any
 
@@ -64,7 +67,7 @@ def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Se
     taken = sections.taken & (_lengths(found, asked, records, names) <= _MOST_TEXT)
     owners = names.rows[: len(names.others)]
     taken[owners[~names.usable[: len(owners)]]] = False
-    made = texts(octets, names.walked, names.usable & taken[names.rows])
+    made = texts(octets, names.begin, names.at, names.stop, names.usable & taken[names.rows])
     taken[owners[made.odd[: len(owners)]]] = False
     kept = taken[records.row]
     owner = _owners(records.row, asked.names.name, names.others, made.name).filter(pa.array(kept))
@@ -82,10 +85,11 @@ def _names(octets: Octets, found: Messages, records: Records) -> Names:
     rows = records.row[np.concatenate([others, data])]
     at = np.concatenate([records.owner[others], records.start[data]])
     stop = np.concatenate([found.stop[records.row[others]], records.stop[data]])
-    walked = walk(octets, found.begin[rows], at, stop)
+    begin = found.begin[rows]
+    walked = walk(octets, begin, at, stop)
     usable = walked.good & (walked.length > 0)
     usable[len(others) :] &= walked.end[len(others) :] == records.stop[data]
-    return Names(others, data, rows, walked, usable)
+    return Names(others, data, rows, begin, at, stop, walked, usable)
 
 
 def _lengths(found: Messages, asked: Questions, records: Records, names: Names) -> Any:

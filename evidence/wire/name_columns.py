@@ -17,27 +17,32 @@ if TYPE_CHECKING:
 _LONGEST, _HEADER = 255, 12
 _MOST_STEPS = 48
 """Labels and pointers of a name; one with more is read by itself."""
+_AT_ONCE = 1 << 14
 _DOT, _BACKSLASH = 0x2E, 0x5C
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """Which names are good, where reading goes on behind each, and octets of its text.
-
-    Labels, in the order of the names, have the number of their name (`which`), and where the octet before them stands
-    that says their `size`.
-    """
+    """Which names are good, where reading goes on behind each, and octets of its text."""
 
     good: Any
     end: Ints
     length: Ints
-    which: Ints
-    place: Ints
-    size: Ints
 
 
 def walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> Walked:
     """The names at `at`, in messages that begin at `begin`; none goes beyond `stop`."""
+    parts = [_walk(octets, begin[cut], at[cut], stop[cut])[0] for cut in _cuts(len(at))]
+    return Walked(*(np.concatenate([getattr(part, name) for part in parts]) for name in Walked.__slots__))
+
+
+def _cuts(count: int) -> list[slice]:
+    """So many at once that labels and characters of names that are compressed much take little memory."""
+    return [slice(at, at + _AT_ONCE) for at in range(0, max(count, 1), _AT_ONCE)]
+
+
+def _walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> tuple[Walked, list[tuple[Ints, Ints, Ints]]]:
+    """Names, and labels: the number of their name, where the octet stands that says their size, and the size."""
     count = len(at)
     good, end, length = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     live, limit, labels = np.arange(count), at, []
@@ -58,8 +63,7 @@ def walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> Walked:
         at = np.where(is_pointer, target, at + size + 1)
         goes_on = np.flatnonzero(is_label | is_pointer)
         live, at, limit, begin, stop = (column[goes_on] for column in (live, at, limit, begin, stop))
-    which, place, size = _joined(labels)
-    return Walked(good, end, np.maximum(length - 1, 0), which, place, size)
+    return Walked(good, end, np.maximum(length - 1, 0)), labels
 
 
 def _joined(parts: list[tuple[Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints]:
@@ -79,17 +83,28 @@ class Texts:
     odd: Any
 
 
-def texts(octets: Octets, walked: Walked, kept: Any) -> Texts:
-    """Of the names that are kept; others are empty."""
-    mine = kept[walked.which]
-    which, place, size = walked.which[mine], walked.place[mine], walked.size[mine]
+def texts(octets: Octets, begin: Ints, at: Ints, stop: Ints, kept: Any) -> Texts:
+    """Of the names that are kept, all of them good; others are empty."""
+    characters, dots = [np.zeros(0, dtype=np.uint8)], [np.zeros(0, dtype=np.int64)]
+    sizes, places, done = np.zeros(len(kept), dtype=np.int64), np.flatnonzero(kept), 0
+    for cut in _cuts(len(places)):
+        mine = places[cut]
+        walked, labels = _walk(octets, begin[mine], at[mine], stop[mine])
+        some, between = _characters(octets, *_joined(labels))
+        characters.append(some)
+        dots.append(done + between)
+        sizes[mine], done = walked.length, done + len(some)
+    return spelled(np.concatenate(characters), np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(dots))
+
+
+def _characters(octets: Octets, which: Ints, place: Ints, size: Ints) -> tuple[Bytes, Ints]:
+    """Those of all labels, one behind the other, and where dots belong between labels of one name."""
     is_first = np.ones(len(which), dtype=bool)
     is_first[1:] = which[1:] != which[:-1]
     taken = size + ~is_first  # with the octet before, which becomes the dot
-    label_offsets = np.concatenate([[0], np.cumsum(taken)])
-    source = np.repeat(place + is_first - label_offsets[:-1], taken) + np.arange(label_offsets[-1])
-    sizes = np.where(kept, walked.length, 0)
-    return spelled(octets.buffer[source], np.concatenate([[0], np.cumsum(sizes)]), label_offsets[:-1][~is_first])
+    offsets = np.concatenate([[0], np.cumsum(taken)])
+    source = np.repeat(place + is_first - offsets[:-1], taken) + np.arange(offsets[-1])
+    return octets.buffer[source], offsets[:-1][~is_first]
 
 
 def spelled(characters: Bytes, offsets: Ints, dots: Ints) -> Texts:

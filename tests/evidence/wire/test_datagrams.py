@@ -14,7 +14,7 @@ from evidence.formats.registry import FORMATS
 from evidence.reading.batch import rejects_table
 from evidence.reading.source import Source
 from evidence.table.schema import LOOKUPS
-from evidence.wire import capture
+from evidence.wire import capture, name_columns
 from evidence.wire.datagram_rows import Found, plain_rows
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
@@ -89,7 +89,7 @@ PLAIN = [
     message(answers=[record(OWN, 1, b"\1\2\3")]), message(answers=[record(OWN, 1, b"\1\2\3\4", class_=3)]),
     message(answers=[record(OWN, 5, b"\0")]), message(answers=[record(OWN, 5, b"\3a.b\0"), record(OWN, 5, b"\1")]),
     message(answers=[record(OWN, 5, b"\1x\0\0"), record(OWN, 5, b"\xc0\xff"), record(OWN, 5, b""), record(OWN, 5, b"\1x\xc0")]),
-    message(answers=[record(OWN, 1, b"\1\2\3\4")] * 64), message(authority=[record(b"\7example\0", 6, b"")] * 2),
+    message(answers=[record(OWN, 1, b"\1\2\3\4")] * 32), message(authority=[record(b"\7example\0", 6, b"")] * 2),
     message(authority=[record(b"\0", 41, b"x")]),
 ]  # fmt: skip
 UNUSUAL = [
@@ -253,3 +253,11 @@ def test_batches_that_end_early_for_their_text_hold_the_same(monkeypatch: pytest
     monkeypatch.setattr(capture, "MOST_TEXT", 5)
     assert (parts := both(data)).rows == whole.rows
     assert parts.rejects == whole.rejects
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(responses(), min_size=1, max_size=6))
+def test_names_are_the_same_however_many_are_made_at_once(messages: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(name_columns, "_AT_ONCE", 2)
+        both(pcap([make.ip(udp(data, 53, 40000)) for data in messages]))
