@@ -234,8 +234,10 @@ def test_a_large_number_stands_beside_its_label(enter, service: Service, address
         assert min(gaps, default=1) > 0, (address, gaps)
 
 
-def test_a_time_stands_in_one_line_on_a_narrow_screen(enter, service: Service) -> None:
+def test_times_and_names_of_a_case_are_seen_whole_on_a_narrow_screen(enter, service: Service, addresses) -> None:
     page = enter("wilma", width=360)
     page.goto(f"{service.url}/cases/wilmas-case")
-    assert page.locator("td.when").count() == 2
-    assert set(page.locator("td.when").evaluate_all(LINES)) == {1}
+    shown = page.locator("td .when")
+    assert shown.count() == 4
+    assert set(shown.evaluate_all(LINES)) == {1}
+    assert page.locator(".wide").evaluate("(region) => region.scrollWidth - region.clientWidth") == 0

@@ -179,6 +179,13 @@ def test_a_number_leads_to_its_lines(row) -> None:
     assert "<mark>192.0.2.17</mark>" in text
 
 
+def test_one_line_is_no_plural(row) -> None:
+    """The file holds one lookup and one line of something else."""
+    page = " ".join(signed_in("ann").get(pages(row)[2]).content.decode().split())
+    assert "in 1 row " in page and "in 1 line not understood" in page and "in 0 lines skipped by rule" in page
+    assert "Assumed UTC: the source states no time zone for 1 row, and nobody stated one." in page
+
+
 def test_what_stands_in_a_file_or_its_name_is_never_markup(row) -> None:
     ann = signed_in("ann")
     assert "<b>x</b>" not in ann.get(f"/submissions/{row.pk}").content.decode()
