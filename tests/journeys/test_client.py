@@ -101,7 +101,13 @@ def test_a_cut_connection_loses_nothing_that_arrived(service: Service, folder: P
     assert row["digest"] == f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00\xff" * 500, "zwei\nZeilen".encode("utf-16"), b"x" * 10_000_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\x00\xff" * 500, "zwei\nZeilen".encode("utf-16"), b"x" * 10_000_000, bytes(4096),
+        b"Dear all,\nthe minutes of Monday's meeting follow.\n\nRegards\n",
+    ],
+)  # fmt: skip
 def test_odd_bytes_are_kept_with_a_receipt(service: Service, folder: Path, data: bytes) -> None:
     path = folder / "odd"
     path.write_bytes(data)
@@ -123,3 +129,23 @@ def test_a_gzip_that_is_cut_off_is_kept_and_what_is_wrong_is_told(service: Servi
     assert (done.returncode, row["state"], row["read_as"]) == (1, "sealed", "extract.gzip@1")
     assert "compare the file with its origin" in row["runs"][0]["problem"]
     assert json.loads(Path(said["receipt"]).read_bytes())["format"] == "custos/receipt@1"
+
+
+def test_a_line_with_nul_bytes_is_a_reject_among_rows_and_a_name_that_commands_terminals_is_text(
+    service: Service, folder: Path
+) -> None:
+    line = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
+    path = folder / "queries\x1b[31m\n.log"
+    path.write_bytes(line + line[:40] + b"\x00\x00" + line[42:] + line)
+    token = service.token("carla")
+    said = service.json("custos", "upload", str(path), "--case", "carlas-case", "--name", "a.example", token=token)
+    row = service.json("custos", "wait", said["submission"], token=token)
+    assert {run["state"] for run in row["runs"]} == {"succeeded"}
+    assert row["file_name"] == path.name
+    (concentration,) = (run for run in row["runs"] if run["procedure"].startswith("querier_concentration"))
+    bearer = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=service.url, trust_env=False, headers=bearer) as http:
+        result = http.get(concentration["result"]).json()
+        sources = http.get(f"{concentration['result']}/findings/lookups/sources").text
+    assert {item["name"]: item["value"] for item in result["findings"]}["lookups"] == 2
+    assert [json.loads(each)["start"] for each in sources.splitlines()] == [0, 2 * len(line)]
