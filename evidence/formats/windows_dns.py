@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import ReadingError
+from evidence.reading.amounts import found_in
 from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import ADDRESS
 from evidence.reading.format import Format, Guess, Reading, in_order, read_chunk, refuse_parameters
@@ -140,7 +141,7 @@ def _guess(head: Head) -> Guess | None:
     others = sum(read_line(ORDERS[0], line) == NO_MATCH for line in lines if not line.startswith(b"#"))
     if not packets or packets < 0.2 * (packets + others):
         return None
-    confidence, said = packets / (packets + others), f"{TITLE}: {packets} of the first {len(lines)} lines are packets"
+    confidence, said = packets / (packets + others), f"{TITLE}: {found_in(packets, 'packet', len(lines), 'line')}"
     orders = possible_orders(lines)
     stated = all(read_line(None, line) != (REJECT, "date-order-not-stated") for line in lines)
     if stated:

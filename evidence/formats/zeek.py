@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from evidence.formats import zeek_columns
 from evidence.formats.zeek_record import row_of
+from evidence.reading.amounts import found_in
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Guess, Reading, in_order, refuse_parameters, too_long
 from evidence.reading.lines import LONGEST_LINE, Chunk, chunks
@@ -215,7 +216,7 @@ def _guess(head: Head) -> Guess | None:
     if layout.path != b"dns" or not NEEDED.issubset(layout.fields):
         return None
     confidence = sum(found) / len(found) if found else 0.9
-    return Guess(confidence, f"{TITLE}: {sum(found)} of its first {len(found)} records are lookups")
+    return Guess(confidence, f"{TITLE}: {found_in(sum(found), 'lookup', len(found), 'record')}")
 
 
 def _open(source: Source, parameters: Mapping[str, object]) -> Reading:

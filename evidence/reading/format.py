@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from evidence.errors import ReadingError
+from evidence.reading.amounts import found_in
 from evidence.reading.batch import REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.table.schema import LOOKUPS
@@ -128,7 +129,7 @@ def guess_lines(read_line: ReadLine, title: str, least: float, head: Head) -> Gu
     rows = sum(isinstance(item, dict) for item in counted)
     if not rows or rows < least * len(counted):
         return None
-    return Guess(rows / len(counted), f"{title}: {rows} of the first {len(counted)} lines are lookups")
+    return Guess(rows / len(counted), f"{title}: {found_in(rows, 'lookup', len(counted), 'line')}")
 
 
 def read_chunk(read_line: ReadLine, chunk: Chunk, schema: pa.Schema = LOOKUPS) -> Batch:

@@ -60,7 +60,7 @@ def test_lines_are_rows_or_rejects_with_their_ranges(tmp_path: Path) -> None:
 def test_it_is_told_by_the_share_of_lines_that_are_read() -> None:
     guess = FORMAT.guess(Head(DATA))
     assert guess is not None
-    assert (guess.confidence, guess.reason) == (0.75, "a list of words: 3 of the first 4 lines are lookups")
+    assert (guess.confidence, guess.reason) == (0.75, "a list of words: 3 lookups in the first 4 lines")
     assert FORMAT.guess(Head(b"nothing\nof\nthe\nkind\n")) is None
 
 
