@@ -39,6 +39,11 @@ class Principal:
         return "metrics" in self.scopes
 
     @property
+    def adds(self) -> bool:
+        """Whether they may add to cases and to the custody of what is in them."""
+        return "upload" in self.scopes
+
+    @property
     def reads(self) -> bool:
         return bool(self.scopes & {"read", "audit"})
 
@@ -70,10 +75,15 @@ def visible_case(principal: Principal, reference: str) -> Case:
     return case
 
 
+def refuse_reader(principal: Principal) -> None:
+    """To be called before whatever a person adds to a custody. Raises `NotAllowed` for a token that may only look."""
+    if not principal.adds:
+        raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
+
+
 def ensure_case(*, principal: Principal, reference: str, title: str = "", reconstruction: bool = False) -> Case:
     """One's own case of this name or id, founded if one has none of the name. Raises `BadInput`, `NotAllowed`."""
-    if "upload" not in principal.scopes:
-        raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
+    refuse_reader(principal)
     case = _one(own_cases(principal), reference)
     if case is not None:
         return case

@@ -41,12 +41,15 @@ def ask_deaccession(*, principal: Principal, case: Case, blob: Blob, reason: str
 def approve_deaccession(*, principal: Principal, deaccession: Deaccession) -> Deaccession:
     """The second person's word, and the event in every case of the bytes; from then on nobody is given them.
 
-    Only then may the operator take them from the store.
+    Only then may the operator take them from the store. A token needs the scope audit, or upload for an administrator.
+    Raises `NotAllowed`.
     """
     if principal.user.pk == deaccession.asked_by_id:
         raise NotAllowed("a deaccession is approved by somebody else than who asked for it")
-    if not (principal.user.is_staff or principal.audits):
-        raise NotAllowed("only another administrator or an auditor may approve a deaccession")
+    if not principal.audits:
+        access.refuse_reader(principal)
+        if not principal.user.is_staff:
+            raise NotAllowed("only another administrator or an auditor may approve a deaccession")
     with transaction.atomic():
         row = Deaccession.objects.select_for_update().get(pk=deaccession.pk)
         if row.event_id is None:

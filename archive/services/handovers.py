@@ -37,7 +37,8 @@ def offer_handover(*, principal: Principal, case: Case, blob: Blob, receiver: st
 
 
 def acknowledge_handover(*, principal: Principal, handover_id: uuid.UUID) -> Handover:
-    """The receiver's word that they have it. Raises `NotVisible`."""
+    """The receiver's word that they have it. Raises `NotVisible`, `NotAllowed`."""
+    access.refuse_reader(principal)
     with transaction.atomic():
         row = Handover.objects.select_for_update().filter(pk=handover_id, receiver=principal.user).first()
         if row is None or not Membership.objects.filter(case=row.case, user=principal.user).exists():

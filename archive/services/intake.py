@@ -99,7 +99,7 @@ def own_submission(principal: Principal, submission_id: uuid.UUID) -> Submission
     found = Submission.objects.filter(pk=submission_id, user=principal.user).first()
     if found is None:
         raise NotVisible("there is no such upload of yours; begin one with POST /api/v1/uploads")
-    if "upload" not in principal.scopes:
+    if not principal.adds:
         raise NotAllowed("the token lacks the scope upload; make one with manage.py token --scope upload,read")
     return found
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from archive import outbox
-from archive.models import AccessWindow
+from archive.models import AccessWindow, CustodyObject
 from archive.services import access, finding, following
 from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 
 def note_access(*, principal: Principal, blob: Blob) -> None:
-    """To be called before the bytes of what somebody handed in are shown. Raises `NotVisible`, `TakenAway`."""
-    rows = finding.submissions(principal).filter(blob=blob)
-    cases = {row.case_id: row.case for row in rows}
-    if not cases and blob.submissions.exists() and not finding.events_of(principal, blob.digest).exists():
+    """To be called before sealed bytes are shown, handed in or taken out of what was: told in each case that has them.
+
+    Raises `NotVisible`, `TakenAway`.
+    """
+    named = CustodyObject.objects.filter(digest=blob.digest).values("event__case")
+    cases = list(access.cases_visible_to(principal).filter(pk__in=named))
+    if not cases:
         raise NotVisible(f"no file with the digest {blob.digest} is in a case that you may see")
     refuse_taken_away(principal, blob)
     minute = timezone.now().replace(second=0, microsecond=0)
     objects = [EventObject(Digest.parse(blob.digest), blob.size, "read")]
-    for case in cases.values():
+    for case in cases:
         with transaction.atomic():
             _, new = AccessWindow.objects.get_or_create(case=case, user=principal.user, blob=blob, minute=minute)
             if new:

@@ -51,10 +51,17 @@ def source_of(run: Run) -> Blob:
 
 
 def rows_of(*, principal: Principal, run: Run, offset: int, limit: int) -> list[dict[str, Any]]:
-    """Some rows of the table. Raises `NotVisible`, `NotReady`, `TakenAway`."""
+    """Some rows of the table. They show what the source says, so that it was read is in its custody.
+
+    Raises `NotVisible`, `NotReady`, `TakenAway`.
+    """
     ensure_read(run)
-    refuse_taken_away(principal, source_of(run))
-    return _some(run, TABLE, offset, limit)
+    source = source_of(run)
+    refuse_taken_away(principal, source)
+    found = _some(run, TABLE, offset, limit)
+    if found:
+        note_access(principal=principal, blob=source)
+    return found
 
 
 def read_row(*, principal: Principal, run: Run, number: int) -> tuple[dict[str, Any], Line]:
@@ -63,7 +70,6 @@ def read_row(*, principal: Principal, run: Run, number: int) -> tuple[dict[str, 
     if not found:
         raise NotVisible(f"the reading has no row {number}")
     source = source_of(run)
-    note_access(principal=principal, blob=source)
     return found[0], following.line_at(source, found[0])
 
 
