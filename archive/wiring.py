@@ -162,6 +162,13 @@ def key_periods(purpose: str) -> list[Period]:
     return periods(purpose) or [Period(1, 0, None, tuple(new_key(purpose, name, 1, 0) for name in ALGORITHMS))]
 
 
+def period_to_come() -> Period:
+    """The log keys after those in force, where they are made already. Raises `SignatureError`."""
+    last = key_periods(LOG)[-1]
+    keys_to_come = [new_key(LOG, name, last.number + 1, last.after) for name in ALGORITHMS]
+    return Period(last.number + 1, last.after, None, tuple(keys_to_come))
+
+
 def period_of(size: int, purpose: str = LOG) -> Period:
     """The keys for a checkpoint of that size. Raises `LogError`."""
     for period in key_periods(purpose):

@@ -124,9 +124,13 @@ def check_ledger() -> Report:
 
 
 def check_start() -> list[str]:
-    """Is the database what was published, and what witnesses saw? Those that are silent. Raises `LogError`."""
+    """Is the database what was published, and what witnesses saw? Those that are silent. Raises `LogError`.
+
+    Witnesses come first: an alarm about one that is over, or is named no longer, ends here.
+    """
+    silent = refuse_if_a_witness_is_ahead()
     publication.refuse_if_ahead(lambda size: subtree_root(0, size))
-    return refuse_if_a_witness_is_ahead()
+    return silent
 
 
 def _published(note: str | None) -> Iterator[str]:

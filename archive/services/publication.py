@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from archive import wiring
 from archive.models import Alarm, Checkpoint
-from evidence.errors import EvidenceError, LogError
+from evidence.errors import EvidenceError, LogError, SignatureError
 from evidence.log import checkpoint as checkpoints
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems, quorumless
@@ -20,6 +20,8 @@ from evidence.log.policy import parse_policy, problems, quorumless
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from evidence.log.note import SignedNote
 
 AHEAD = "ledger ahead"
 """An alarm of this kind stops all signing until it is over."""
@@ -31,7 +33,7 @@ RECOVERY = (
 
 
 class AheadError(LogError):
-    """Somebody holds a larger checkpoint of this log than the database."""
+    """Somebody holds a checkpoint of this log that the database does not have, or has with other leaves."""
 
 
 def path() -> Path:
@@ -75,13 +77,13 @@ def refuse_note_ahead(note: str | None, root_at: Callable[[int], bytes]) -> None
 
 
 def refuse_other_history(seen: checkpoints.Checkpoint, whose: str, root_at: Callable[[int], bytes]) -> None:
-    """Raises `LogError` unless the database holds all of the log that `seen` is of."""
+    """Raises `AheadError` unless the database holds all of the log that `seen` is of."""
     last = Checkpoint.objects.order_by("-size").first()
     size = last.size if last else 0
     if seen.size > size:
-        raise LogError(f"{whose} has size {seen.size}, the database's last has {size}: it is ahead. {RECOVERY}")
+        raise AheadError(f"{whose} has size {seen.size}, the database's last has {size}: it is ahead. {RECOVERY}")
     if root_at(seen.size) != seen.root:
-        raise LogError(f"{whose} of size {seen.size} has another root than this database's leaves. {RECOVERY}")
+        raise AheadError(f"{whose} of size {seen.size} has another root than this database's leaves. {RECOVERY}")
 
 
 def kept_note() -> str | None:
@@ -94,6 +96,27 @@ def kept_note() -> str | None:
         raise LogError(f"{path()} cannot be read ({error}). {RECOVERY}") from error
 
 
+def own_checkpoint(note: str) -> checkpoints.Checkpoint:
+    """What a note says that this log signed itself. Raises `EvidenceError` for any other.
+
+    A database that was restored to before a rotation of keys does not know those that followed; their holder does.
+    """
+    parsed = parse_note(note)
+    body = checkpoints.parse_checkpoint(parsed.text)
+    found = problems(quorumless(parse_policy(wiring.policy(body.size))), parsed)
+    if found and not _by_keys_to_come(parsed):
+        raise LogError("; ".join(found))
+    return body
+
+
+def _by_keys_to_come(note: SignedNote) -> bool:
+    try:
+        policy = wiring.policy_of(wiring.period_to_come())
+    except SignatureError:
+        return False  # there are no such keys
+    return not problems(quorumless(parse_policy(policy)), note)
+
+
 def _kept() -> checkpoints.Checkpoint | None:
     """Raises `LogError` for a file that is damaged or of another log."""
     note = kept_note()
@@ -102,12 +125,7 @@ def _kept() -> checkpoints.Checkpoint | None:
 
 def _checkpoint(note: str) -> checkpoints.Checkpoint:
     try:
-        parsed = parse_note(note)
-        body = checkpoints.parse_checkpoint(parsed.text)
-        found = problems(quorumless(parse_policy(wiring.policy(body.size))), parsed)
-        if found:
-            raise LogError("; ".join(found))
-        return body  # noqa: TRY300 -- what was just checked
+        return own_checkpoint(note)
     except EvidenceError as error:
         raise LogError(
             f"{path()} is not a checkpoint of this log ({error}); look at it before you remove it"

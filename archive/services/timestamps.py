@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import httpx
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
 
 from archive import wiring
 from archive.models import Checkpoint, Timestamp
 from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.rounds import one_at_a_time
 from archive.services.witnessing import newest_to_show
 from evidence.errors import FormatError, LogError
 from evidence.log.checkpoint import parse_checkpoint
@@ -41,14 +42,8 @@ _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 
 def stamp_due() -> int:
     """Ask each authority whose turn it is; how many tokens were added."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
-        try:
-            return sum(_stamp(authority) for authority in wiring.authorities())
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    with one_at_a_time(_LOCK) as free:
+        return sum(_stamp(authority) for authority in wiring.authorities()) if free else 0
 
 
 def _stamp(authority: Authority) -> int:

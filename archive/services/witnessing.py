@@ -1,37 +1,50 @@
 """Witnesses: others who cosign each checkpoint only if it continues the one they cosigned before (C2SP tlog-witness).
 
 They are asked after a checkpoint is committed, outside of any transaction; each line is verified before it is kept. A
-witness that is away is asked again; one that is ahead of the database stops the signing.
+witness that is away is asked again; one that shows a checkpoint which this log signed, and the database does not have
+or has with other leaves, stops the signing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
-import httpx
 from django.db import IntegrityError, transaction
 
 from archive import wiring
-from archive.models import Checkpoint, Cosignature
+from archive.models import Alarm, Checkpoint, Cosignature
 from archive.services import publication
 from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.asking import Call, Pauses, converse
+from archive.services.rounds import one_at_a_time
 from archive.services.sequencing import latest_checkpoint, subtree_root
 from evidence.errors import EvidenceError, LogError, SignatureError
-from evidence.log.checkpoint import parse_checkpoint, verify_signature
+from evidence.log.checkpoint import verify_signature
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
 from evidence.log.proof import consistency_proof
 from evidence.log.witness import SIZE_TYPE, Answer, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from archive.services.asking import Reply, Talk
     from evidence.log.note import Vkey
 
 AWAY = "witness"
 """Alarms about one witness, by its URL."""
-_TIMEOUT = 5.0
+_KINDS = (AWAY, publication.AHEAD)
+_REFUSED = (Answer.OTHER_SIZE, Answer.NOT_CONSISTENT)
+_LOCK = 0x77697473  # one round at a time, in the whole database
 _RECENT = 5  # cosigned checkpoints that are looked at for the newest with a quorum
-_ANSWER_LIMIT = 1 << 16
+_SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
+_PAUSES = Pauses()
 
 
 def cosigned(checkpoint: Checkpoint) -> str:
@@ -58,44 +71,79 @@ def quorum_is_asked() -> bool:
 
 
 def cosign_newest() -> int:
-    """Ask every witness that has not cosigned the newest checkpoint; how many lines were added."""
+    """Ask every witness that has not cosigned the newest checkpoint; how many lines were added.
+
+    One round at a time; a witness that is away is left alone for a while, and keeps no other waiting.
+    """
+    with one_at_a_time(_LOCK) as free:
+        return _cosign_newest() if free else 0
+
+
+def refuse_if_a_witness_is_ahead() -> list[str]:
+    """Compare with what each witness cosigned last; those that could not be asked. Raises `AheadError`.
+
+    Either is an alarm as well. To be asked before the first signature of a process: it may be on a restored backup.
+    """
+    urls = _by_url()
+    _end_alarms_of_others(urls)
+    outcomes = converse({url: _compare(url) for url in urls})
+    for url, outcome in outcomes.items():
+        if isinstance(outcome, EvidenceError):
+            _alarm(url, outcome)
+        elif outcome:
+            end_alarm(kind=publication.AHEAD, subject=url)
+    ahead = next((each for each in outcomes.values() if isinstance(each, publication.AheadError)), None)
+    if ahead is not None:
+        raise ahead
+    return [f"{url}: {each!s:.300}" for url, each in outcomes.items() if isinstance(each, EvidenceError)]
+
+
+@functools.cache
+def ask_before_the_first_signature() -> None:
+    """Once in a process: one that is ahead raises its alarm, which stops the signing."""
+    with contextlib.suppress(publication.AheadError):
+        refuse_if_a_witness_is_ahead()
+
+
+def _cosign_newest() -> int:
+    urls = _by_url()
+    _end_alarms_of_others(urls)
     newest = latest_checkpoint()
     if newest is None:
         return 0
     known = set(newest.cosignatures.values_list("witness", flat=True))
-    added = 0
-    for url, keys in _by_url().items():
-        if set(keys) <= known:
-            continue
-        try:
-            added += _ask(url, keys, newest)
-        except publication.AheadError as error:
-            raise_alarm(kind=publication.AHEAD, subject=url, text=str(error))
-        except (EvidenceError, httpx.HTTPError) as error:
-            raise_alarm(kind=AWAY, subject=url, text=f"{error!s:.300}; it is asked again")
-        else:
-            end_alarm(kind=AWAY, subject=url)
-            end_alarm(kind=publication.AHEAD, subject=url)
-    return added
+    alarmed = set(_alarms().values_list("subject", flat=True))
+    wanted = [url for url, keys in urls.items() if url[:400] in alarmed or not set(keys) <= known]
+    outcomes = converse({url: _ask(url, urls[url], newest) for url in wanted if _PAUSES.is_over(url)})
+    return sum(_settle(url, outcome) for url, outcome in outcomes.items())
 
 
-def refuse_if_a_witness_is_ahead() -> list[str]:
-    """Compare with what each witness cosigned last; those that could not be asked. Raises `LogError`."""
-    silent = []
-    for url, keys in _by_url().items():
-        try:
-            text = _last_of(url)
-        except (httpx.HTTPError, LogError) as error:
-            silent.append(f"{url}: {error!s:.300}")
-            continue
-        if text is None:
-            continue
-        note = parse_note(text)
-        if not any(_line_of(keys[name], text) for name in keys):
-            raise LogError(f"the witness {url} shows a checkpoint without its own signature")
-        seen = parse_checkpoint(note.text)
-        publication.refuse_other_history(seen, f"the witness {url}", lambda size: subtree_root(0, size))
-    return silent
+def _settle(url: str, outcome: int | EvidenceError) -> int:
+    if isinstance(outcome, EvidenceError):
+        _alarm(url, outcome)
+        _PAUSES.begin(url)
+        return 0
+    _PAUSES.forget(url)
+    for kind in _KINDS:
+        end_alarm(kind=kind, subject=url)
+    return outcome
+
+
+def _alarm(url: str, error: EvidenceError) -> None:
+    if isinstance(error, publication.AheadError):
+        raise_alarm(kind=publication.AHEAD, subject=url, text=str(error))
+    else:
+        raise_alarm(kind=AWAY, subject=url, text=f"{error!s:.300}; it is asked again")
+
+
+def _alarms() -> QuerySet[Alarm]:
+    return Alarm.objects.filter(kind__in=_KINDS, ended=None)
+
+
+def _end_alarms_of_others(urls: Iterable[str]) -> None:
+    """Of witnesses that are no longer named: nobody would ask them again."""
+    for alarm in _alarms().exclude(subject__in=[url[:400] for url in urls]):
+        end_alarm(kind=alarm.kind, subject=alarm.subject)
 
 
 def _by_url() -> dict[str, dict[str, Vkey]]:
@@ -106,56 +154,48 @@ def _by_url() -> dict[str, dict[str, Vkey]]:
     return found
 
 
-def _last_of(url: str) -> str | None:
+def _compare(url: str) -> Talk:
+    """Whether it shows a checkpoint of this log, which the database's log continues.
+
+    Only one that the log itself signed is believed: whoever sits between could say any size. Raises `AheadError` or
+    another `EvidenceError`.
+    """
     name = hashlib.sha256(wiring.origin().encode()).hexdigest()
-    status, _kind, body = _exchange("GET", f"{url}/{name}/checkpoint", b"")
-    if status == Answer.UNKNOWN_LOG:
-        return None
-    if status != Answer.COSIGN:
-        raise LogError(f"answered {status}: {body[:200]}")
-    return body
+    reply = yield Call("GET", f"{url}/{name}/checkpoint")
+    if reply.status == Answer.UNKNOWN_LOG:
+        return 0
+    if reply.status != Answer.COSIGN:
+        raise LogError(f"answered {reply.status}: {reply.text[:200].strip()}")
+    seen = publication.own_checkpoint(reply.text)
+    publication.refuse_other_history(seen, f"the checkpoint at the witness {url}", lambda size: subtree_root(0, size))
+    return 1
 
 
-def _ask(url: str, keys: dict[str, Vkey], checkpoint: Checkpoint) -> int:
-    """Raises `AheadError`, `EvidenceError` or `httpx.HTTPError`."""
+def _ask(url: str, keys: dict[str, Vkey], checkpoint: Checkpoint) -> Talk:
+    """How many lines were kept. Raises `AheadError` or another `EvidenceError`."""
     last = Cosignature.objects.filter(witness__in=keys).order_by("-checkpoint__size").first()
-    status, kind, body = _post(url, checkpoint, last.checkpoint_id if last else 0)
-    if (status, kind) == (Answer.OTHER_SIZE, SIZE_TYPE):
-        status, kind, body = _post(url, checkpoint, _size(body, url, checkpoint))
-    if status != Answer.COSIGN:
-        raise LogError(f"the witness answered {status}: {body[:200].strip()}")
-    return _keep(keys, checkpoint, body)
+    reply = yield _request(url, checkpoint, last.checkpoint_id if last else 0)
+    size = _size_named(reply)
+    if size is not None and size <= checkpoint.size:
+        reply = yield _request(url, checkpoint, size)
+    if reply.status in _REFUSED:
+        yield from _compare(url)
+    if reply.status != Answer.COSIGN:
+        raise LogError(f"the witness answered {reply.status}: {reply.text[:200].strip()}")
+    return _keep(keys, checkpoint, reply.text)
 
 
-def _size(body: str, url: str, checkpoint: Checkpoint) -> int:
-    text = body.strip()
-    if not (text.isascii() and text.isdecimal() and len(text) < 20):
-        raise LogError(f"the witness names its size as {text[:40]!r}")
-    if int(text) > checkpoint.size:
-        what = f"the witness {url} has size {text}, the database's last has {checkpoint.size}: it is ahead."
-        raise publication.AheadError(f"{what} {publication.RECOVERY}")
+def _size_named(reply: Reply) -> int | None:
+    """The size of which a witness says that it has it: nobody has signed that, so it proves nothing."""
+    text = reply.text.strip()
+    if (reply.status, reply.kind) != (Answer.OTHER_SIZE, SIZE_TYPE) or not _SIZE.fullmatch(text):
+        return None
     return int(text)
 
 
-def _post(url: str, checkpoint: Checkpoint, old: int) -> tuple[int, str, str]:
+def _request(url: str, checkpoint: Checkpoint, old: int) -> Call:
     hashes = tuple(consistency_proof(old, checkpoint.size, subtree_root))
-    request = Request(old, hashes, checkpoint.note)
-    return _exchange("POST", f"{url}/add-checkpoint", str(request).encode())
-
-
-def _exchange(method: str, url: str, body: bytes) -> tuple[int, str, str]:
-    """Status, content type and text of an answer that is not larger than answers are."""
-    with (
-        httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client,
-        client.stream(method, url, content=body or None) as answer,
-    ):
-        read = b""
-        for piece in answer.iter_bytes():
-            read += piece
-            if len(read) > _ANSWER_LIMIT:
-                raise LogError(f"{url} answers without end")
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        return answer.status_code, kind, read.decode("utf-8", "replace")
+    return Call("POST", f"{url}/add-checkpoint", str(Request(old, hashes, checkpoint.note)).encode())
 
 
 def _keep(keys: dict[str, Vkey], checkpoint: Checkpoint, lines: str) -> int:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,19 +15,25 @@ from django.db import DatabaseError, transaction
 
 from archive import wiring
 from archive.models import Alarm, Cosignature
-from archive.services import access, custody, publication, sequencing, witnessing
+from archive.services import access, custody, ledger_check, publication, sequencing, witnessing
+from archive.services.asking import Pauses
+from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt
+from evidence.errors import LogError
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
+from tests.scratch import ROOT
 from tests.witness.conftest import Running, command, said
+from workers import sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db]
+BOTH = "group both all w1.example-w w2.example-w\nquorum both\n"
 
 
 class Newsroom:
@@ -33,7 +44,7 @@ class Newsroom:
         self.witnesses = [self._witness("w1"), self._witness("w2")]
         self.case = access.ensure_case(principal=ann, reference="a")
         settings.CUSTOS_WITNESSES = str(folder / "witnesses.txt")
-        self.ask_for("group both all w1.example-w w2.example-w\nquorum both\n")
+        self.ask_for(BOTH)
 
     def _witness(self, name: str) -> Running:
         folder = self.folder / name
@@ -43,9 +54,10 @@ class Newsroom:
         assert code == 0, err
         return Running(folder)
 
-    def ask_for(self, rule: str) -> None:
+    def ask_for(self, rule: str, urls: dict[str, str] | None = None) -> None:
+        """Name the witnesses in the settings, at their own addresses or at what `urls` has in their place."""
         lines = [
-            f"{line} {running.url}"
+            f"{line} {(urls or {}).get(running.url, running.url)}"
             for running in self.witnesses
             for line in said("show", "--folder", str(running.folder))[1].splitlines()
         ]
@@ -58,6 +70,13 @@ class Newsroom:
         sequencing.sequence_pending()
         return event
 
+    def restored_after(self, *, seen: int) -> None:
+        """The database and its folder as they were, after the witnesses cosigned so many events more."""
+        point = transaction.savepoint_create()
+        self.grow(seen)
+        witnessing.cosign_newest()
+        transaction.savepoint_rollback(point)
+
     def checked(self, event, policy: str | None = None) -> dict[str, set[str]]:
         """Finding codes by level of the event's newest receipt under a policy, by default the archive's own."""
         (self.folder / "policy.txt").write_text(policy or wiring.policy())
@@ -67,12 +86,47 @@ class Newsroom:
 
 
 @pytest.fixture
-def newsroom(tmp_path_factory, settings, ann) -> Iterator[Newsroom]:
+def newsroom(tmp_path_factory, settings, ann, monkeypatch) -> Iterator[Newsroom]:
+    monkeypatch.setattr(witnessing, "_PAUSES", Pauses())
+    witnessing.ask_before_the_first_signature.cache_clear()
     made = Newsroom(tmp_path_factory.mktemp("newsroom"), settings, ann)
     yield made
     for running in made.witnesses:
         running.kill()
     wiring.witnesses.cache_clear()
+    witnessing.ask_before_the_first_signature.cache_clear()
+
+
+@contextmanager
+def answering(status: int, kind: str, body: bytes) -> Iterator[str]:
+    """A server that says the same to everybody; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def open_alarms() -> set[tuple[str, str]]:
+    return set(Alarm.objects.filter(ended=None).values_list("kind", "subject"))
 
 
 def test_checkpoints_are_cosigned_and_receipts_carry_it(newsroom, client) -> None:
@@ -118,8 +172,8 @@ def test_a_witness_that_knows_more_than_the_rows_is_caught_up_with(newsroom) -> 
     newsroom.grow(5)
     witnessing.cosign_newest()
     newsroom.grow(5)
-    with transaction.atomic():  # its cosignatures of size 10 were lost with the answer
-        witnessing._post(newsroom.witnesses[0].url, sequencing.latest_checkpoint(), 5)
+    lost = witnessing._request("", sequencing.latest_checkpoint(), 5)
+    assert newsroom.witnesses[0].add(lost.body).status_code == 200  # its cosignatures of size 10 never arrived
     newsroom.grow(5)
     assert witnessing.cosign_newest() == 4
 
@@ -127,38 +181,115 @@ def test_a_witness_that_knows_more_than_the_rows_is_caught_up_with(newsroom) -> 
 def test_a_witness_that_is_ahead_stops_the_signing(newsroom) -> None:
     newsroom.grow(5)
     witnessing.cosign_newest()
-    point = transaction.savepoint_create()
-    newsroom.grow(5)
-    witnessing.cosign_newest()
-    transaction.savepoint_rollback(point)  # the database as a backup has it
+    newsroom.restored_after(seen=5)
     assert sequencing.latest_checkpoint().size == 5
-    with pytest.raises(Exception, match="it is ahead"):
-        witnessing.refuse_if_a_witness_is_ahead()
-    size_5 = sequencing.latest_checkpoint()
-    status, kind, body = witnessing._post(newsroom.witnesses[0].url, size_5, 5)
-    assert (status, kind, body) == (409, "text/x.tlog.size", "10\n")
-    with pytest.raises(publication.AheadError, match="recovery"):
-        witnessing._size(body, newsroom.witnesses[0].url, size_5)
+    with pytest.raises(publication.AheadError, match=r"has size 10.*recovery"):
+        ledger_check.check_start()
+    assert open_alarms() == {(publication.AHEAD, running.url) for running in newsroom.witnesses}
+    with pytest.raises(LogError, match="it is ahead"):
+        newsroom.grow()
+    assert witnessing.cosign_newest() == 0
+    assert {kind for kind, _ in open_alarms()} >= {publication.AHEAD}
 
 
-def test_another_root_of_one_size_at_a_witness_stops_the_start(newsroom) -> None:
+@pytest.mark.parametrize("seen", [2, 5])  # the witness is at size 7, or at the size that was signed since
+def test_a_witness_that_refuses_our_history_stops_the_signing(seen, newsroom) -> None:
     newsroom.grow(5)
     witnessing.cosign_newest()
-    point = transaction.savepoint_create()
-    newsroom.grow(2)
+    newsroom.restored_after(seen=seen)
+    newsroom.grow(5)  # other events in their place
+    assert witnessing.cosign_newest() == 0
+    assert open_alarms() == {(publication.AHEAD, running.url) for running in newsroom.witnesses}
+    with pytest.raises(LogError, match="has another root"):
+        newsroom.grow()
+    assert sequencing.latest_checkpoint().size == 10
+    with pytest.raises(publication.AheadError, match="has another root"):
+        ledger_check.check_start()
+
+
+def test_a_sequencer_asks_before_its_first_signature(newsroom) -> None:
+    newsroom.grow(5)
     witnessing.cosign_newest()
+    newsroom.restored_after(seen=2)
+    custody.record_event(case=newsroom.case, type="access", objects=[], detail={})
+    with pytest.raises(LogError, match="it is ahead"):
+        sequence.sequence.apply(throw=True)
+    assert sequencing.latest_checkpoint().size == 5
+
+
+def test_a_database_from_before_a_rotation_is_behind_what_the_next_keys_signed(newsroom) -> None:
+    introduce_keys()
+    newsroom.grow(5)
+    point = transaction.savepoint_create()
+    replace_keys(purpose="log", event_type="key rotation", reason="planned")
+    newsroom.grow()
+    after = sequencing.latest_checkpoint().note.encode()
     transaction.savepoint_rollback(point)
-    newsroom.grow(2)  # the same size, other events
-    with pytest.raises(Exception, match="has another root"):
-        witnessing.refuse_if_a_witness_is_ahead()
+    with answering(200, "text/plain", after) as url:
+        newsroom.ask_for(BOTH, {newsroom.witnesses[0].url: url})
+        with pytest.raises(publication.AheadError, match="it is ahead"):
+            ledger_check.check_start()
 
 
-def test_a_silent_witness_at_the_start_is_named(newsroom) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (409, "text/x.tlog.size", b"999999\n"),
+        (409, "text/x.tlog.size", b"-1\n"),
+        (409, "text/plain", b""),
+        (422, "text/plain", b"no\n"),
+        (200, "text/plain", b"custos.test/log\n999999\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"),
+        (
+            200,
+            "text/plain",
+            b"custos.test/log\n999999\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\xe2\x80\x94 a AAAAAAAA\n",
+        ),
+    ],
+)
+def test_nobody_stops_the_signing_by_words_that_the_log_did_not_sign(status, kind, body, newsroom) -> None:
+    newsroom.grow(2)
+    with answering(status, kind, body) as url:
+        newsroom.ask_for(BOTH, {newsroom.witnesses[1].url: url})
+        assert witnessing.cosign_newest() == 2
+        assert open_alarms() == {(witnessing.AWAY, url)}
+        assert len(ledger_check.check_start()) == 1
+    newsroom.grow()
+    assert sequencing.latest_checkpoint().size == 3
+
+
+def test_alarms_of_a_witness_that_is_no_longer_named_end(newsroom, settings) -> None:
+    newsroom.grow(5)
+    witnessing.cosign_newest()
+    newsroom.restored_after(seen=1)
+    newsroom.witnesses[1].kill()
+    with pytest.raises(publication.AheadError):
+        ledger_check.check_start()
+    first, second = (running.url for running in newsroom.witnesses)
+    assert open_alarms() == {(publication.AHEAD, first), (witnessing.AWAY, second)}
+    settings.CUSTOS_WITNESSES = ""
+    wiring.witnesses.cache_clear()
+    assert ledger_check.check_start() == []
+    assert open_alarms() == set()
+    newsroom.grow()
+    assert sequencing.latest_checkpoint().size == 6
+
+
+def test_an_alarm_ends_when_the_witness_cosigns_again(newsroom) -> None:
+    newsroom.grow(5)
+    assert witnessing.cosign_newest() == 4
+    for running, kind in zip(newsroom.witnesses, (publication.AHEAD, witnessing.AWAY), strict=True):
+        Alarm.objects.create(kind=kind, subject=running.url, text="of yesterday")
+    assert witnessing.cosign_newest() == 0
+    assert open_alarms() == set()
+
+
+def test_a_silent_witness_at_the_start_is_named_and_raises_an_alarm(newsroom) -> None:
     newsroom.grow()
     witnessing.cosign_newest()
     newsroom.witnesses[1].kill()
-    (silent,) = witnessing.refuse_if_a_witness_is_ahead()
+    (silent,) = ledger_check.check_start()
     assert newsroom.witnesses[1].url in silent
+    assert open_alarms() == {(witnessing.AWAY, newsroom.witnesses[1].url)}
 
 
 def test_cosignatures_are_append_only(newsroom) -> None:
@@ -180,10 +311,8 @@ def test_lines_that_do_not_verify_are_not_kept(newsroom) -> None:
 
 
 def test_the_manage_command_is_the_same_program(tmp_path) -> None:
-    from tests.scratch import Scratch
-
     made = command("--help").communicate()[0]
     assert "cosign" in made
-    scratch = Scratch(tmp_path)
-    lines = scratch.manage("witness", "init", "--folder", str(tmp_path / "w"), "--name", "w.example/x")
+    arguments = ("witness", "init", "--folder", str(tmp_path / "w"), "--name", "w.example/x")
+    lines = subprocess.check_output([sys.executable, str(ROOT / "manage.py"), *arguments], text=True)
     assert lines.startswith("witness w.example-x w.example/x+")
