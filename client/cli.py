@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     four.set_defaults(run=_demo)
     five = commands.add_parser("receipt", help="refresh: add newer cosignatures and timestamps to a receipt")
     five.add_argument("act", choices=["refresh"])
-    five.add_argument("file", type=Path, help="a .receipt.json; replaced whole, or left as it is")
+    five.add_argument("file", type=Path, help="a .receipt.json; replaced by one that has all of it and more, or kept")
     five.set_defaults(run=_receipt)
     for command in (one, two, three, four, five):
         command.add_argument("--json", action="store_true", help="answer in JSON on standard output")
@@ -124,6 +124,8 @@ def _receipt(arguments: argparse.Namespace) -> int:
     with _server() as server:
         got = refresh(server, arguments.file)
     text = f"{got['receipt']}: {got['signatures']} signatures, {got['timestamps']} timestamps"
+    if "kept" in got:
+        text += f"; {got['kept']} has others, so keep both"
     _say(arguments, got, text)
     return 0
 
