@@ -75,11 +75,10 @@ def keeping(*, copies: int, until: dt.date | None, hold: bool) -> Keeping:
     return Keeping(copies, dt.datetime.combine(end, dt.time.max.replace(microsecond=0), dt.UTC), hold)
 
 
-def prepare_stores() -> None:
+def prepare(part: BlobStore) -> None:
     """Make what a store needs before its first blob. Raises `StoreError`."""
-    for part in stores():
-        if isinstance(part, S3Store):
-            part.prepare()
+    if isinstance(part, S3Store):
+        part.prepare()
 
 
 def fixity_schedule() -> tuple[dt.timedelta, int]:

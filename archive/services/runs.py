@@ -74,16 +74,16 @@ def _tables(case: Case) -> list[procedures.Table]:
         outputs.setdefault(output.run_id, {})[output.name] = output.blob
     some_gone = case.events.filter(type=DEACCESSION).exists()
     return [
-        procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place))
+        procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place, each[REPORT].size))
         for each in outputs.values()
         if not (some_gone and deaccession_behind(each[TABLE], [case]))
     ]
 
 
 @lru_cache(10_000)
-def _about(place: str) -> tuple[str, Digest]:
+def _about(place: str, size: int) -> tuple[str, Digest]:
     """What the table beside a report holds, and what it was read from; a sealed report never changes."""
-    report = json.loads(b"".join(wiring.store().open_range(place, 0, wiring.store().stat(place).size)))
+    report = json.loads(b"".join(wiring.store().open_range(place, 0, size)))
     return report["schema"].partition("@")[0], Digest.parse(report["source"]["digest"])
 
 

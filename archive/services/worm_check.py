@@ -2,6 +2,9 @@
 
 They are tried at the start of an installation, every night, and by whoever would put something into a store that nobody
 tried for longer: a web process that was started by itself serves no worse than one under `manage.py up`.
+
+A store that is away stops nothing as long as another answers: how many copies must be made is said by each case, and
+seen to by `put`.
 """
 
 from __future__ import annotations
@@ -15,32 +18,59 @@ from django.utils import timezone
 from archive import wiring
 from archive.models import Alarm, Pulse
 from archive.services.alarms import end_alarm, raise_alarm
-from archive.storage.store import UnsafeStoreError
+from archive.services.fixity import AWAY
+from archive.storage.store import StoreError, UnsafeStoreError
 
 if TYPE_CHECKING:
-    from archive.storage.store import Challenge
+    from django.db.models import QuerySet
+
+    from archive.storage.store import BlobStore, Challenge
 
 KIND = "store does not hold"
 TRIED_WITHIN = dt.timedelta(hours=36)
+AWAY_FOR = dt.timedelta(minutes=10)
+"""After so long a store that was away is tried again by whoever would put something into the others."""
 
 
 def try_stores() -> list[Challenge]:
-    """Every attempt and how it ended; an alarm for each store that let one happen. Raises `StoreError`."""
-    wiring.prepare_stores()
-    found = wiring.store().challenge()
-    for name in {item.store for item in found}:
-        broken = [item.attempt for item in found if item.store == name and item.binding and not item.held]
-        if broken:
-            raise_alarm(kind=KIND, subject=name, text=f"the store lets one {', '.join(broken)}")
-        else:
-            end_alarm(kind=KIND, subject=name)
+    """Every attempt and how it ended; an alarm for each store that let one happen, and for each that is away.
+
+    Raises `StoreError` if all are.
+    """
+    found: list[Challenge] = []
+    problems: list[str] = []
+    for store in wiring.stores():
+        try:
+            found += _try_store(store)
+        except StoreError as error:
+            problems.append(str(error))
+            raise_alarm(kind=AWAY, subject=store.name, text=f"{error!s:.3000}; what it misses it is given by fixity")
+    if not found:
+        raise StoreError("; ".join(problems))
     Pulse.objects.update_or_create(name=_tried(), defaults={"at": timezone.now()})
     return found
 
 
+def _try_store(store: BlobStore) -> list[Challenge]:
+    """Raises `StoreError` if it is away; that it let something happen before is then still so."""
+    wiring.prepare(store)
+    found = store.challenge()
+    end_alarm(kind=AWAY, subject=store.name)
+    broken = [item.attempt for item in found if item.binding and not item.held]
+    if broken:
+        raise_alarm(kind=KIND, subject=store.name, text=f"the store lets one {', '.join(broken)}")
+    else:
+        end_alarm(kind=KIND, subject=store.name)
+    return found
+
+
 def ensure_stores_hold() -> None:
-    """To be called before anything is put into them. Raises `StoreError`, `UnsafeStoreError` while an alarm is open."""
-    if not Pulse.objects.filter(name=_tried(), at__gte=timezone.now() - TRIED_WITHIN).exists():
+    """To be called before anything is put into them.
+
+    Raises `StoreError` if none answers, `UnsafeStoreError` while one is known to let evidence be changed.
+    """
+    within = AWAY_FOR if stores_away().exists() else TRIED_WITHIN
+    if not Pulse.objects.filter(name=_tried(), at__gte=timezone.now() - within).exists():
         try_stores()
     broken = open_alarm()
     if broken is not None:
@@ -52,8 +82,17 @@ def ensure_stores_hold() -> None:
 
 def open_alarm() -> Alarm | None:
     """That one of the stores in use does not hold."""
+    return _open(KIND).first()
+
+
+def stores_away() -> QuerySet[Alarm]:
+    """Alarms of the stores in use that did not answer."""
+    return _open(AWAY)
+
+
+def _open(kind: str) -> QuerySet[Alarm]:
     names = [store.name[:400] for store in wiring.stores()]
-    return Alarm.objects.filter(kind=KIND, subject__in=names, ended=None).first()
+    return Alarm.objects.filter(kind=kind, subject__in=names, ended=None)
 
 
 def _tried() -> str:

@@ -107,9 +107,8 @@ class ReplicatedStore:
             self.stores[place].protect(inner, dataclasses.replace(keeping, copies=1))
 
     def describe(self, name: str, text: bytes) -> None:
-        """In every store; one that is away gets it when it is asked for again."""
-        for store in self.stores:
-            store.describe(name, text)
+        """In every store that answers; one that is away gets it when fixity looks at what it describes."""
+        self._each(lambda store: store.describe(name, text))
 
     def described(self, name: str) -> list[bytes | None]:
         return [text for store in self.stores for text in store.described(name)]
@@ -160,12 +159,25 @@ class ReplicatedStore:
         raise StoreError(f"no store gives the bytes: {'; '.join(problems) or locator}")
 
     def probe(self) -> None:
-        """All of them: a store that is away is said, though reads go on without it."""
-        for store in self.stores:
-            store.probe()
+        """One that answers is enough to go on with."""
+        self._each(lambda store: store.probe())
 
     def challenge(self) -> list[Challenge]:
-        return [challenge for store in self.stores for challenge in store.challenge()]
+        """Of the stores that answer."""
+        return [challenge for found in self._each(lambda store: store.challenge()) for challenge in found]
+
+    def _each[T](self, act: Callable[[BlobStore], T]) -> list[T]:
+        """What comes of it in each store that answers. Raises `StoreError` if none does."""
+        done: list[T] = []
+        problems: list[str] = []
+        for store in self.stores:
+            try:
+                done.append(act(store))
+            except StoreError as error:
+                problems.append(str(error))
+        if not done:
+            raise StoreError("; ".join(problems))
+        return done
 
 
 def _joined(places: dict[int, str]) -> str:

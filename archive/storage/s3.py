@@ -55,7 +55,6 @@ _QUICK = _CONFIG.merge(Config(connect_timeout=3, read_timeout=5, retries={"total
 _NO_LOCKS = {"InvalidRequest", "InvalidBucketState", "NotImplemented", "ObjectLockConfigurationNotFoundError"}
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"}
 _DAY = dt.timedelta(days=1)
-_AWAY = (BotoCoreError, ClientError)
 
 
 class S3Store:
@@ -194,9 +193,10 @@ class S3Store:
             self._asking.head_bucket(Bucket=self._bucket)
 
     def prepare(self) -> None:
-        """Make the bucket, with Object Lock, if there is none."""
+        """Make the bucket, with Object Lock, if there is none. Raises `StoreError`."""
         try:
-            self._client.head_bucket(Bucket=self._bucket)
+            with self._said("be reached", unless=ClientError):
+                self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT | {"NoSuchBucket"}:
                 raise StoreError(f"{self.name} cannot be used: {error}") from error
@@ -226,7 +226,7 @@ class S3Store:
             ("overwrite it", lambda: self._client.put_object(**at, Body=data[::-1])),
             ("shadow it with a delete marker", lambda: self._client.delete_object(**at)),
         ):
-            with contextlib.suppress(ClientError):
+            with contextlib.suppress(ClientError), self._said("be tried", unless=ClientError):
                 act()
             found.append(self._still(attempt, at, first, data))
         return found
@@ -257,7 +257,8 @@ class S3Store:
 
     def _still(self, attempt: str, at: Any, version: str, data: bytes) -> Challenge:
         try:
-            held = self._client.get_object(**at, VersionId=version)["Body"].read() == data
+            with self._said("be tried", unless=ClientError):
+                held = self._client.get_object(**at, VersionId=version)["Body"].read() == data
         except ClientError as error:
             return Challenge(self.name, attempt, held=False, said=error.response["Error"]["Code"])
         return Challenge(self.name, attempt, held=held, said="the pinned version stands" if held else "other bytes")

@@ -41,8 +41,8 @@ def s3(home: Path, proxy: Proxy, settings) -> S3Store:
     """The installation's store, behind the proxy."""
     settings.CUSTOS_STORE = f"s3://custos-faults/{secrets.token_hex(4)}"
     wiring.store.cache_clear()
-    wiring.prepare_stores()
     store = wiring.store()
+    wiring.prepare(store)
     assert isinstance(store, S3Store)
     return store
 

@@ -233,3 +233,17 @@ def test_a_store_out_of_reach_is_not_called_damaged(tmp_path: Path, monkeypatch)
     away = S3Store("bucket", "", tmp_path, endpoint="http://127.0.0.1:9")
     (copy,) = away.examine(f"sha256/ab/cd/{'ab' * 32}?versionId=x", lambda _: None)
     assert copy.state == UNREACHABLE
+
+
+def test_a_store_that_is_away_stops_nothing_that_another_carries(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    files, away = FileStore(tmp_path / "files"), S3Store("bucket", "", tmp_path, endpoint="http://127.0.0.1:9")
+    both, none = ReplicatedStore([away, files]), ReplicatedStore([away, away])
+    assert {item.store for item in both.challenge()} == {files.name}
+    both.describe("submissions/a.txt", b"text")
+    assert files.described("submissions/a.txt") == [b"text"]
+    both.probe()
+    for act in (away.prepare, none.challenge, none.probe, lambda: none.describe("submissions/a.txt", b"text")):
+        with pytest.raises(StoreError, match="see whether the store is up"):
+            act()

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from archive.services.worm_check import try_stores
+from archive.services.worm_check import stores_away, try_stores
 from archive.storage.store import StoreError
 
 
 class Command(BaseCommand):
-    help = "Try to overwrite, delete, shorten and shadow on the real store; fails if it lets one happen."
+    help = (
+        "Try to overwrite, delete, shorten and shadow on the real stores; fails if one lets it happen, or none answers."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true")
@@ -29,5 +31,7 @@ class Command(BaseCommand):
             for item in found:
                 word = "held" if item.held else "BROKEN" if item.binding else "not enforced"
                 self.stdout.write(f"{word:13} {item.store}: {item.attempt}: {item.said}")
+        for alarm in stores_away():
+            self.stderr.write(f"away          {alarm.subject}: {alarm.text}")
         if any(item.binding and not item.held for item in found):
             raise CommandError("the store does not keep what it is given; evidence must not be put into it")
