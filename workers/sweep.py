@@ -5,14 +5,14 @@ from celery import shared_task
 from archive.services import unit_trees
 from archive.services.health import leave_pulse
 from archive.services.runs import nudge_what_waits
-from archive.services.sequencing import put_back_lost, sequence_pending
+from archive.services.sequencing import nudge_if_one_waits, put_back_lost
 from archive.services.sweeping import clear_staging
 
 
 @shared_task
 def sweep() -> None:
     leave_pulse("worker")
-    sequence_pending()
+    nudge_if_one_waits()
     nudge_what_waits()
     unit_trees.nudge_what_waits()
     clear_staging()

@@ -91,7 +91,7 @@ class BlobView(APIView):
             "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
             "custody": [event_value(link, blob.digest) for link in chain.links],
-            "checkpoint": {"size": chain.size, "root": chain.root.hex()}, "gaps": chain.gaps,
+            "checkpoint": {"size": chain.size, "root": chain.root.hex(), "quorum": chain.quorum}, "gaps": chain.gaps,
             "fixity": fixity_value(blob), "deaccessioned": deaccession_value(who, blob),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],
         })  # fmt: skip

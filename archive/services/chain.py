@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archive.services import finding
 from archive.services.sequencing import Tiles, latest_checkpoint
+from archive.services.witnessing import quorum_of
 from evidence.errors import EvidenceError
 from evidence.log.hashing import leaf_hash
 from evidence.log.proof import inclusion_proof, verify_inclusion
@@ -39,6 +40,8 @@ class Chain:
     size: int
     root: bytes
     """Of the checkpoint to which the proofs lead; 0 and nothing without one."""
+    quorum: str
+    """Whether its witnesses have reached theirs; see `witnessing.quorum_of`."""
 
 
 def chain_of(principal: Principal, digest: str) -> Chain:
@@ -48,13 +51,15 @@ def chain_of(principal: Principal, digest: str) -> Chain:
     tiles = Tiles(checkpoint.size if checkpoint else 0)
     links = [Link(event, *_state(event, checkpoint, tiles)) for event in events]
     head = (checkpoint.size, bytes(checkpoint.root)) if checkpoint else (0, b"")
-    return Chain(links, _gaps(principal, digest, events), *head)
+    return Chain(links, _gaps(principal, digest, events), *head, quorum_of(checkpoint))
 
 
 def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> tuple[str, str, tuple[bytes, ...]]:
     leaf = getattr(event, "leaf", None)
     if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
         return UNKNOWN, "its text is not the one that was committed", ()
+    if leaf is None and not hasattr(event, "pending"):
+        return UNKNOWN, "a gap: it has no leaf in the ledger and waits for none", ()
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         return PENDING, "no checkpoint covers it yet", ()
     try:

@@ -70,7 +70,7 @@ def events_of(principal: Principal, digest: str) -> QuerySet[CustodyEvent]:
     """
     cases = access.cases_visible_to(principal)
     named = CustodyEvent.objects.filter(case__in=cases, objects_named__digest=digest)
-    return named.select_related("case", "leaf").distinct().order_by(*_LEDGER_ORDER)
+    return named.select_related("case", "leaf", "pending").distinct().order_by(*_LEDGER_ORDER)
 
 
 def blob(principal: Principal, digest: str) -> Blob:

@@ -13,6 +13,9 @@ from archive.services import ledger_check, publication, sequencing, worm_check
 from archive.storage.store import StoreError
 
 STALE = dt.timedelta(seconds=30)
+_STARTED_BY = {
+    "worker": "celery -A config.celery worker", "sequencer": "celery -A config.celery worker --queues ledger"
+}  # fmt: skip
 
 
 def leave_pulse(name: str) -> None:
@@ -21,8 +24,9 @@ def leave_pulse(name: str) -> None:
 
 def readiness() -> dict[str, str]:
     """Each part with `ok` or what is wrong."""
-    checks = {"database": _database, "store": _store, "ledger": _ledger, "broker": _broker, "worker": _worker}
-    return {name: check() for name, check in checks.items()}
+    checks = {"database": _database, "store": _store, "ledger": _ledger, "broker": _broker}
+    pulses = {name: _pulse(name, start) for name, start in _STARTED_BY.items()}
+    return {name: check() for name, check in checks.items()} | pulses
 
 
 def _database() -> str:
@@ -56,11 +60,11 @@ def _broker() -> str:
     return "ok" if outbox.broker_answers() else "cannot be reached; see CELERY_BROKER_URL"
 
 
-def _worker() -> str:
+def _pulse(name: str, start: str) -> str:
     try:
-        pulse = Pulse.objects.filter(name="worker").first()
+        pulse = Pulse.objects.filter(name=name).first()
     except DatabaseError:
         return "unknown: the database does not answer"
     if pulse is None or abs(timezone.now() - pulse.at) > STALE:  # one of tomorrow is from before the clock was set back
-        return f"gave no sign for {STALE.seconds} seconds; start celery -A config.celery worker, and beat"
+        return f"gave no sign for {STALE.seconds} seconds; start {start}, and beat"
     return "ok"

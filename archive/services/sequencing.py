@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archive.models import CustodyEvent
 
 STOPPED = "ledger stopped"
+_TASK = "workers.sequence.sequence"
 _LOCK = 0x437573746F73  # one sequencer at a time, in the whole database
 _FROZEN = "60s"  # after which PostgreSQL takes the lock from a sequencer that does nothing
 _BATCH = 5_000
@@ -97,10 +98,16 @@ def sequence_in_windows() -> None:
     begun = time.monotonic()
     while PendingLeaf.objects.exists():
         if time.monotonic() - begun > _STINT:
-            outbox.nudge("workers.sequence.sequence")
+            outbox.nudge(_TASK)
             return
         _WINDOWS.wait()
         sequence_pending()
+
+
+def nudge_if_one_waits() -> None:
+    """Wake the sequencer, whose process alone signs checkpoints: who reads what was handed in never does."""
+    if PendingLeaf.objects.exists():
+        outbox.nudge(_TASK)
 
 
 def sequence_pending() -> int:

@@ -57,6 +57,13 @@ def has_quorum(checkpoint: Checkpoint) -> bool:
     return not problems(parse_policy(wiring.policy(checkpoint.size)), parse_note(cosigned(checkpoint)))
 
 
+def quorum_of(checkpoint: Checkpoint | None) -> str:
+    """`reached`, `below`, or `none asked` where the archive's own policy wants no witness."""
+    if not quorum_is_asked():
+        return "none asked"
+    return "reached" if checkpoint is not None and has_quorum(checkpoint) else "below"
+
+
 def newest_to_show() -> Checkpoint | None:
     """The newest checkpoint that has its quorum, where one is asked for; else simply the newest."""
     newest = latest_checkpoint()

@@ -102,11 +102,11 @@ def test_a_lease_of_tomorrow_holds_nobody_up(hand_in, nudged) -> None:
 
 def test_a_sign_of_life_of_tomorrow_is_none(db) -> None:
     health.leave_pulse("worker")
-    assert health._worker() == "ok"
+    assert health._pulse("worker", "it") == "ok"
     from archive.models import Pulse
 
     Pulse.objects.update(at=timezone.now() + DAY)
-    assert "gave no sign" in health._worker()
+    assert "gave no sign" in health._pulse("worker", "it")
 
 
 def test_the_schedule_does_not_wait_for_tomorrow() -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Blob, CustodyEvent, Fixity, Leaf, PendingLeaf, Pulse, Run, RunOutput
+from archive.models import Alarm, Blob, Checkpoint, CustodyEvent, Fixity, Leaf, PendingLeaf, Pulse, Run, RunOutput
 from archive.services import access, keeping, worm_check
 from archive.services.alarms import raise_alarm
 from archive.services.custody import record_event
@@ -72,15 +72,25 @@ def test_a_run_whose_lease_passed_is_taken_up_by_the_sweep(hand_in, django_captu
     assert (run.state, run.attempts) == ("succeeded", 2)
 
 
-def test_the_sweep_leaves_a_sign_of_life_and_sequences_what_is_pending(ann) -> None:
-    case = access.ensure_case(principal=ann, reference="case-a")
-    keeping.change_keeping(principal=ann, case=case, copies=1, retain_until=None, hold=False)
+def test_the_sweep_leaves_a_sign_of_life_and_wakes_the_sequencer_which_alone_signs(
+    ann, django_capture_on_commit_callbacks, monkeypatch
+) -> None:
+    record_event(case=access.ensure_case(principal=ann, reference="case-a"), type="access", objects=[], detail={})
+    sent: list[str] = []
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append(task))
     before = timezone.now()
-    pending = CustodyEvent.objects.filter(leaf=None).count()
-    sweep.sweep.apply(throw=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep.sweep.apply(throw=True)
     assert Pulse.objects.get(name="worker").at >= before
-    assert CustodyEvent.objects.filter(leaf=None).count() == 0
-    assert Leaf.objects.count() >= pending
+    assert sent.count("workers.sequence.sequence") == 1
+    assert not Checkpoint.objects.exists()
+    sequence.sequence.apply(throw=True)
+    assert Pulse.objects.get(name="sequencer").at >= before
+    assert Checkpoint.objects.exists()
+    sent.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep.sweep.apply(throw=True)
+    assert "workers.sequence.sequence" not in sent
 
 
 def test_sequencing_twice_places_each_event_once(hand_in) -> None:

@@ -13,10 +13,12 @@ import pytest
 from django.test import Client
 from openapi_spec_validator import validate
 
+from archive import wiring
 from archive.api.urls import _V1
 from archive.models import Checkpoint, CustodyEvent, Leaf, Run
 from archive.services import access
 from evidence.log.hashing import leaf_hash, tree_root
+from evidence.log.note import COSIGNATURE_V1, Vkey
 from evidence.log.tile import parse_bundle
 from evidence.verify.cli import main as verify
 
@@ -52,6 +54,16 @@ def test_members_and_auditors_see_and_nobody_else_learns_that_it_exists(filled, 
         empty = outsider.get(address).json()
         assert empty in ([], {"count": 0, "next": None, "previous": None, "results": []})
         assert min(seen) > 60
+
+
+def test_a_checkpoint_says_whether_it_has_its_quorum(filled, ann, settings, tmp_path) -> None:
+    address = f"/api/v1/blobs/{filled.blob_id}"
+    assert ann.get(address).json()["checkpoint"]["quorum"] == "none asked"
+    witness = Vkey("w.example/w", COSIGNATURE_V1, bytes(32))
+    (tmp_path / "witnesses.txt").write_text(f"witness w {witness}\nquorum w\n")
+    settings.CUSTOS_WITNESSES = str(tmp_path / "witnesses.txt")
+    wiring.witnesses.cache_clear()
+    assert ann.get(address).json()["checkpoint"]["quorum"] == "below"
 
 
 def test_a_token_to_read_cannot_audit_and_one_to_upload_cannot_read(filled, caller) -> None:
@@ -154,6 +166,7 @@ def test_health_readiness_and_metrics_answer(client, filled) -> None:
     assert ready.status_code == 503
     assert ready.json()["checks"]["database"] == ready.json()["checks"]["store"] == "ok"
     assert "celery" in ready.json()["checks"]["worker"]
+    assert "--queues ledger" in ready.json()["checks"]["sequencer"]
     text = client.get("/metrics").content.decode()
     assert 'custos_submissions{state="sealed"} 1.0' in text
     assert "custos_ledger_size" in text

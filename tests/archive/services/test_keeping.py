@@ -17,6 +17,7 @@ from archive.services import (
     access,
     bundles,
     chain,
+    custody,
     deaccessions,
     fixity,
     following,
@@ -27,6 +28,8 @@ from archive.services import (
 )
 from archive.services.refusals import BadInput, NotAllowed, NotVisible, TakenAway
 from archive.services.sequencing import sequence_pending
+from evidence.digest import Digest
+from evidence.opening import EventObject
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
 from tests.archive.services.conftest import LINE
@@ -279,6 +282,21 @@ def test_the_chain_is_proved_and_names_what_does_not_fit(hand_in, ann) -> None:
     assert chain._state(link.event, checkpoint, chain.Tiles(checkpoint.size))[0] == "unknown to the ledger"
     no_origin = [link.event for link in found.links if link.event.type != "ingestion"]
     assert len(chain._gaps(ann, row.blob_id, no_origin)) == 2
+
+
+def test_an_event_whose_leaf_was_taken_away_is_a_gap_in_the_chain(hand_in, ann) -> None:
+    row = hand_in(b"abc")
+    later = custody.record_event(
+        case=row.case, type="access", objects=[EventObject(Digest.parse(row.blob_id), 3, "source")], detail={}
+    ).event
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE archive_leaf DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM archive_leaf WHERE event_id = %s", [row.event_id])
+    states = {link.event.pk: (link.state, link.said) for link in chain.chain_of(ann, row.blob_id).links}
+    assert states[row.event_id][0] == "unknown to the ledger"
+    assert "a gap" in states[row.event_id][1]
+    assert states[later.pk][0] == "pending"
 
 
 def test_a_manifest_is_checked_with_sha256sum_alone(file_store, hand_in) -> None:

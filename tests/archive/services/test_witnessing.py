@@ -133,12 +133,12 @@ def test_checkpoints_are_cosigned_and_receipts_carry_it(newsroom, client) -> Non
     event = newsroom.grow(3)
     before = newsroom.checked(event)
     assert "checkpoint-signature" in before["wrong"]  # its own policy asks for a quorum that is not there yet
-    assert not witnessing.has_quorum(sequencing.latest_checkpoint())
+    assert witnessing.quorum_of(sequencing.latest_checkpoint()) == "below"
     for size, added in ((1, 4), (70, 4), (200, 4)):
         newsroom.grow(size)
         assert witnessing.cosign_newest() == added
         assert witnessing.cosign_newest() == 0
-    assert witnessing.has_quorum(sequencing.latest_checkpoint())
+    assert witnessing.quorum_of(sequencing.latest_checkpoint()) == "reached"
     assert newsroom.checked(event) == {"wrong": set(), "unchecked": {"timestamp-absent"}}
     served = client.get("/log/checkpoint").content.decode()
     assert problems(parse_policy(wiring.policy()), parse_note(served)) == []
