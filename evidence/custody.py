@@ -18,6 +18,8 @@ TYPES = (
     "replication", "transfer", "access", "disclosure", "retention change", "deaccession", *KEY_EVENTS,
 )  # fmt: skip
 _SALT = 16
+DECOYS = 2
+"""Digests in `_sd` that stand for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class SealedMembers:
     disclosures: tuple[str, ...]
 
 
-def seal_members(values: Mapping[str, Any], random: Callable[[int], bytes], decoys: int = 2) -> SealedMembers:
+def seal_members(values: Mapping[str, Any], random: Callable[[int], bytes], decoys: int = DECOYS) -> SealedMembers:
     """Hide `values` behind salted digests among decoys, so that not even their number shows."""
     disclosures = tuple(_disclosure(name, value, random(_SALT)) for name, value in sorted(values.items()))
     digests = [disclosure_digest(item) for item in disclosures]

@@ -31,5 +31,6 @@ class Handover(models.Model):
     giver = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     receiver = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     note = models.TextField(blank=True)
+    disclosures = models.JSONField(default=list)  # RFC 9901: what opens the note in the event of the offer
     offered = models.DateTimeField(auto_now_add=True)
     acknowledged = models.DateTimeField(null=True, blank=True)

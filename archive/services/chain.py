@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archive.services import finding
+from archive.models import Handover
+from archive.services import access, finding, row_check
 from archive.services.sequencing import Tiles, latest_checkpoint
 from archive.services.witnessing import quorum_of
 from evidence.errors import EvidenceError
@@ -72,7 +73,7 @@ def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> 
 
 
 def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list[str]:
-    """Acts that must have left an event and did not."""
+    """Acts that must have left an event and did not, and rows that say otherwise than theirs."""
     gaps: list[str] = []
     said: list[dict[str, Any]] = [json.loads(event.text) for event in events]
     for case in {event.case_id: event.case for event in events}.values():
@@ -84,7 +85,9 @@ def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list
     known = {event.pk for event in events}
     handed_in: list[Submission] = list(finding.submissions(principal).filter(blob_id=digest))
     gaps += [f"the ingestion of submission {row.pk} is missing" for row in handed_in if row.event_id not in known]
-    return gaps
+    gaps += [said for row in handed_in for said in row_check.submission_problems(row)]
+    handed_over = Handover.objects.filter(blob=digest, case__in=access.cases_visible_to(principal)).order_by("offered")
+    return gaps + row_check.handover_problems(list(handed_over))
 
 
 def _is_statement(value: dict[str, Any], digest: str) -> bool:

@@ -32,7 +32,8 @@ def offer_handover(*, principal: Principal, case: Case, blob: Blob, receiver: st
         raise BadInput(f"the case holds no {blob.digest}")
     with transaction.atomic():
         row = Handover.objects.create(case=case, blob=blob, giver=principal.user, receiver=user, note=note[:4000])
-        _record(row, principal.user, "offered")
+        row.disclosures = _record(row, principal.user, "offered", {"note": row.note} if row.note else None)
+        row.save(update_fields=["disclosures"])
     return row
 
 
@@ -50,14 +51,13 @@ def acknowledge_handover(*, principal: Principal, handover_id: uuid.UUID) -> Han
     return row
 
 
-def _record(row: Handover, user: User, stage: str) -> None:
+def _record(row: Handover, user: User, stage: str, sealed: dict[str, str] | None = None) -> list[str]:
+    """Tells it; what opens what was sealed."""
     detail = {"handover": str(row.pk), "stage": stage, "from": str(row.giver_id), "to": str(row.receiver_id)}
     objects = [EventObject(Digest.parse(row.blob_id), row.blob.size, "handed over")]
-    record_event(
-        case=row.case, type="transfer", user=user, objects=objects, detail=detail,
-        sealed={"note": row.note} if row.note else None,
-    )  # fmt: skip
+    told = record_event(case=row.case, type="transfer", user=user, objects=objects, detail=detail, sealed=sealed)
     outbox.nudge("workers.sequence.sequence")
+    return told.disclosures
 
 
 def handovers_of(principal: Principal, blob: Blob) -> list[Handover]:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, TileRoot
 from archive.models.key import LOG
-from archive.services import key_check, publication
+from archive.services import key_check, publication, row_check
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import case_id
 from archive.services.sequencing import level_hashes, subtree_root
@@ -116,6 +116,7 @@ def check_ledger() -> Report:
         report.problems += _leaves(report)
         report.problems += _tiles()
         report.problems += key_check.problems()
+        report.problems += row_check.problems()
     if report.problems:
         raise_alarm(kind=KIND, subject=wiring.origin(), text="; ".join(report.problems[:_SHOWN]))
     else:

@@ -19,6 +19,7 @@ from archive.services.handovers import (
 )
 from archive.services.recognised import recognised_of
 from archive.services.refusals import NotVisible
+from archive.services.row_check import sealed_members
 from archive.services.sequencing import latest_checkpoint
 from archive.services.witnessing import has_quorum
 from archive.web.doors import page, person
@@ -96,7 +97,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
     context = {
         "blob": found,
         "events": events,
-        "submissions": finding.submissions(who).filter(blob=found),
+        "submissions": [(row, sealed_members(row)) for row in finding.submissions(who).filter(blob=found)],
         "runs": finding.runs(who).filter(inputs__blob=found).distinct(),
         "made_by": finding.runs(who).filter(outputs__blob=found).distinct(),
         "checkpoint": shown,

@@ -98,6 +98,8 @@ def test_a_damaged_file_of_what_was_published_stops_the_log_and_is_named(scratch
         ("UPDATE archive_custodyevent SET salt = sha256(salt) WHERE text LIKE '%\"n\":7}%'", "its text or salt"),
         ("UPDATE archive_custodyevent SET outcome = 'failure' WHERE text LIKE '%\"n\":7}%'",
          "its columns say something else"),
+        ("UPDATE archive_custodyevent SET type = 'ingestion' WHERE text LIKE '%\"n\":7}%'",
+         "an ingestion of which no submission knows"),
         ("DELETE FROM archive_leaf WHERE index = 17", "leaf 17 is missing"),
         ("DELETE FROM archive_leaf WHERE index = 299", "checkpoint 300: the ledger has 299 leaves only"),
         ("UPDATE archive_leaf SET hash = sha256(hash) WHERE index = 17", "leaf 17 (event"),

@@ -81,6 +81,11 @@ def test_custody_before_us_comes_by_tus_and_is_shown_as_a_statement(row: Submiss
     assert heading < text.index("A statement of who handed it in, not a fact that was checked.") < statement
     assert "<b>in person</b>" not in text
     assert "as stated" not in signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+    Submission.objects.filter(pk=handed_in.pk).update(stated_custody="forged", file_name="forged")
+    text = signed_in("ann").get(f"/blobs/{handed_in.blob_id}").content.decode()
+    assert text.index("Custody before us, as stated") < text.index("captured by X")
+    assert f"submission {handed_in.pk}: its row says another file_name, stated_custody than the event" in text
+    assert text.count("forged") == 0
 
 
 def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(row: Submission) -> None:
