@@ -13,14 +13,17 @@ _AWAY = (KombuError, OSError, psycopg.Error)  # the broker may itself be a datab
 _PATIENCE = 3  # seconds
 
 
-def nudge(task: str, *arguments: str) -> None:
-    """Send `task` once the transaction in course is committed; the sweeper does it again if the broker is away."""
-    transaction.on_commit(lambda: _send(task, arguments), robust=True)
+def nudge(task: str, *arguments: str, expires: float | None = None) -> None:
+    """Send `task` once the transaction in course is committed; the sweeper does it again if the broker is away.
+
+    What expires, in seconds, is left undone if no worker is free by then: something else asks for it again.
+    """
+    transaction.on_commit(lambda: _send(task, arguments, expires), robust=True)
 
 
-def _send(task: str, arguments: tuple[str, ...]) -> None:
+def _send(task: str, arguments: tuple[str, ...], expires: float | None) -> None:
     try:
-        current_app.send_task(task, args=list(arguments), retry=False)
+        current_app.send_task(task, args=list(arguments), retry=False, expires=expires)
     except _AWAY as error:
         _log.warning("nudge_failed", task=task, error=str(error))
 

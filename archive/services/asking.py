@@ -1,7 +1,7 @@
-"""Several witnesses asked at once: HTTP exchanges that run side by side, each with an end.
+"""Several witnesses or authorities asked at once: HTTP exchanges that run side by side, each with an end.
 
 A talk is a generator: it yields the call that it wants made, and is sent the reply or thrown the error. So one thread
-alone reads and writes rows, between the exchanges, and no witness waits for another.
+alone reads and writes rows, between the exchanges, and nobody waits for another.
 """
 
 from __future__ import annotations
@@ -19,25 +19,32 @@ from evidence.errors import EvidenceError, LogError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_WITHIN = 5.0  # seconds for a whole exchange, however slowly it comes in
 _ANSWER_LIMIT = 1 << 16
 _PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A request; `within` are the seconds for the whole exchange, however slowly an answer comes in."""
+
     method: str
     url: str
     body: bytes = b""
+    kind: str = "text/plain; charset=utf-8"
+    within: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, media type without parameters, and text of an answer."""
+    """Status, media type without parameters, and content of an answer."""
 
     status: int
     kind: str
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
 
 
 type Talk = Generator[Call, Reply, int]
@@ -87,17 +94,21 @@ def _step(go_on: Callable[[], Call]) -> Call | int | EvidenceError:
 
 
 async def _exchange_all(calls: list[Call]) -> list[Reply | LogError]:
-    async with httpx.AsyncClient(timeout=_WITHIN, follow_redirects=False) as client:
+    async with httpx.AsyncClient(timeout=None, follow_redirects=False) as client:  # noqa: S113 -- each call has its end
         return await asyncio.gather(*(_exchange(client, call) for call in calls))
 
 
 async def _exchange(client: httpx.AsyncClient, call: Call) -> Reply | LogError:
     """The reply, or why there is none that can be used."""
+    headers = {"Content-Type": call.kind} if call.body else {}
     try:
-        async with asyncio.timeout(_WITHIN), client.stream(call.method, call.url, content=call.body or None) as answer:
+        async with (
+            asyncio.timeout(call.within),
+            client.stream(call.method, call.url, content=call.body or None, headers=headers) as answer,
+        ):
             return await _read(answer)
     except TimeoutError:
-        return LogError(f"{call.url}: no whole answer within {_WITHIN:.0f} seconds")
+        return LogError(f"{call.url}: no whole answer within {call.within:.0f} seconds")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return LogError(f"{call.url}: {str(error) or type(error).__name__}")
     except LogError as error:
@@ -112,4 +123,4 @@ async def _read(answer: httpx.Response) -> Reply:
         if len(read) > _ANSWER_LIMIT:
             raise LogError(f"{answer.url} answers without end")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-    return Reply(answer.status_code, kind, read.decode("utf-8", "replace"))
+    return Reply(answer.status_code, kind, read)

@@ -217,7 +217,7 @@ def _sign(edge: tree.Edge) -> None:
     Checkpoint.objects.create(size=body.size, root=body.root, note=note)
     transaction.on_commit(lambda: publication.publish(note), robust=True)
     if wiring.witnesses():
-        outbox.nudge("workers.cosign.cosign")
+        outbox.nudge("workers.cosign.cosign", expires=_WINDOW)
 
 
 def latest_checkpoint() -> Checkpoint | None:

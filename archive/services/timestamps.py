@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-import httpx
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from django.db import transaction
@@ -19,9 +18,10 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timest
 from archive import wiring
 from archive.models import Checkpoint, Timestamp
 from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.asking import Call, converse
 from archive.services.rounds import one_at_a_time
 from archive.services.witnessing import newest_to_show
-from evidence.errors import FormatError, LogError
+from evidence.errors import EvidenceError, FormatError, LogError
 from evidence.log.checkpoint import parse_checkpoint
 from evidence.log.note import parse_note
 from evidence.opening import Timestamp as Stamp
@@ -30,73 +30,90 @@ from evidence.verify.timestamps import check_token
 from evidence.verify.trust import Trust
 
 if TYPE_CHECKING:
+    from archive.services.asking import Reply, Talk
     from archive.wiring import Authority
 
 KIND = "timestamp"
 LATE = dt.timedelta(hours=1)
 _LOCK = 0x74737461  # one round at a time, in the whole database
-_TIMEOUT = 15.0
-_ANSWER_LIMIT = 1 << 16
+_WITHIN = 15.0  # seconds for a token
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 
 
 def stamp_due() -> int:
     """Ask each authority whose turn it is; how many tokens were added."""
     with one_at_a_time(_LOCK) as free:
-        return sum(_stamp(authority) for authority in wiring.authorities()) if free else 0
+        return _stamp_due() if free else 0
 
 
-def _stamp(authority: Authority) -> int:
+def _stamp_due() -> int:
     newest = newest_to_show()
-    last = Timestamp.objects.filter(url=authority.url).order_by("-checkpoint__size").first()
-    if newest is None or (last is not None and not _is_due(last, newest)):
+    if newest is None:
         return 0
-    try:
-        name, time, response = _token(authority, newest)
-    except (httpx.HTTPError, FormatError, LogError) as error:
-        _say_late(authority, last, f"{error!s:.300}")
-        return 0
-    with transaction.atomic():
-        Timestamp.objects.create(checkpoint=newest, url=authority.url, authority=name, response=response, time=time)
-    end_alarm(kind=KIND, subject=authority.url)
-    return 1
+    due = {each.url: each for each in wiring.authorities() if _is_due(_last(each.url), newest)}
+    outcomes = converse({url: _stamp(authority, newest) for url, authority in due.items()})
+    for url, outcome in outcomes.items():
+        if isinstance(outcome, EvidenceError):
+            _say_late(url, _last(url), f"{outcome!s:.300}")
+        else:
+            end_alarm(kind=KIND, subject=url)
+    return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
 
 
-def _is_due(last: Timestamp, newest: Checkpoint) -> bool:
-    return last.checkpoint_id < newest.size and timezone.now() - last.kept >= wiring.tsa_period()
+def _last(url: str) -> Timestamp | None:
+    return Timestamp.objects.filter(url=url).order_by("-checkpoint__size").first()
 
 
-def _say_late(authority: Authority, last: Timestamp | None, text: str) -> None:
+def _is_due(last: Timestamp | None, newest: Checkpoint) -> bool:
+    return last is None or (last.checkpoint_id < newest.size and timezone.now() - last.kept >= wiring.tsa_period())
+
+
+def _say_late(url: str, last: Timestamp | None, text: str) -> None:
     """An alarm once the oldest checkpoint without a token has waited longer than is promised."""
     waiting = Checkpoint.objects.filter(size__gt=last.checkpoint_id if last else 0).order_by("size").first()
     if waiting is not None and timezone.now() - waiting.signed > LATE:
         since = f"no token since {waiting.signed:%Y-%m-%d %H:%M} UTC"
-        raise_alarm(kind=KIND, subject=authority.url, text=f"{since}: {text}")
+        raise_alarm(kind=KIND, subject=url, text=f"{since}: {text}")
 
 
-def _token(authority: Authority, checkpoint: Checkpoint) -> tuple[str, dt.datetime, bytes]:
-    """Name of the authority, time, and the response, verified. Raises `FormatError`, `LogError`, `httpx.HTTPError`."""
+def _stamp(authority: Authority, checkpoint: Checkpoint) -> Talk:
+    """Keep a token, verified; 1. Raises `FormatError`, `LogError`."""
     text = parse_note(checkpoint.note).text
     request = (
         TimestampRequestBuilder().data(text.encode()).hash_algorithm(HashAlgorithm.SHA256).nonce(nonce=True)
         .cert_request(cert_request=True).build()
     )  # fmt: skip
-    raw = _post(authority.url, request.as_bytes())
+    reply = yield Call("POST", authority.url, request.as_bytes(), _QUERY, _WITHIN)
+    name, time = _checked(reply, request.nonce, checkpoint, authority)
+    with transaction.atomic():
+        Timestamp.objects.create(
+            checkpoint=checkpoint, url=authority.url, authority=name, response=reply.content, time=time
+        )
+    return 1
+
+
+def _checked(reply: Reply, asked: int | None, checkpoint: Checkpoint, authority: Authority) -> tuple[str, dt.datetime]:
+    """Name of the authority and time of its token, as a stranger will verify it. Raises `FormatError`, `LogError`."""
+    if (reply.status, reply.kind) != (200, _REPLY):
+        got = f"{reply.status} with {reply.kind or 'no content type'}"
+        raise LogError(f"{authority.url} answered {got}, wanted 200 and {_REPLY}")
+    raw = reply.content
     try:
         response = decode_timestamp_response(raw)
         nonce = response.tst_info.nonce
     except (ValueError, TypeError) as error:
         raise FormatError(f"{authority.url} sent no token: {error!s:.200}") from error
-    if nonce != request.nonce:
+    if nonce != asked:
         raise FormatError(f"{authority.url} answered another request: the nonce is {nonce}")
     name = _name(raw, authority)
     findings = Findings()
     stamp = Stamp(name, raw, None, ())
-    time = check_token(stamp, parse_checkpoint(text), authority.url, Trust(None, authority.certificates), findings)
+    over = parse_checkpoint(parse_note(checkpoint.note).text)
+    time = check_token(stamp, over, authority.url, Trust(None, authority.certificates), findings)
     wrong = next(findings.of("wrong"), None)
     if time is None or wrong is not None:
         raise FormatError(f"{authority.url} sent a token that does not hold: {wrong.got if wrong else 'no time'}")
-    return name, time, raw
+    return name, time
 
 
 def _name(raw: bytes, authority: Authority) -> str:
@@ -109,19 +126,3 @@ def _name(raw: bytes, authority: Authority) -> str:
                 names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
                 return str(names[0].value) if names else certificate.subject.rfc4514_string()
     raise FormatError(f"{authority.url}: the signer's certificate is neither in the token nor in the PEM file")
-
-
-def _post(url: str, body: bytes) -> bytes:
-    with (
-        httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client,
-        client.stream("POST", url, content=body, headers={"Content-Type": _QUERY}) as answer,
-    ):
-        read = b""
-        for piece in answer.iter_bytes():
-            read += piece
-            if len(read) > _ANSWER_LIMIT:
-                raise LogError(f"{url} answers without end")
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-    if answer.status_code != 200 or kind != _REPLY:
-        raise LogError(f"{url} answered {answer.status_code} with {kind or 'no content type'}, wanted 200 and {_REPLY}")
-    return read

@@ -62,7 +62,7 @@ def test_a_run_whose_lease_passed_is_taken_up_by_the_sweep(hand_in, django_captu
     lost = {"state": "running", "lease": timezone.now() - dt.timedelta(hours=1), "attempts": 1}
     Run.objects.filter(state="pending").update(**lost)
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append((task, *arguments)))
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments, _expires: sent.append((task, *arguments)))
     with django_capture_on_commit_callbacks(execute=True):
         sweep.sweep.apply(throw=True)
     run = Run.objects.get()
@@ -77,7 +77,7 @@ def test_the_sweep_leaves_a_sign_of_life_and_wakes_the_sequencer_which_alone_sig
 ) -> None:
     record_event(case=access.ensure_case(principal=ann, reference="case-a"), type="access", objects=[], detail={})
     sent: list[str] = []
-    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append(task))
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments, _expires: sent.append(task))
     before = timezone.now()
     with django_capture_on_commit_callbacks(execute=True):
         sweep.sweep.apply(throw=True)
@@ -117,7 +117,7 @@ def test_what_was_lost_from_the_queue_is_put_back_and_placed(hand_in) -> None:
 
 def test_whoever_comes_first_wakes_the_sequencer(ann, django_capture_on_commit_callbacks, monkeypatch) -> None:
     sent: list[str] = []
-    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append(task))
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments, _expires: sent.append(task))
     case = access.ensure_case(principal=ann, reference="case-a")
     sequence.sequence.apply(throw=True)
     for _ in range(2):

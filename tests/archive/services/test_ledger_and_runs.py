@@ -270,7 +270,7 @@ def test_a_run_that_was_postponed_is_not_lost_to_the_one_who_had_it_before(hand_
 
 def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_commit_callbacks, monkeypatch) -> None:
     sent: list[tuple] = []
-    monkeypatch.setattr("archive.outbox._send", lambda task, arguments: sent.append((task, *arguments)))
+    monkeypatch.setattr("archive.outbox._send", lambda task, arguments, _expires: sent.append((task, *arguments)))
     row = hand_in(LINE, work=False)
     type(row).objects.update(received=timezone.now() - dt.timedelta(minutes=1))
     with django_capture_on_commit_callbacks(execute=True):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from archive import wiring
 from archive.models import Alarm, Cosignature
@@ -98,12 +98,14 @@ def newsroom(tmp_path_factory, settings, ann, monkeypatch) -> Iterator[Newsroom]
 
 
 @contextmanager
-def answering(status: int, kind: str, body: bytes) -> Iterator[str]:
-    """A server that says the same to everybody; its address."""
+def answering(status: int, kind: str, body: bytes, asked: list[str] | None = None) -> Iterator[str]:
+    """A server that says the same to everybody, and notes what it was asked for; its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if asked is not None:
+                asked.append(self.path)
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -255,6 +257,32 @@ def test_nobody_stops_the_signing_by_words_that_the_log_did_not_sign(status, kin
         assert len(ledger_check.check_start()) == 1
     newsroom.grow()
     assert sequencing.latest_checkpoint().size == 3
+
+
+def test_a_witness_that_failed_is_left_alone_for_a_while(newsroom, monkeypatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(witnessing, "_PAUSES", Pauses(lambda: now))
+    newsroom.grow()
+    asked: list[str] = []
+    with answering(500, "text/plain", b"", asked) as url:
+        newsroom.ask_for(BOTH, {newsroom.witnesses[1].url: url})
+        assert [witnessing.cosign_newest() for _ in range(3)] == [2, 0, 0]
+        assert asked == ["/add-checkpoint"]
+        now = 6.0
+        assert witnessing.cosign_newest() == 0
+        assert asked == ["/add-checkpoint"] * 2
+        assert open_alarms() == {(witnessing.AWAY, url)}
+
+
+def test_one_round_runs_at_a_time(newsroom) -> None:
+    newsroom.grow()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [witnessing._LOCK])
+        assert witnessing.cosign_newest() == 0
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [witnessing._LOCK])
+    other.close()
+    assert witnessing.cosign_newest() == 4
 
 
 def test_alarms_of_a_witness_that_is_no_longer_named_end(newsroom, settings) -> None:
