@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from archive.services import keeping, ledger_check, worm_check
+from archive.services import ledger_check, protecting, worm_check
 from archive.services.fixity import check_due
 
 
@@ -23,4 +23,4 @@ def check_ledger() -> None:
 
 @shared_task
 def apply_keeping(case_id: str) -> None:
-    keeping.apply_keeping(case_id)
+    protecting.apply_keeping(case_id)

@@ -71,13 +71,18 @@ def deaccession_in(case: Case, digest: str) -> CustodyEvent | None:
     return case.events.filter(type=DEACCESSION, objects_named__digest=digest).order_by("time").first()
 
 
+def deaccession_of(blob: Blob) -> Deaccession | None:
+    """The approved deaccession of these very bytes."""
+    return Deaccession.objects.filter(blob=blob).exclude(event=None).select_related("event").first()
+
+
 def deaccession_behind(blob: Blob, cases: Collection[Case], seen: frozenset[str] = frozenset()) -> Deaccession | None:
     """The deaccession of the blob, or of what it was made from if it shows the content of that; None if it is kept.
 
     Members, tables and rejects go with the file that they came from, unless they came from another one too or were
     handed in by themselves, in one of these cases. Counts are no content: reports and results stay.
     """
-    own = Deaccession.objects.filter(blob=blob).exclude(event=None).select_related("event").first()
+    own = deaccession_of(blob)
     if own is not None or blob.submissions.filter(case__in=cases).exists():
         return own
     found = None

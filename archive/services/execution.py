@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Blob, Run, RunOutput
-from archive.services import runs
+from archive.services import runs, storing
 from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
 from archive.services.identification import look_at_members, plan_members
-from archive.services.keeping import keeping_of
+from archive.services.keeping import note_stored
 from archive.services.keys import public_keys
 from archive.services.signatures import sign_statement
 from archive.services.worm_check import ensure_stores_hold
@@ -40,6 +41,14 @@ if TYPE_CHECKING:
 
 _OBJECTS = 200  # that one event names: it has at most 65,536 bytes
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An output's blob, and whether it was put just now, as the run's case asks."""
+
+    blob: Blob
+    fresh: bool
 
 
 def execute_run(run_id: uuid.UUID) -> None:
@@ -70,12 +79,13 @@ def _words(error: Exception) -> str:
     return f"{error.strerror or error} in {wiring.home()}; make room or see to the disk"
 
 
-def _outputs(run: Run) -> list[tuple[str, Blob]]:
+def _outputs(run: Run) -> list[tuple[str, Stored]]:
     """From an earlier run of the same identity if there is one (perhaps in another case), else by running it."""
     _refuse_taken_away(run)
     earlier = Run.objects.filter(identity=run.identity, state=Run.State.SUCCEEDED).first()
     if earlier is not None:
-        return [(output.name, output.blob) for output in earlier.outputs.select_related("blob").order_by("name")]
+        outputs = earlier.outputs.select_related("blob").order_by("name")
+        return [(output.name, Stored(output.blob, fresh=False)) for output in outputs]
     with ExitStack() as stack:
         inputs = {
             item.role: stack.enter_context(wiring.store().local_path(item.blob.place))
@@ -125,7 +135,7 @@ def derivation_of(run: Run) -> Derivation:
     return Derivation(run.procedure, run.parameters, tuple((role, Digest.parse(digest)) for role, digest in inputs))
 
 
-def store_file(path: Path, run: Run) -> Blob:
+def store_file(path: Path, run: Run) -> Stored:
     """The blob of a file that was just made; synced before it is kept."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -134,19 +144,23 @@ def store_file(path: Path, run: Run) -> Blob:
         os.close(descriptor)
     digest, size = hash_stream(_pieces(path))
     ensure_stores_hold()
-    locator = wiring.store().put(path, digest, keeping_of(run.case))
-    return Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
+    locator = storing.keep_bytes(path, digest, run.case)
+    return Stored(*Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator}))
 
 
-def _record(run: Run, outputs: list[tuple[str, Blob]]) -> None:
+def _record(run: Run, made: list[tuple[str, Stored]]) -> None:
+    outputs = [(name, stored.blob) for name, stored in made]
     members = look_at_members(run, outputs)
     with transaction.atomic():
         if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
         statement, keys = _statement(run, outputs)
-        event = _tell(run, statement, outputs, keys)
+        stored = [stored for _, stored in made] + [statement]
+        note_stored(run.case, there_before=[one.blob.digest for one in stored if not one.fresh])
+        event = _tell(run, statement.blob, outputs, keys)
+        _tell_copies(run, [one.blob for one in stored if one.fresh])
         RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)
-        run.state, run.statement, run.event = Run.State.SUCCEEDED, statement, event
+        run.state, run.statement, run.event = Run.State.SUCCEEDED, statement.blob, event
         run.finished, run.lease, run.problem = timezone.now(), None, ""
         run.save(update_fields=["state", "statement", "event", "finished", "lease", "problem"])
         plan_members(run.case, members)
@@ -167,7 +181,19 @@ def _tell(run: Run, statement: Blob, outputs: list[tuple[str, Blob]], keys: list
     return events[0]
 
 
-def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> tuple[Blob, list[KeyVersion]]:
+def _tell_copies(run: Run, blobs: list[Blob]) -> None:
+    """That what was made now lies in several stores, by their number."""
+    lying: dict[int, list[EventObject]] = {}
+    for blob in blobs:
+        there = EventObject(Digest.parse(blob.digest), blob.size, "copied")
+        lying.setdefault(len(blob.locator.split(" ")), []).append(there)
+    for copies, objects in lying.items():
+        for at in range(0, len(objects) if copies > 1 else 0, _OBJECTS):
+            part = objects[at : at + _OBJECTS]
+            record_event(case=run.case, type="replication", objects=part, detail={"copies": copies})
+
+
+def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> tuple[Stored, list[KeyVersion]]:
     """The signed statement in the store, and the keys that signed it."""
     invocation = Invocation(
         id=str(run.pk), builder=wiring.origin(), engine=engine_versions(), code=wiring.code_digest(),

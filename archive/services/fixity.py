@@ -7,6 +7,7 @@ there is one; where there is none, the alarm stays.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -14,24 +15,26 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Blob, BlobMove, Fixity
+from archive.models import Blob, Fixity
 from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.copies import Mended, mend_blob
 from archive.services.custody import record_event
 from archive.services.deaccessions import deaccession_behind
-from archive.services.keeping import cases_of, strictest_keeping
+from archive.services.keeping import cases_of
 from archive.services.manifests import check_manifests
+from archive.services.worm_check import AWAY, try_those_back
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.db.models import QuerySet
 
 _LOCK = 0x666978697479  # one round at a time, in the whole database
-DAMAGE, AWAY, DEACCESSIONED = "damage", "store away", "deaccessioned"
+DAMAGE, DEACCESSIONED = "damage", "deaccessioned"
 
 
 class Pace:
@@ -61,28 +64,37 @@ def check_due() -> int:
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     """Check what is due for about so many seconds; how many. What is cut off begins again with the same blob."""
     deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
-    try:
-        while time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
+    with one_round() as alone:
+        while alone and time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
             check_blob(blob, Pace(limit))
             check_manifests(blob)
             checked += 1
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return checked
+
+
+@contextmanager
+def one_round() -> Iterator[bool]:
+    """Whether no other round is going on; for as long as it lasts none begins."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        alone = bool(cursor.fetchone()[0])
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
 def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
     """Look at every copy of one blob, mend what can be mended, and tell it."""
     place = blob.place
     copies = wiring.store().examine(place, pace)
+    _say_who_is_away(copies)
     gone = deaccession_behind(blob, cases_of(blob))
     if gone is not None:
         said = f"the bytes of {gone.blob_id} were taken away by law"
+        end_alarm(kind=DAMAGE, subject=blob.digest)
         return _tell(blob, copies, DEACCESSIONED, said, mended=False)
     bad = [copy for copy in copies if copy.state != WHOLE]
     if strange := _strange(blob, place, whole=not bad):
@@ -92,13 +104,22 @@ def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
         end_alarm(kind=DAMAGE, subject=blob.digest)
         return _tell(blob, copies, WHOLE, "", mended=False)
     said = "; ".join(f"{copy.store}: {copy.state}, {copy.said}" for copy in bad)
-    kind = AWAY if all(copy.state == UNREACHABLE for copy in bad) else DAMAGE
-    raise_alarm(kind=kind, subject=blob.digest if kind == DAMAGE else bad[0].store, text=said)
-    mended, said = _mend(blob, place, said)
-    state = WHOLE if mended else bad[0].state
-    if mended:
+    if all(copy.state == UNREACHABLE for copy in bad):
+        return _tell(blob, copies, UNREACHABLE, said, mended=False)
+    raise_alarm(kind=DAMAGE, subject=blob.digest, text=said)
+    mended, said = _mend(blob, copies, said)
+    left = [copy.state for copy in mended.copies if copy.state != WHOLE]
+    if set(left) <= {UNREACHABLE}:
         end_alarm(kind=DAMAGE, subject=blob.digest)
-    return _tell(blob, copies, state, said, mended=mended)
+    return _tell(blob, copies, left[0] if left else WHOLE, said, mended=mended.changed)
+
+
+def _say_who_is_away(copies: list[Copy]) -> None:
+    """Of each store by itself: its alarm ends when it answers for any blob and lets none be changed."""
+    for copy in copies:
+        if copy.state == UNREACHABLE:
+            raise_alarm(kind=AWAY, subject=copy.store, text=copy.said)
+    try_those_back({copy.store for copy in copies if copy.state != UNREACHABLE})
 
 
 def _strange(blob: Blob, place: str, *, whole: bool) -> str:
@@ -111,30 +132,25 @@ def _strange(blob: Blob, place: str, *, whole: bool) -> str:
     return ""
 
 
-def _mend(blob: Blob, place: str, said: str) -> tuple[bool, str]:
+def _mend(blob: Blob, copies: list[Copy], said: str) -> tuple[Mended, str]:
     try:
-        now = wiring.store().mend(place, strictest_keeping(blob))
+        return mend_blob(blob), said
     except StoreError as error:
         raise_alarm(kind=DAMAGE, subject=blob.digest, text=f"{said}. Not mended: {error}")
-        return False, f"{said}. Not mended: {error}"
-    if now != place:
-        BlobMove.objects.create(blob=blob, locator=now)
-    again = wiring.store().examine(now, lambda _: None)
-    return all(copy.state == WHOLE for copy in again), said
+        return Mended(copies, changed=False), f"{said}. Not mended: {error}"
 
 
 def _tell(blob: Blob, copies: list[Copy], state: str, said: str, *, mended: bool) -> Fixity:
     """The row, and one event for each case: success, warning for what was mended or is away, failure."""
     now = timezone.now()
     some_whole = any(copy.state == WHOLE for copy in copies)
-    outcome = "success" if state == WHOLE and not mended else "warning" if some_whole else "failure"
+    all_whole = state == WHOLE and all(copy.state == WHOLE for copy in copies)
+    outcome = "success" if all_whole else "warning" if some_whole else "failure"
     objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
     detail = {"copies": [copy.state for copy in copies], "state": state, "mended": mended}
     with transaction.atomic():
         for case in cases_of(blob):
             record_event(case=case, type="fixity check", objects=objects, detail=detail, outcome=outcome)
-            if mended:
-                record_event(case=case, type="replication", objects=objects, detail={"copies": len(copies)})
         values = {"checked": now, "state": state, "said": said}
         if state == WHOLE:
             values["whole"] = now

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from archive import outbox, wiring
-from archive.models import Blob, BlobMove, Case, CustodyObject
+from archive.models import Blob, Case, CustodyObject
 from archive.services import access
 from archive.services.custody import record_event
 from archive.services.refusals import BadInput
-from archive.storage.store import Keeping, StoreError
+from archive.storage.store import Keeping
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
+
+    from django.db.models import QuerySet
 
     from archive.services.access import Principal
 
@@ -43,36 +45,57 @@ def change_keeping(*, principal: Principal, case: Case, copies: int, retain_unti
         detail = {"copies": copies, "retain_until": str(retain_until) if retain_until else None, "hold": hold}
         for objects in _batches(blobs_of(row)):
             record_event(case=row, type="retention change", user=principal.user, objects=objects, detail=detail)
-        outbox.nudge("workers.keep.apply_keeping", str(row.pk))
+        _nudge(row)
         outbox.nudge("workers.sequence.sequence")
     return row
 
 
-def apply_keeping(case_id: str) -> None:
-    """Tell the stores; repeated by the sweeper until they took it. Raises `StoreError`."""
-    case = Case.objects.get(pk=case_id)
-    for blob in blobs_of(case):
-        _apply(blob, strictest_keeping(blob))
-    same = Case.objects.filter(pk=case.pk, copies=case.copies, retain_until=case.retain_until, hold=case.hold)
-    same.update(kept=True)
+def note_stored(case: Case, *, there_before: Collection[str]) -> None:
+    """Whether the stores keep bytes as `case` asks that were put as it asked when it was read; if not, they are told.
+
+    To be called in the transaction that records the bytes, before their events. `there_before` are the digests of
+    those that somebody else had put, as another case may have asked for less.
+    """
+    new_here = set(there_before) - set(
+        CustodyObject.objects.filter(event__case=case, digest__in=there_before).values_list("digest", flat=True)
+    )
+    if not new_here and keeping_of(_shared(case)) == keeping_of(case):
+        return
+    row = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+    if row.kept:
+        row.kept = False
+        row.save(update_fields=["kept"])
+        _nudge(row)
 
 
-def _apply(blob: Blob, wanted: Keeping) -> None:
-    """As the strictest of the blob's cases asks; copies that are wanting are made from one that is whole."""
-    try:
-        wiring.store().protect(blob.place, wanted)
-    except StoreError:
-        place = blob.place
-        now = wiring.store().mend(place, wanted)
-        if now != place:
-            BlobMove.objects.create(blob=blob, locator=now)
-        wiring.store().protect(now, wanted)
+def _shared(case: Case) -> Case:
+    """The case as it is now. Until the transaction ends, nobody changes what it asks or says that it was applied."""
+    (row,) = Case.objects.raw("SELECT * FROM archive_case WHERE id = %s FOR KEY SHARE", [case.pk])
+    return row
+
+
+def settle_keeping(case: Case, *, seen: int) -> bool:
+    """Whether the stores have all that the case asks, if they took what it asked for its first `seen` blobs."""
+    with transaction.atomic():
+        row = Case.objects.select_for_update().get(pk=case.pk)
+        if keeping_of(row) != keeping_of(case) or _named(row).count() != seen:
+            return False
+        row.kept = True
+        row.save(update_fields=["kept"])
+    return True
+
+
+def _nudge(case: Case) -> None:
+    outbox.nudge("workers.keep.apply_keeping", str(case.pk))
 
 
 def blobs_of(case: Case) -> Iterator[Blob]:
     """All that the case's events name, submitted or derived."""
-    named = CustodyObject.objects.filter(event__case=case).values("digest")
-    yield from Blob.objects.filter(digest__in=named).order_by("digest").iterator()
+    yield from _named(case).order_by("digest").iterator()
+
+
+def _named(case: Case) -> QuerySet[Blob]:
+    return Blob.objects.filter(digest__in=CustodyObject.objects.filter(event__case=case).values("digest"))
 
 
 def cases_of(blob: Blob) -> list[Case]:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from archive import wiring
 from archive.models import Blob, BlobMove, Submission
-from archive.services import fixity, intake
+from archive.services import fixity, intake, storing
+from archive.services.copies import look_at
 from archive.services.custody import record_event
+from archive.services.deaccessions import deaccession_of
 from archive.services.identification import identify_submission
-from archive.services.keeping import keeping_of
+from archive.services.keeping import note_stored
 from archive.services.manifests import write_manifest
 from archive.services.refusals import Busy, NotKept
 from archive.services.worm_check import ensure_stores_hold
-from archive.storage.store import PIECE, StoreError
+from archive.storage.store import PIECE, WHOLE, StoreError
 from evidence.digest import Digest, hash_stream
 from evidence.opening import EventObject
 
@@ -39,10 +40,12 @@ def seal_submission(submission_id: uuid.UUID) -> None:
     if submission.state == Submission.State.RECEIVED:
         _seal_or_say(submission)
     if submission.state == Submission.State.SEALED:
+        staged = intake.staged_file(submission.pk)
         write_manifest(submission)
-        intake.staged_file(submission.pk).unlink(missing_ok=True)
         if not submission.read_as:
-            _read_back(submission)
+            _read_back(submission, staged)
+        staged.unlink(missing_ok=True)
+        if not submission.read_as:
             identify_submission(submission)
 
 
@@ -82,21 +85,30 @@ def _seal(submission: Submission) -> None:
 
 def _seal_staged(submission: Submission, staged: Path) -> None:
     digest, size = _hashed(submission, staged)
-    if submission.declared_digest and submission.declared_digest != str(digest):
-        refused = _refuse(
-            submission, f"the bytes that arrived have the digest {digest}, but {submission.declared_digest} was "
-            "declared; compare the file with its origin and upload it again"
-        )  # fmt: skip
-        if refused:
+    if problem := _unwanted(submission, digest):
+        if _refuse(submission, problem):
             staged.unlink(missing_ok=True)
         return
     ensure_stores_hold()
-    locator = wiring.store().put(staged, digest, keeping_of(submission.case))
+    locator = storing.keep_bytes(staged, digest, submission.case)
     with transaction.atomic():
         if _received(submission).update(state="sealed") != 1:
             submission.refresh_from_db()
             return
         _record(submission, digest, size, locator)
+
+
+def _unwanted(submission: Submission, digest: Digest) -> str:
+    """Why these bytes are not taken; empty if they are."""
+    if submission.declared_digest and submission.declared_digest != str(digest):
+        return (
+            f"the bytes that arrived have the digest {digest}, but {submission.declared_digest} was declared; compare "
+            "the file with its origin and upload it again"
+        )
+    blob = Blob.objects.filter(pk=str(digest)).first()
+    if blob is not None and deaccession_of(blob) is not None:
+        return f"the bytes of {digest} were taken away by law, and are not taken in again; ask who runs this archive"
+    return ""
 
 
 def _hashed(submission: Submission, staged: Path) -> tuple[Digest, int]:
@@ -110,16 +122,20 @@ def _hashed(submission: Submission, staged: Path) -> tuple[Digest, int]:
     return hash_stream(_pieces(staged))
 
 
-def _read_back(submission: Submission) -> None:
-    """What was hashed on its way in is read from the store too, once its receipt no longer waits for it."""
+def _read_back(submission: Submission, staged: Path) -> None:
+    """What was stored is read again, once its receipt no longer waits for it; till then the staged bytes stay.
+
+    Where they are damaged too, as another name of the same file is, fixity has its say. Raises `StoreError`.
+    """
     blob = submission.blob
-    if blob is None or submission.arrived is None:
+    if blob is None:
         return
     try:
-        whole = str(hash_stream(wiring.store().open_range(blob.place, 0, blob.size))[0]) == blob.digest
-    except StoreError:
-        whole = False
-    if not whole:
+        if staged.exists():
+            storing.restore_blob(blob, staged, copies=1)
+        elif all(copy.state != WHOLE for copy in look_at(blob)):
+            fixity.check_blob(blob, lambda _: None)
+    except storing.OtherBytesError:
         fixity.check_blob(blob, lambda _: None)
 
 
@@ -128,9 +144,11 @@ def _received(submission: Submission) -> QuerySet[Submission]:
 
 
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
-    blob = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})[0]
-    if len(locator.split(" ")) > len(blob.place.split(" ")):
+    copies = len(locator.split(" "))
+    blob, fresh = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
+    if more := copies > len(blob.place.split(" ")):
         BlobMove.objects.create(blob=blob, locator=locator)
+    note_stored(submission.case, there_before=[] if fresh else [blob.digest])
     known = blob.submissions.filter(case=submission.case).exists()
     objects = [EventObject(digest, size, "source")]
     ingestion = record_event(
@@ -143,8 +161,7 @@ def _record(submission: Submission, digest: Digest, size: int, locator: str) -> 
         case=submission.case, type="message digest calculation", objects=objects,
         detail={"algorithm": "sha256", "declared": bool(submission.declared_digest)},
     )  # fmt: skip
-    copies = len(locator.split(" "))
-    if copies > 1:
+    if copies > 1 and (fresh or more):
         record_event(case=submission.case, type="replication", objects=objects, detail={"copies": copies})
     submission.state, submission.problem = Submission.State.SEALED, ""
     submission.blob, submission.event, submission.disclosures = blob, ingestion.event, ingestion.disclosures

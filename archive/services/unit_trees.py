@@ -23,9 +23,11 @@ from django.utils import timezone
 from archive import outbox, wiring
 from archive.models import CustodyEvent, PendingTree, Run, UnitTree
 from archive.models.run import EXTRACT
-from archive.services.alarms import raise_alarm
+from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.copies import look_at
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of
+from archive.storage.store import WHOLE
 from evidence import unit_tree
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
@@ -67,8 +69,9 @@ def plant_tree(digest: str) -> None:
         made = tree or _grown(pending)
     except EvidenceError as error:
         raise_alarm(kind=KIND, subject=digest, text=f"no unit tree was made, so no lines can be disclosed: {error}")
-        pending.delete()
-        return
+        if all(copy.state == WHOLE for copy in look_at(pending.blob)):
+            pending.delete()
+        return  # once a damaged copy is mended and the lease has passed, it is tried again
     if made is not None:
         _record(pending, made)
     else:
@@ -154,6 +157,7 @@ def _record(pending: PendingTree, made: UnitTree) -> None:
             if event_of(tree, case) is None:
                 record_event(case=case, type=DIGESTS, objects=_objects(tree), detail=_detail(tree))
         PendingTree.objects.filter(pk=pending.pk).delete()
+    end_alarm(kind=KIND, subject=made.blob_id)
 
 
 def _objects(tree: UnitTree) -> list[EventObject]:

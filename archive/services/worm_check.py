@@ -9,6 +9,7 @@ seen to by `put`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING
@@ -18,16 +19,18 @@ from django.utils import timezone
 from archive import wiring
 from archive.models import Alarm, Pulse
 from archive.services.alarms import end_alarm, raise_alarm
-from archive.services.fixity import AWAY
 from archive.storage.store import StoreError, UnsafeStoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
 
     from archive.storage.store import BlobStore, Challenge
 
 KIND = "store does not hold"
 TRIED_WITHIN = dt.timedelta(hours=36)
+AWAY = "store away"
 AWAY_FOR = dt.timedelta(minutes=10)
 """After so long a store that was away is tried again by whoever would put something into the others."""
 
@@ -62,6 +65,15 @@ def _try_store(store: BlobStore) -> list[Challenge]:
     else:
         end_alarm(kind=KIND, subject=store.name)
     return found
+
+
+def try_those_back(answering: Collection[str]) -> None:
+    """Of the stores with these names, those that were away: the alarm ends only once they were tried too."""
+    away = set(stores_away().values_list("subject", flat=True))
+    for store in wiring.stores():
+        if store.name in answering and store.name[:400] in away:
+            with contextlib.suppress(StoreError):
+                _try_store(store)
 
 
 def ensure_stores_hold() -> None:

@@ -103,8 +103,14 @@ class ReplicatedStore:
         places = self._places(locator)
         if len(places) < keeping.copies:
             raise StoreError(f"the case asks for {keeping.copies} copies, {locator} has {len(places)}; run fixity")
+        problems: list[str] = []
         for place, inner in places.items():
-            self.stores[place].protect(inner, dataclasses.replace(keeping, copies=1))
+            try:
+                self.stores[place].protect(inner, dataclasses.replace(keeping, copies=1))
+            except StoreError as error:
+                problems.append(str(error))
+        if problems:
+            raise StoreError("; ".join(problems))
 
     def describe(self, name: str, text: bytes) -> None:
         """In every store that answers; one that is away gets it when fixity looks at what it describes."""
@@ -124,25 +130,46 @@ class ReplicatedStore:
         return found
 
     def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
+        """As of a single store; copies that are whole stay where they are."""
         places = self._places(locator)
-        single = dataclasses.replace(keeping, copies=1)
-        return _joined({place: self.stores[place].replace(source, inner, single) for place, inner in places.items()})
+        return self._made_whole(source, digest_at(locator), places, self._states(places), keeping)
+
+    def _states(self, places: dict[int, str]) -> dict[int, Copy]:
+        return {place: self.stores[place].examine(inner, lambda _: None)[0] for place, inner in places.items()}
 
     def mend(self, locator: str, keeping: Keeping) -> str:
         places = self._places(locator)
-        states = {place: self.stores[place].examine(inner, lambda _: None)[0] for place, inner in places.items()}
+        states = self._states(places)
         whole = next((place for place, copy in states.items() if copy.state == WHOLE), None)
         if whole is None:
             raise StoreError(f"no copy of {locator} is whole: {'; '.join(c.said for c in states.values())}")
-        digest, single = digest_at(places[whole]), dataclasses.replace(keeping, copies=1)
         with self.stores[whole].local_path(places[whole]) as source:
-            for place, store in enumerate(self.stores):
-                state = states[place].state if place in states else MISSING
-                if place not in places:
-                    places[place] = store.put(source, digest, single)
-                elif state not in (WHOLE, UNREACHABLE):
-                    places[place] = store.replace(source, places[place], single)
-        return _joined(places)
+            return self._made_whole(source, digest_at(places[whole]), places, states, keeping)
+
+    def _made_whole(
+        self, source: Path, digest: Digest, places: dict[int, str], states: dict[int, Copy], keeping: Keeping
+    ) -> str:
+        """Where the copies lie then. Those that were made count though another store fails: whoever looks sees which.
+
+        Raises `StoreError` if none could be made.
+        """
+        single, made = dataclasses.replace(keeping, copies=1), dict(places)
+        problems: list[str] = []
+        tried = 0
+        for place, store in enumerate(self.stores):
+            if place in states and states[place].state in (WHOLE, UNREACHABLE):
+                continue
+            tried += 1
+            try:
+                if place in places:
+                    made[place] = store.replace(source, places[place], single)
+                else:
+                    made[place] = store.put(source, digest, single)
+            except StoreError as error:
+                problems.append(str(error))
+        if problems and len(problems) == tried:
+            raise StoreError(f"no copy of {digest} could be made: {'; '.join(problems)}")
+        return _joined(made)
 
     @contextlib.contextmanager
     def local_path(self, locator: str) -> Iterator[Path]:

@@ -84,7 +84,7 @@ class BlobStore(Protocol):
     def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
         """Keep the bytes of the fsynced file `source`, which have this digest; where they lie.
 
-        Durable on return. May be repeated: bytes that are there already are left as they are.
+        Durable on return. May be repeated: whole bytes that are there already are left as they are, others replaced.
         """
 
     def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
@@ -109,7 +109,7 @@ class BlobStore(Protocol):
         """Read and hash every copy; `on_piece` is told the bytes read and may take its time."""
 
     def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
-        """A whole copy in the place of a damaged one, which is kept beside it; where the whole one lies."""
+        """A whole copy in the place of a damaged or missing one, which is kept beside it; where the whole one lies."""
 
     def mend(self, locator: str, keeping: Keeping) -> str:
         """Make every copy whole from one that is; where they lie now."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from archive.storage.store import (
     PIECE,
+    WHOLE,
     Challenge,
     Copy,
     Keeping,
@@ -58,6 +59,8 @@ class FileStore:
     def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
         refuse_more_copies(self, keeping)
         locator = place_of(digest)
+        if (self._root / locator).exists() and not self._is_whole(locator):
+            return self.replace(source, locator, keeping)
         self._keep(source, self._root / locator, linking=self._linking)
         return locator
 
@@ -74,6 +77,12 @@ class FileStore:
             _sync_folder(target.parent)
         except OSError as error:
             raise StoreError(f"the store cannot keep {target.name} in {target.parent}: {error.strerror}") from error
+
+    def _is_whole(self, locator: str) -> bool:
+        try:
+            return examine_copy(self, locator, lambda _: None).state == WHOLE
+        except OSError as error:
+            raise StoreError(f"the store cannot read {locator}: {error.strerror}") from error
 
     def _make_folders(self, folder: Path) -> None:
         """Each folder's name is durable before anything is put into it, whichever process made it."""
@@ -159,12 +168,13 @@ class FileStore:
         refuse_more_copies(self, keeping)
         target, aside = self._root / locator, self._root / "damaged"
         try:
-            if target.exists():
-                self._make_folders(aside)
-                _set_immutable(target, on=False)
-                target.rename(aside / f"{target.name}-{secrets.token_hex(4)}")
-                _sync_folder(aside)
-            self._keep(source, target, linking=False)
+            self._make_folders(aside)
+            with _locked(aside):
+                if target.exists() and not self._is_whole(locator):
+                    _set_immutable(target, on=False)
+                    target.rename(aside / f"{target.name}-{secrets.token_hex(4)}")
+                    _sync_folder(aside)
+                self._keep(source, target, linking=False)
         except OSError as error:
             raise StoreError(f"the store cannot mend {locator}: {error.strerror}") from error
         return locator
@@ -275,6 +285,17 @@ def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:
             yield piece
     if start < stop:
         raise StoreError(f"{path.name} ends at byte {start}, before {stop}: the stored file is shorter than it was")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time: another's whole copy is never taken for the damaged one."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archive.storage import worm
 from archive.storage.replicated import ReplicatedStore
 from archive.storage.s3 import S3Store
 from archive.storage.store import DAMAGED, MISSING, UNREACHABLE, WHOLE, Keeping, StoreError
@@ -200,6 +201,50 @@ def test_with_no_whole_copy_nothing_is_mended(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no copy"):
         store.mend(locator, Keeping())
     assert {copy.state for copy in store.examine(locator, lambda _: None)} == {DAMAGED}
+
+
+def test_copies_that_were_made_count_though_another_store_fails(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"no folder")
+    first, second, broken = (FileStore(tmp_path / name, linking=False) for name in "abc")
+    locator = put(first, tmp_path, b"abc")
+    mended = ReplicatedStore([first, second, broken]).mend(locator, Keeping())
+    assert mended == f"1:{locator} 2:{locator}"
+    assert read(second, locator) == b"abc"
+    with pytest.raises(StoreError, match="no copy of sha256:"):
+        ReplicatedStore([first, second, broken]).mend(mended, Keeping())
+
+
+def test_every_store_is_told_to_lock_though_another_fails(tmp_path: Path, monkeypatch) -> None:
+    first, second = FileStore(tmp_path / "a", immutable=True), FileStore(tmp_path / "b", linking=False)
+    store, told = ReplicatedStore([first, second]), []
+    locator = put(store, tmp_path, b"abc")
+    worm._set_immutable(tmp_path / "a" / locator.split(" ")[0][2:], on=False)
+    (tmp_path / "a" / locator.split(" ")[0][2:]).unlink()
+    monkeypatch.setattr(second, "protect", lambda place, _: told.append(place))
+    with pytest.raises(StoreError, match="the store has no"):
+        store.protect(locator, Keeping(copies=2))
+    assert told == [locator.split(" ")[1][2:]]
+
+
+@pytest.mark.parametrize("store", ["file"], indirect=True)
+def test_a_copy_that_another_process_made_whole_is_not_put_aside(store: FileStore, tmp_path: Path) -> None:
+    locator, source = put(store, tmp_path, b"abc"), tmp_path / "source"
+    path = tmp_path / "store-0" / locator
+    path.chmod(0o644)
+    path.write_bytes(b"abd")
+    source.write_bytes(b"abc")
+    for _ in range(2):
+        assert store.replace(source, locator, Keeping()) == locator
+    assert read(store, locator) == b"abc"
+    assert [kept.read_bytes() for kept in (tmp_path / "store-0" / "damaged").iterdir()] == [b"abd"]
+
+
+@pytest.mark.parametrize("store", ["file"], indirect=True)
+def test_damaged_bytes_in_its_place_are_not_taken_for_what_is_put(store: FileStore, tmp_path: Path) -> None:
+    path = tmp_path / "store-0" / put(store, tmp_path, b"abc")
+    path.chmod(0o644)
+    path.write_bytes(b"abd")
+    assert read(store, put(store, tmp_path, b"abc")) == b"abc"
 
 
 def test_an_older_locator_is_of_the_first_store(tmp_path: Path) -> None:

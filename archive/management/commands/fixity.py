@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,15 +13,29 @@ from archive.services import fixity
 from archive.services.manifests import check_manifests
 from archive.storage.store import WHOLE
 
+_AGAIN = 5.0  # seconds
+
 
 class Command(BaseCommand):
-    help = "Read and hash every copy of every blob, the one longest unseen first; mends what it can."
+    help = (
+        "Read and hash every copy of every blob, the one longest unseen first; mends what it can. "
+        "Waits for a scheduled round to end, and none begins meanwhile."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--older-than-days", type=float, default=0.0, help="only what was not seen for so long")
         parser.add_argument("--mib-per-second", type=int, default=0, help="read no faster; 0 is as fast as it goes")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        while True:
+            with fixity.one_round() as alone:
+                if alone:
+                    self._check(options)
+                    return
+            self.stderr.write("another round is going on; this one begins when it has ended")
+            time.sleep(_AGAIN)
+
+    def _check(self, options: dict[str, Any]) -> None:
         due = fixity.due_blobs(timezone.now() - dt.timedelta(days=options["older_than_days"]))
         blobs, bad = list(due), 0
         manifests: list[str] = []

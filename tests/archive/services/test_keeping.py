@@ -8,11 +8,13 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import AccessWindow, Alarm, Blob, CustodyEvent, Run
+from archive.management.commands import fixity as by_hand
+from archive.models import AccessWindow, Alarm, Blob, CustodyEvent, Fixity, Run
 from archive.services import (
     access,
     bundles,
@@ -23,11 +25,13 @@ from archive.services import (
     following,
     handovers,
     keeping,
+    protecting,
     reading,
     worm_check,
 )
 from archive.services.refusals import BadInput, NotAllowed, NotVisible, TakenAway
 from archive.services.sequencing import sequence_pending
+from archive.storage.store import UNREACHABLE, Copy
 from evidence.digest import Digest
 from evidence.opening import EventObject
 from evidence.verify.audit import audit
@@ -82,6 +86,56 @@ def test_damage_is_mended_from_the_other_store_and_told(hand_in, two_stores) -> 
     assert (event["outcome"], event["detail"]["mended"]) == ("warning", True)
     assert not Alarm.objects.filter(ended=None).exists()
     assert len(events("replication")) == 2
+
+
+def test_a_store_that_was_away_and_answers_again_ends_its_alarm_and_mends_nothing(
+    hand_in, two_stores, monkeypatch
+) -> None:
+    row, two = hand_in(b"abc"), wiring.store().stores[1]
+    with monkeypatch.context() as patched:
+        patched.setattr(two, "examine", lambda place, on_piece: [Copy(two.name, UNREACHABLE, "away")])
+        assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "unreachable"
+    alarm = Alarm.objects.get(ended=None)
+    assert (alarm.kind, alarm.subject) == ("store away", two.name)
+    assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "whole"
+    assert not Alarm.objects.filter(ended=None).exists()
+    checks = [(event["outcome"], event["detail"]["mended"]) for event in events("fixity check")]
+    assert checks == [("warning", False), ("success", False)]
+    assert len(events("replication")) == 1  # as it was put
+
+
+def test_one_copy_is_mended_while_another_store_is_away(hand_in, settings, tmp_path, monkeypatch) -> None:
+    settings.CUSTOS_STORE = f"file:{tmp_path / 'one'} file:{tmp_path / 'two'} file:{tmp_path / 'three'}"
+    wiring.store.cache_clear()
+    row, away = hand_in(b"abc"), wiring.store().stores[2]
+    path = tmp_path / "one" / row.blob.place.split(" ")[0][2:]
+    damage(path)
+    monkeypatch.setattr(away, "examine", lambda place, on_piece: [Copy(away.name, UNREACHABLE, "away")])
+    assert fixity.check_blob(row.blob, fixity.Pace(0)).state == "unreachable"
+    assert path.read_bytes() == b"abc"
+    assert [(alarm.kind, alarm.subject) for alarm in Alarm.objects.filter(ended=None)] == [("store away", away.name)]
+    (event,) = events("fixity check")
+    assert (event["outcome"], event["detail"]["mended"]) == ("warning", True)
+    assert events("replication")[-1]["detail"] == {"copies": 2}
+
+
+def test_fixity_by_hand_waits_for_the_round_that_is_going_on(hand_in, monkeypatch, capsys) -> None:
+    row = hand_in(b"abc")
+    another = connection.copy()
+    try:
+        with another.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [fixity._LOCK])
+
+            def over(_: float) -> None:
+                assert not Fixity.objects.exists()
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [fixity._LOCK])
+
+            monkeypatch.setattr(by_hand, "time", SimpleNamespace(sleep=over))
+            call_command("fixity")
+    finally:
+        another.close()
+    assert "another round is going on" in capsys.readouterr().err
+    assert Fixity.objects.get(blob=row.blob).state == "whole"
 
 
 def test_the_one_longest_unseen_comes_first(hand_in) -> None:
@@ -140,7 +194,7 @@ def test_a_case_asks_for_more_and_never_for_less(hand_in, ann, two_stores) -> No
     case = hand_in(b"abc").case
     day = dt.date(2060, 1, 1)
     case = keeping.change_keeping(principal=ann, case=case, copies=2, retain_until=day, hold=True)
-    keeping.apply_keeping(str(case.pk))
+    protecting.apply_keeping(str(case.pk))
     case.refresh_from_db()
     assert case.kept
     for less in ({"copies": 1, "retain_until": day}, {"copies": 2, "retain_until": None},
@@ -157,7 +211,7 @@ def test_one_case_does_not_lift_the_hold_of_another(hand_in, ann, home, monkeypa
     keeping.change_keeping(principal=ann, case=row.case, copies=1, retain_until=None, hold=True)
     asked: dict[str, bool] = {}
     monkeypatch.setattr(type(wiring.store()), "protect", lambda self, place, wanted: asked.update({place: wanted.hold}))
-    keeping.apply_keeping(str(other.pk))
+    protecting.apply_keeping(str(other.pk))
     assert asked[row.blob.place] is True
 
 
@@ -168,7 +222,7 @@ def test_a_file_that_lies_in_too_few_stores_is_copied_when_a_case_asks(
     settings.CUSTOS_STORE = f"{settings.CUSTOS_STORE} file:{tmp_path / 'two'}"
     wiring.store.cache_clear()
     keeping.change_keeping(principal=ann, case=row.case, copies=2, retain_until=None, hold=False)
-    keeping.apply_keeping(str(row.case.pk))
+    protecting.apply_keeping(str(row.case.pk))
     blob = Blob.objects.get(pk=row.blob_id)
     assert [copy.state for copy in wiring.store().examine(blob.place, lambda _: None)] == ["whole", "whole"]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, CustodyEvent, PendingTree, Run, UnitTree
-from archive.services import access, disclosing, sequencing, unit_trees
+from archive.services import access, disclosing, fixity, sequencing, unit_trees
 from archive.services.refusals import BadInput, NotAllowed, NotReady
 from evidence.log.units import check_disclosure, lines_of, unit_root
 from evidence.verify.cli import main as verify
@@ -151,3 +153,20 @@ def test_a_damaged_copy_gets_no_tree_and_an_alarm_says_so(hand_in) -> None:
     plant()
     assert not UnitTree.objects.exists()
     assert "the store is damaged" in Alarm.objects.get(kind="unit tree").text
+
+
+def test_once_the_copy_is_mended_the_tree_is_planted_and_the_alarm_is_over(hand_in, home, settings) -> None:
+    settings.CUSTOS_STORE = f"file:{home / 'one'} file:{home / 'two'}"
+    wiring.store.cache_clear()
+    row = hand_in(DATA)
+    path = home / "one" / row.blob.place.split(" ")[0][2:]
+    path.chmod(0o644)
+    path.write_bytes(DATA.replace(b"note", b"nope"))
+    plant()
+    assert Alarm.objects.get(ended=None).kind == "unit tree"
+    fixity.check_blob(row.blob, fixity.Pace(0))
+    PendingTree.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))  # it has passed
+    plant()
+    assert UnitTree.objects.get().blob_id == row.blob_id
+    assert not PendingTree.objects.exists()
+    assert not Alarm.objects.filter(ended=None).exists()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from archive import wiring
 from archive.models import Alarm, Case, Pulse, Run, Submission
 from archive.services import access, intake, sealing, worm_check
-from archive.services.fixity import AWAY
+from archive.services.worm_check import AWAY
 from archive.storage import s3
 from archive.storage.store import StoreError, UnsafeStoreError
 from tests.archive.services.conftest import LINE

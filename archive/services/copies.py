@@ -1,0 +1,77 @@
+"""A blob's copies in the stores: made whole by one process at a time, with the row and the event that say so."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from archive import wiring
+from archive.models import BlobMove
+from archive.services.custody import record_event
+from archive.services.keeping import cases_of, strictest_keeping
+from archive.storage.store import WHOLE, Copy
+from evidence.digest import Digest
+from evidence.opening import EventObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from archive.models import Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """How the copies are now, and whether one of them was made."""
+
+    copies: list[Copy]
+    changed: bool
+
+
+@contextmanager
+def alone_with(blob: Blob) -> Iterator[None]:
+    """For as long as it lasts no other process makes copies of the blob or locks them; the others wait."""
+    key = int.from_bytes(Digest.parse(blob.digest).raw[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def look_at(blob: Blob) -> list[Copy]:
+    """Every copy, read and hashed at full speed."""
+    return wiring.store().examine(blob.place, lambda _: None)
+
+
+def mend_blob(blob: Blob, source: Path | None = None) -> Mended:
+    """Make every copy whole, from the file `source` or from one that is. Raises `StoreError`."""
+    with alone_with(blob):
+        place, before = blob.place, look_at(blob)
+        if all(copy.state == WHOLE for copy in before):
+            return Mended(before, changed=False)
+        wanted = strictest_keeping(blob)
+        if source is None:
+            now = wiring.store().mend(place, wanted)
+        else:
+            now = wiring.store().replace(source, place, replace(wanted, copies=1))
+        after = wiring.store().examine(now, lambda _: None)
+        changed = any(old.state != WHOLE == new.state for old, new in zip(before, after, strict=True))
+        with transaction.atomic():
+            if now != place:
+                BlobMove.objects.create(blob=blob, locator=now)
+            if changed:
+                _tell(blob, after)
+    return Mended(after, changed)
+
+
+def _tell(blob: Blob, copies: list[Copy]) -> None:
+    objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
+    detail = {"copies": sum(copy.state == WHOLE for copy in copies)}
+    for case in cases_of(blob):
+        record_event(case=case, type="replication", objects=objects, detail=detail)

@@ -1,0 +1,88 @@
+"""Telling the stores what a case asks of them: more copies, a longer lock, a hold or its end."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from archive import wiring
+from archive.models import Case
+from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.copies import alone_with, mend_blob
+from archive.services.deaccessions import deaccession_behind
+from archive.services.keeping import blobs_of, cases_of, settle_keeping, strictest_keeping
+from archive.storage.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archive.models import Blob
+
+KIND = "keeping"
+_NAMED = 5  # of those that did not take it; the others are counted
+
+
+def apply_keeping(case_id: str) -> None:
+    """All of a case's blobs, whatever becomes of one; the sweeper repeats it until all took it. Raises `StoreError`."""
+    with _alone_at(case_id) as alone:
+        if alone:
+            _apply_all(Case.objects.get(pk=case_id))
+
+
+@contextmanager
+def _alone_at(case_id: str) -> Iterator[bool]:
+    """Whether nobody else is at this case; who is at it finds out by itself what was asked meanwhile."""
+    key = int.from_bytes(uuid.UUID(case_id).bytes[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        alone = bool(cursor.fetchone()[0])
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _apply_all(case: Case) -> None:
+    seen, refused = 0, []
+    for blob in blobs_of(case):
+        seen += 1
+        try:
+            _apply(blob)
+        except StoreError as error:
+            refused.append(f"{blob.digest}: {error}")
+            if not _answers():
+                break  # a store that is away is not asked for blob after blob
+    if refused:
+        said = f"{len(refused)} of the files of case {case.pk} are not kept as it asks: {'; '.join(refused[:_NAMED])}"
+        raise_alarm(kind=KIND, subject=str(case.pk), text=said)
+        raise StoreError(said)
+    end_alarm(kind=KIND, subject=str(case.pk))
+    settle_keeping(case, seen=seen)
+
+
+def _answers() -> bool:
+    try:
+        wiring.store().probe()
+    except StoreError:
+        return False
+    return True
+
+
+def _apply(blob: Blob) -> None:
+    """As the strictest of the blob's cases asks; copies that are wanting are made from one that is whole.
+
+    What the law had taken away is left alone, or it would come back.
+    """
+    if deaccession_behind(blob, cases_of(blob)) is not None:
+        return
+    with alone_with(blob):
+        try:
+            wiring.store().protect(blob.place, strictest_keeping(blob))
+        except StoreError:
+            mend_blob(blob)
+            wiring.store().protect(blob.place, strictest_keeping(blob))
