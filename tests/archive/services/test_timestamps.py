@@ -13,10 +13,14 @@ from django.utils import timezone
 from archive import wiring
 from archive.models import Alarm, Checkpoint, Run, Timestamp
 from archive.services import access, bundles, custody, sequencing, timestamps
+from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt
+from client.api import Server
+from client.refresh import refresh
 from evidence.log.note import parse_note
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
+from tests.answering import answering
 from tests.archive.services.conftest import LINE
 from tests.timestamping import Authority, openssl_accepts
 
@@ -56,8 +60,8 @@ def grow(ann):
     return events
 
 
-def checked(receipt: bytes, folder: Path, pem: bytes) -> tuple[int, set[str]]:
-    (folder / "policy.txt").write_text(wiring.policy())
+def checked(receipt: bytes, folder: Path, pem: bytes, policy: str = "") -> tuple[int, set[str]]:
+    (folder / "policy.txt").write_text(policy or wiring.policy())
     (folder / "tsa.pem").write_bytes(pem)
     (folder / "given").mkdir(exist_ok=True)
     (folder / "given" / "a.receipt.json").write_bytes(receipt)
@@ -193,3 +197,26 @@ def test_the_published_keys_name_the_authorities(authorities, client) -> None:
     listed = client.get("/.well-known/custos-keys.json").json()["timestamp_authorities"]
     assert [item["url"] for item in listed] == [each.url for each in authorities]
     assert all(item["certificates"].startswith("-----BEGIN CERTIFICATE-----") for item in listed)
+
+
+def test_a_receipt_from_before_a_rotation_keeps_its_time_beside_the_refreshed_one(authorities, grow, tmp_path) -> None:
+    introduce_keys()
+    event = grow(3)
+    timestamps.stamp_due()
+    path, old = tmp_path / "a.receipt.json", issue_receipt(event=event)
+    path.write_bytes(old)
+    old_policy = wiring.policy()
+    replace_keys(purpose="log", event_type="key rotation", reason="planned")
+    new = issue_receipt(event=event)
+    with answering(200, "application/json", new) as url, Server(url, "token") as server:
+        said = refresh(server, path)
+    beside = tmp_path / f"a.size-{Checkpoint.objects.latest('size').size}.receipt.json"
+    assert said == {"receipt": str(beside), "signatures": 2, "timestamps": 0, "kept": str(path)}
+    assert (path.read_bytes(), beside.read_bytes()) == (old, new)
+    assert checked(old, tmp_path, pems(authorities), old_policy) == (0, set())
+    assert checked(new, tmp_path, pems(authorities)) == (3, {"timestamp-absent"})
+    timestamps.stamp_due()
+    later = issue_receipt(event=event)
+    with answering(200, "application/json", later) as url, Server(url, "token") as server:
+        assert refresh(server, path)["timestamps"] == 2
+    assert (path.read_bytes(), beside.read_bytes()) == (old, later)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +21,7 @@ from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
+from tests.answering import answering
 from tests.scratch import ROOT
 from tests.witness.conftest import Running, command, said
 from workers import sequence
@@ -95,36 +93,6 @@ def newsroom(tmp_path_factory, settings, ann, monkeypatch) -> Iterator[Newsroom]
         running.kill()
     wiring.witnesses.cache_clear()
     witnessing.ask_before_the_first_signature.cache_clear()
-
-
-@contextmanager
-def answering(status: int, kind: str, body: bytes, asked: list[str] | None = None) -> Iterator[str]:
-    """A server that says the same to everybody, and notes what it was asked for; its address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if asked is not None:
-                asked.append(self.path)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def open_alarms() -> set[tuple[str, str]]:
