@@ -242,6 +242,16 @@ def test_a_witness_that_failed_is_left_alone_for_a_while(newsroom, monkeypatch) 
         assert open_alarms() == {(witnessing.AWAY, url)}
 
 
+def test_a_message_that_waits_behind_others_is_dropped_as_the_schedule_asks_again(
+    newsroom, monkeypatch, django_capture_on_commit_callbacks
+) -> None:
+    sent: dict[str, float | None] = {}
+    monkeypatch.setattr("archive.outbox._send", lambda task, _arguments, expires: sent.update({task: expires}))
+    with django_capture_on_commit_callbacks(execute=True):
+        newsroom.grow()
+    assert sent == {"workers.sequence.sequence": None, "workers.cosign.cosign": 1.0}
+
+
 def test_one_round_runs_at_a_time(newsroom) -> None:
     newsroom.grow()
     other = connection.copy()
