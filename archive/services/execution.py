@@ -23,6 +23,7 @@ from archive.services.identification import look_at_members, plan_members
 from archive.services.keeping import note_stored
 from archive.services.keys import public_keys
 from archive.services.signatures import sign_statement
+from archive.services.whole import local_whole_copy
 from archive.services.worm_check import ensure_stores_hold
 from archive.storage.store import PIECE, StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
@@ -80,7 +81,10 @@ def _words(error: Exception) -> str:
 
 
 def _outputs(run: Run) -> list[tuple[str, Stored]]:
-    """From an earlier run of the same identity if there is one (perhaps in another case), else by running it."""
+    """From an earlier run of the same identity if there is one (perhaps in another case), else by running it.
+
+    A statement names inputs by digest, so nothing is derived from bytes that have another one.
+    """
     _refuse_taken_away(run)
     earlier = Run.objects.filter(identity=run.identity, state=Run.State.SUCCEEDED).first()
     if earlier is not None:
@@ -88,11 +92,9 @@ def _outputs(run: Run) -> list[tuple[str, Stored]]:
         return [(output.name, Stored(output.blob, fresh=False)) for output in outputs]
     with ExitStack() as stack:
         inputs = {
-            item.role: stack.enter_context(wiring.store().local_path(item.blob.place))
-            for item in run.inputs.select_related("blob")
+            item.role: stack.enter_context(local_whole_copy(item.blob)) for item in run.inputs.select_related("blob")
         }
         folder = Path(stack.enter_context(_folder(run)))
-        _refuse_damaged(run, inputs)
         return [(output.name, store_file(output.path, run)) for output in _made(run, inputs, folder)]
 
 
@@ -112,14 +114,6 @@ def _refuse_taken_away(run: Run) -> None:
             raise EvidenceError(
                 f"the bytes of {gone.blob_id} were taken away by law; nothing more is derived from them"
             )
-
-
-def _refuse_damaged(run: Run, inputs: dict[str, Path]) -> None:
-    """A statement names inputs by digest, so nothing is derived from bytes that have another one."""
-    for role, digest in derivation_of(run).inputs:
-        found = hash_stream(_pieces(inputs[role]))[0]
-        if found != digest:
-            raise StoreError(f"the store's copy of {digest} has the digest {found}; run manage.py fixity, then again")
 
 
 def _folder(run: Run) -> tempfile.TemporaryDirectory[str]:

@@ -1,7 +1,8 @@
 """The one place where anything is signed, and every signature is recorded in the transaction of what it is for.
 
-A record is kept whether or not what was signed leaves the house; a signature of ours without one is an alarm
-(`key_check`). Each signature is verified before it is used, for a signer may be somebody else's program.
+What was signed and not kept has no record: it goes back with the transaction, and nothing of it leaves the house before
+that has ended. A signature of ours without a record is an alarm (`key_check`). Each signature is verified before it is
+used, for a signer may be somebody else's program.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ class FileStore:
                 with contextlib.suppress(FileExistsError):  # somebody else sealed the same bytes: theirs stand
                     os.link(staged, target)
                 staged.unlink()
-                if self._immutable:
-                    _set_immutable(target, on=True)
+            if self._immutable:  # also what another linked: perhaps it was killed before this
+                _set_immutable(target, on=True)
             _sync_folder(target.parent)
         except OSError as error:
             raise StoreError(f"the store cannot keep {target.name} in {target.parent}: {error.strerror}") from error
