@@ -51,15 +51,16 @@ def check_manifests(blob: Blob) -> list[str]:
 
 
 def _check(submission: Submission) -> str:
-    name = manifest_name(submission)
+    name, wanted = manifest_name(submission), manifest_text(submission)
     try:
-        said = _difference(name, wiring.store().described(name), manifest_text(submission))
+        said = _difference(name, wiring.store().described(name), wanted)
         write_manifest(submission)
+        is_right = not _difference(name, wiring.store().described(name), wanted)
     except StoreError as error:
         return f"the manifest {name} could not be looked at: {error}"
     if said:
         raise_alarm(kind=CHANGED, subject=name, text=said)
-    else:
+    if is_right:
         end_alarm(kind=CHANGED, subject=name)
     return said
 

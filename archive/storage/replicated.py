@@ -117,7 +117,8 @@ class ReplicatedStore:
         self._each(lambda store: store.describe(name, text))
 
     def described(self, name: str) -> list[bytes | None]:
-        return [text for store in self.stores for text in store.described(name)]
+        """Of the stores that answer."""
+        return [text for found in self._each(lambda store: store.described(name)) for text in found]
 
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         places = self._places(locator)

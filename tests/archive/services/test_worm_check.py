@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, Case, Pulse, Run, Submission
-from archive.services import access, intake, sealing, worm_check
+from archive.services import access, fixity, intake, sealing, worm_check
 from archive.services.worm_check import AWAY
 from archive.storage import s3
 from archive.storage.store import StoreError, UnsafeStoreError
@@ -68,6 +68,27 @@ def test_what_comes_meanwhile_is_sealed_read_and_described(one_away, hand_in) ->
     assert not intake.staged_file(row.pk).exists()
     assert set(Run.objects.values_list("state", flat=True)) == {"succeeded"}
     assert Run.objects.filter(procedure="querier_concentration@1").exists()
+
+
+def test_what_it_missed_it_is_given_by_fixity(one_away, use, tmp_path, hand_in) -> None:
+    row = hand_in(b"abc")
+    use(f"file:{one_away} file:{tmp_path / 'two'}")
+    assert fixity.check_blob(row.blob, lambda _: None).state == "whole"
+    (said,) = fixity.check_manifests(row.blob)
+    assert said == f"the manifest submissions/{row.pk}.txt was missing in the store; it is written again"
+    for kept in (row.blob.locator.removeprefix("1:"), f"submissions/{row.pk}.txt"):
+        assert (tmp_path / "two" / kept).read_bytes() == (one_away / kept).read_bytes()
+    assert fixity.check_manifests(row.blob) == []
+    assert not Alarm.objects.filter(ended=None).exclude(subject="s3://custos/evidence").exists()
+
+
+def test_a_manifest_that_was_changed_is_found_also_while_another_store_is_away(one_away, hand_in) -> None:
+    row = hand_in(b"abc")
+    manifest = one_away / f"submissions/{row.pk}.txt"
+    manifest.chmod(0o644)
+    manifest.write_bytes(b"changed")
+    assert "was changed in the store" in fixity.check_manifests(row.blob)[0]
+    assert Alarm.objects.filter(kind="manifest", ended=None).exists()
 
 
 def test_a_store_that_goes_away_with_copies_in_it_stops_no_reading(use, tmp_path, hand_in) -> None:
