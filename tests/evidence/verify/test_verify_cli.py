@@ -20,10 +20,12 @@ POLICY, TSA = str(GOLDEN / "policy.txt"), str(GOLDEN / "tsa.pem")
 
 def test_all_checked_ends_with_0_and_says_which_lines_were_counted(bundle, capsys) -> None:
     assert main([str(bundle), "--policy", POLICY, "--tsa", TSA]) == 0
-    verdict = capsys.readouterr().out.rstrip().splitlines()[-1]
+    out = capsys.readouterr().out.rstrip()
+    (line,) = (each for each in out.splitlines() if ", lookups (" in each)
+    assert ": 10 lines counted in sha256:" in line and line.endswith("(source-1.raw)")
+    verdict = out.splitlines()[-1]
     assert verdict.startswith("CHECKED: ")
-    assert "10 lines counted in sha256:" in verdict
-    assert "(source-1.raw) for lookups" in verdict
+    assert verdict.endswith("numbers followed to their lines and counted: 3, listed above.")
 
 
 def test_without_a_policy_it_ends_with_3_and_does_not_say_valid(bundle, capsys) -> None:
