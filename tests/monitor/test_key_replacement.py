@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.monitor.conftest import Look
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(600), pytest.mark.xdist_group("key replacement")]
 FIRST, SECOND, THIRD = 5, 10, 15
 BY_A_REVOKED_KEY = """
 import time

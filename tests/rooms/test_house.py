@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import tomllib
@@ -72,3 +73,9 @@ def test_the_image_holds_every_package_that_the_service_imports() -> None:
     assert [name for name in wheel if f"COPY {name.rstrip('*')} " not in build] == []
     packages = [path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"]
     assert [name for name in packages if f"COPY {name} {name}" not in run] == []
+
+
+@pytest.mark.xdist_group("a group")
+def test_tests_of_a_group_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """By the name that xdist gives them; else each worker starts a service and a store of its own."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@a group")

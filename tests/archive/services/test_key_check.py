@@ -12,7 +12,7 @@ from tests.scratch import Scratch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.xdist_group("key check")]
 
 WRITERS = """
 from archive.models import Case
