@@ -64,7 +64,7 @@ def read(store: BlobStore, locator: str) -> bytes:
 
 
 @pytest.mark.parametrize("store", KINDS, indirect=True)
-@pytest.mark.parametrize("data", [b"", b"abc", os.urandom(100) * 25_000])
+@pytest.mark.parametrize("data", [b"", b"abc", os.urandom(100) * 25_000], ids=["nothing", "little", "more than a part"])
 def test_what_is_put_is_there_and_stays(store: BlobStore, tmp_path: Path, data: bytes) -> None:
     locator = put(store, tmp_path, data)
     assert read(store, locator) == data
