@@ -97,7 +97,7 @@ def test_a_reporter_uploads_watches_and_follows_a_number_to_its_lines(enter, ser
     auditor.get_by_role("link", name="Find by hash").click()
     auditor.get_by_label("SHA-256").fill(digest)
     auditor.get_by_role("button", name="Find").click()
-    expect(auditor.get_by_role("cell", name="ingestion")).to_be_visible()
+    expect(auditor.get_by_role("cell", name="ingestion").first).to_be_visible()
     with auditor.expect_download() as got:
         auditor.get_by_role("link", name="receipt").first.click()
     receipt = tmp_path / "got.receipt.json"
