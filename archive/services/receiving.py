@@ -62,7 +62,7 @@ class StagedWriter:
         if self._state is not None:
             if self._hashing is not None:
                 self._hashing.result()
-            self._hashing = self._hasher.submit(self._state.update, chunk)
+            self._hashing = _beside(self._hasher, self._state.update, chunk)
 
     def _sync(self) -> None:
         """Start a sync if none runs; wait for the one that does if too much depends on it."""
@@ -74,7 +74,7 @@ class StagedWriter:
 
     def _start_sync(self) -> None:
         if self.at > self._synced:
-            self._syncing = (self.at, self._syncer.submit(os.fsync, self._descriptor))
+            self._syncing = (self.at, _beside(self._syncer, os.fsync, self._descriptor))
 
     def _take_answer(self) -> None:
         if self._syncing is not None:
@@ -106,3 +106,18 @@ class StagedWriter:
         if self._hashing is not None:
             self._hashing.result()
         return Digest(self._state.hexdigest())
+
+
+def _beside[Given](pool: ThreadPoolExecutor, act: Callable[[Given], None], given: Given) -> Future[None]:
+    """Done by the pool's thread, or here and now: a process that is being stopped begins no thread any more."""
+    try:
+        return pool.submit(act, given)
+    except RuntimeError:
+        done: Future[None] = Future()
+    try:
+        act(given)
+    except OSError as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+    return done

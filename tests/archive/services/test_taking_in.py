@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import resource
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
 from evidence.log.tlogproof import parse_tlog_proof
 from evidence.opening import open_disclosure, parse_event, parse_receipt
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.django_db
 
@@ -382,3 +386,15 @@ def test_an_upload_that_a_request_is_still_at_is_left_to_it(ann) -> None:
     sealing.seal_submission(row.pk)
     row.refresh_from_db()
     assert "only 0 are left" in row.problem
+
+
+def test_a_process_that_is_being_stopped_still_counts_what_it_wrote(tmp_path: Path) -> None:
+    counted: list[int] = []
+    with (tmp_path / "staged").open("wb") as file, receiving.StagedWriter(file.fileno(), 0, counted.append) as writer:
+        writer.write(b"before")
+        for pool in (writer._hasher, writer._syncer):
+            pool.shutdown()
+        writer.write(b" and after")
+        writer.finish()
+        assert writer.digest() == Digest.of(b"before and after")
+    assert counted == [16]
