@@ -11,6 +11,7 @@ from evidence.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _WRITTEN = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -47,3 +48,10 @@ def hash_stream(chunks: Iterable[bytes]) -> tuple[Digest, int]:
         state.update(chunk)
         size += len(chunk)
     return Digest(state.hexdigest()), size
+
+
+def hash_file(path: Path) -> tuple[Digest, int]:
+    """Digest and size of a file as it is now. Raises `OSError`."""
+    with path.open("rb") as file:
+        digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
+        return digest, file.tell()

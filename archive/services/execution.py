@@ -25,9 +25,9 @@ from archive.services.keys import public_keys
 from archive.services.signatures import sign_statement
 from archive.services.whole import local_whole_copy
 from archive.services.worm_check import ensure_stores_hold
-from archive.storage.store import PIECE, StoreError
+from archive.storage.store import StoreError
 from evidence.attest.derivation import Derivation, Invocation, statement_bytes
-from evidence.digest import Digest, hash_stream
+from evidence.digest import Digest, hash_file
 from evidence.errors import EvidenceError, SignatureError
 from evidence.opening import EventObject
 from evidence.procedures import PROCEDURES, engine_versions
@@ -35,7 +35,6 @@ from evidence.sandbox import run_in_child
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator
 
     from archive.models import CustodyEvent, KeyVersion
     from evidence.output import Output
@@ -136,7 +135,7 @@ def store_file(path: Path, run: Run) -> Stored:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    digest, size = hash_stream(_pieces(path))
+    digest, size = hash_file(path)
     ensure_stores_hold()
     locator = storing.keep_bytes(path, digest, run.case)
     return Stored(*Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator}))
@@ -148,6 +147,7 @@ def _record(run: Run, made: list[tuple[str, Stored]]) -> None:
     with transaction.atomic():
         if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
+        runs.await_others(run.case)
         statement, keys = _statement(run, outputs)
         stored = [stored for _, stored in made] + [statement]
         note_stored(run.case, there_before=[one.blob.digest for one in stored if not one.fresh])
@@ -201,9 +201,3 @@ def _statement(run: Run, outputs: list[tuple[str, Blob]]) -> tuple[Stored, list[
         path = Path(folder) / "attestation.json"
         path.write_bytes(envelope)
         return store_file(path, run), keys
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece

@@ -7,10 +7,9 @@ there is one; where there is none, the alarm stays.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -22,6 +21,7 @@ from archive.services.custody import record_event
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
 from archive.services.manifests import check_manifests
+from archive.services.rounds import one_at_a_time
 from archive.services.worm_check import AWAY, try_those_back
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
 from evidence.digest import Digest
@@ -29,7 +29,8 @@ from evidence.opening import EventObject
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from django.db.models import QuerySet
 
@@ -72,18 +73,9 @@ def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     return checked
 
 
-@contextmanager
-def one_round() -> Iterator[bool]:
+def one_round() -> AbstractContextManager[bool]:
     """Whether no other round is going on; for as long as it lasts none begins."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return one_at_a_time(_LOCK)
 
 
 def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:

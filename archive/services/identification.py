@@ -41,6 +41,7 @@ def identify_submission(submission: Submission) -> None:
         unread = Submission.objects.filter(pk=submission.pk, read_as="")
         if unread.update(read_as=found.procedure or "none", read_reason=found.reason) != 1:
             return  # somebody else identified it a moment ago
+        runs.await_others(submission.case)
         _record(submission.case, blob, found, "source")
         runs.plan_follow_ups(case=submission.case)  # of bytes that were read before, about names that are watched since
 

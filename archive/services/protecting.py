@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from django.db import connection
 
 from archive import wiring
 from archive.models import Case
@@ -14,11 +11,10 @@ from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.copies import alone_with, mend_blob
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import blobs_of, cases_of, settle_keeping, strictest_keeping
+from archive.services.rounds import one_at_a_time
 from archive.storage.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from archive.models import Blob
 
 KIND = "keeping"
@@ -26,25 +22,13 @@ _NAMED = 5  # of those that did not take it; the others are counted
 
 
 def apply_keeping(case_id: str) -> None:
-    """All of a case's blobs, whatever becomes of one; the sweeper repeats it until all took it. Raises `StoreError`."""
-    with _alone_at(case_id) as alone:
+    """All of a case's blobs, whatever becomes of one; the sweeper repeats it until all took it. Raises `StoreError`.
+
+    Who is at the case already finds out by itself what was asked meanwhile.
+    """
+    with one_at_a_time(int.from_bytes(uuid.UUID(case_id).bytes[:8], signed=True)) as alone:
         if alone:
             _apply_all(Case.objects.get(pk=case_id))
-
-
-@contextmanager
-def _alone_at(case_id: str) -> Iterator[bool]:
-    """Whether nobody else is at this case; who is at it finds out by itself what was asked meanwhile."""
-    key = int.from_bytes(uuid.UUID(case_id).bytes[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 def _apply_all(case: Case) -> None:

@@ -55,10 +55,18 @@ def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: 
     return run
 
 
+def await_others(case: Case) -> None:
+    """Of two that record in a case at once, the later one sees what the other made.
+
+    To be called before anything is inserted: a lock on the case that only grows can meet another one that waits.
+    """
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+
+
 @transaction.atomic
 def plan_follow_ups(*, case: Case) -> list[Run]:
     """Plan all that can now be asked of the case's tables for the names it watches."""
-    Case.objects.select_for_update(no_key=True).get(pk=case.pk)  # two that end at once: the later sees both tables
+    await_others(case)
     names = list(case.names.order_by("name").values_list("name", flat=True))
     return [
         plan_run(case=case, procedure=plan.procedure, parameters=plan.parameters, inputs=plan.inputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -18,13 +17,12 @@ from archive.services.keeping import note_stored
 from archive.services.manifests import write_manifest
 from archive.services.refusals import Busy, NotKept
 from archive.services.worm_check import ensure_stores_hold
-from archive.storage.store import PIECE, WHOLE, StoreError
-from evidence.digest import Digest, hash_stream
+from archive.storage.store import WHOLE, StoreError
+from evidence.digest import Digest, hash_file
 from evidence.opening import EventObject
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator
     from pathlib import Path
 
     from django.db.models import QuerySet
@@ -119,7 +117,7 @@ def _hashed(submission: Submission, staged: Path) -> tuple[Digest, int]:
             digest = Digest.parse(seen["digest"])
             if intake.arrived(file.fileno(), digest) == seen:
                 return digest, int(seen["size"])
-    return hash_stream(_pieces(staged))
+    return hash_file(staged)
 
 
 def _read_back(submission: Submission, staged: Path) -> None:
@@ -173,10 +171,3 @@ def _refuse(submission: Submission, problem: str) -> bool:
     refused = _received(submission).update(state=Submission.State.REFUSED, problem=problem) == 1
     submission.refresh_from_db()
     return refused
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        while piece := file.read(PIECE):
-            yield piece

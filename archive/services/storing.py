@@ -11,11 +11,10 @@ from archive.services.alarms import raise_alarm
 from archive.services.copies import look_at, mend_blob
 from archive.services.deaccessions import deaccession_of
 from archive.services.keeping import keeping_of
-from archive.storage.store import DAMAGED, PIECE, UNREACHABLE, WHOLE, StoreError
-from evidence.digest import Digest, hash_stream
+from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, StoreError
+from evidence.digest import Digest, hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from archive.models import Case
@@ -80,14 +79,8 @@ def _said(copies: list[Copy]) -> str:
 
 
 def _refuse_other_bytes(source: Path, blob: Blob) -> None:
-    found = hash_stream(_pieces(source))[0]
+    found = hash_file(source)[0]
     if str(found) != blob.digest:
         raise OtherBytesError(
             f"{source} was to make copies of {blob.digest} whole and has the digest {found}; restore both from a backup"
         )
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from archive import wiring
 from archive.services import fixity
-from archive.storage.store import PIECE, StoreError
-from evidence.digest import hash_stream
+from archive.storage.store import StoreError
+from evidence.digest import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def _found(blob: Blob, stack: ExitStack) -> tuple[Path, bool]:
     for locator in blob.place.split(" "):
         try:
             path = stack.enter_context(wiring.store().local_path(locator))
-            digest = str(hash_stream(_pieces(path))[0])
+            digest = str(hash_file(path)[0])
         except (StoreError, OSError) as error:
             problems.append(str(error))
             continue
@@ -46,9 +46,3 @@ def _found(blob: Blob, stack: ExitStack) -> tuple[Path, bool]:
         damaged = True
         problems.append(f"the store's copy of {blob.digest} has the digest {digest}; run manage.py fixity, then again")
     raise StoreError("; ".join(problems))
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece

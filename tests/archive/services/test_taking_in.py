@@ -261,7 +261,7 @@ def test_a_counted_byte_that_is_gone_is_missed_aloud(ann) -> None:
 def test_what_was_hashed_on_its_way_in_is_not_read_again_before_its_receipt(hand_in, monkeypatch) -> None:
     row = hand_in(b"abc", work=False)
     assert row.arrived["digest"] == str(Digest.of(b"abc"))
-    monkeypatch.setattr(sealing, "_pieces", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(sealing, "hash_file", lambda _: pytest.fail("it was read"))
     sealing.seal_submission(row.pk)
     row.refresh_from_db()
     assert (row.state, row.blob_id) == ("sealed", str(Digest.of(b"abc")))
