@@ -1,8 +1,9 @@
-"""Kombu's PGMQ transport, made to go on after an acknowledgement that the database did not take.
+"""Kombu's PGMQ transport, made to go on after what the database did not take, and to leave nothing behind when it is away.
 
 Elsewhere a lost connection ends the channel, and with it the count of messages that are under way. PGMQ's channel
 stays, as its pool of connections heals; so the message has to give its place back, or the worker, which holds one
-message at a time, never asks for another one.
+message at a time, never asks for another one. And a pool is opened before anybody knows whether the database answers:
+if it does not, nobody but this would close it, and its threads go on trying.
 """
 
 from __future__ import annotations
@@ -24,9 +25,16 @@ class Channel(pgmq.Channel):
 
 
 class Transport(pgmq.Transport):
-    """As Kombu's, with that channel."""
+    """As Kombu's, with that channel; what could not be established is closed."""
 
     Channel = Channel
+
+    def establish_connection(self) -> Any:
+        try:
+            return super().establish_connection()  # type: ignore[no-untyped-call]
+        except Exception:
+            self.close_connection(self)  # type: ignore[no-untyped-call]
+            raise
 
 
 def register() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from contextlib import suppress
 
 import psycopg
 import pytest
 from kombu import Connection, Consumer, Queue
+from kombu.exceptions import OperationalError
 
 from config.broker import register
 from config.embedded.databases import install_broker
@@ -33,6 +35,16 @@ def test_a_message_whose_acknowledgement_failed_gives_its_place_back(conninfo: s
             _until(connection, seen, 2)
             seen[1].ack()
     assert [message.payload["number"] for message in seen] == [0, 1]
+
+
+def test_a_database_that_is_away_leaves_no_pool_behind() -> None:
+    """The port is one that nobody listens at; a pool left open would go on trying, and end in whatever thread comes by."""
+    register()
+    before = set(threading.enumerate())
+    options = {"conn_string": "postgresql://127.0.0.1:1/none", "init_extension": False, "pool_timeout": 0.2}
+    with Connection("pgmq://", transport_options=options) as connection, pytest.raises(OperationalError):
+        connection.ensure_connection(max_retries=1, timeout=5)
+    assert {thread.name for thread in threading.enumerate() if thread not in before} == set()
 
 
 def _until(connection: Connection, seen: list, count: int) -> None:
