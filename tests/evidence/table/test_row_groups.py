@@ -1,0 +1,110 @@
+"""Tables whose columns hold one value, none or many: other software reads them as one writer would have written them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidence.reading.batch import REJECTS
+from evidence.table.compact import FALSE, STRUCT, TRUE, decode, encode
+from evidence.table.parquet import TableWriter
+from evidence.table.schema import LOOKUPS, SIGHTINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = st.sampled_from(["", "A", "query", "198.51.100.53", "\u00e9", "x" * 300])
+ANSWER = {"name": "a.example", "type": "A", "ttl": 300, "data": "192.0.2.1"}
+VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
+    pa.string(): TEXTS, pa.int8(): st.sampled_from([-128, 0, 9, 127]), pa.int32(): st.sampled_from([-1, 53, 65535]),
+    pa.int64(): st.sampled_from([0, 1 << 40]), pa.timestamp("us", "UTC"): st.sampled_from([0, 1_471_262_400_000_000]),
+    pa.binary(): st.sampled_from([b"", b"\0\xff"]), pa.list_(pa.string()): st.lists(TEXTS, max_size=2),
+    LOOKUPS.field("answers").type: st.sampled_from([[], [ANSWER], [ANSWER | {"ttl": None}] * 2]),
+    LOOKUPS.field("earlier").type: st.sampled_from([[], [{"start": 3, "stop": 9}]]),
+}  # fmt: skip
+
+
+@st.composite
+def tables(draw: st.DrawFn, schema: pa.Schema) -> pa.Table:
+    rows = draw(st.sampled_from([1, 2, 40]))
+    return pa.table([draw(columns(field, rows)) for field in schema], schema=schema)
+
+
+@st.composite
+def columns(draw: st.DrawFn, field: pa.Field, rows: int) -> pa.Array:
+    """Of one value, of none, or of several."""
+    values = VALUES[field.type]
+    few = st.sampled_from([draw(values), *([None] if field.nullable else []), draw(values)])
+    found = draw(st.one_of(values.map(lambda one: [one] * rows), st.lists(few, min_size=rows, max_size=rows)))
+    return pa.array(draw(st.sampled_from([found, [None] * rows if field.nullable else found])), field.type)
+
+
+def write(path: Path, schema: pa.Schema, parts: list[pa.Table]) -> bytes:
+    with TableWriter(path, schema, {"custos.unit": "line"}) as writer:
+        for part in parts:
+            writer.write(part)
+    return path.read_bytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.sampled_from([LOOKUPS, SIGHTINGS, REJECTS]))
+def test_what_is_written_is_read_by_others(
+    tmp_path_factory: pytest.TempPathFactory, data: Any, schema: pa.Schema
+) -> None:
+    parts = data.draw(st.lists(tables(schema), max_size=3))
+    path = tmp_path_factory.mktemp("table") / "table.parquet"
+    written = write(path, schema, parts)
+    wanted = pa.concat_tables([schema.empty_table(), *parts])
+    found = pq.read_table(path)
+    found.validate(full=True)
+    assert found.schema.remove_metadata() == schema
+    assert found.replace_schema_metadata() == wanted
+    assert pq.read_metadata(path).num_row_groups == len(parts)
+    assert duckdb.from_parquet(str(path)).to_arrow_table() == duckdb.from_arrow(wanted).to_arrow_table()
+    assert write(path.with_name("again"), schema, parts) == written
+
+
+def test_dictionaries_of_text_are_stored_as_the_texts_that_they_are(tmp_path: Path) -> None:
+    schema = pa.schema([("line", pa.int64()), ("type", pa.string()), ("class", pa.string())])
+    plain = {"line": [1, 2, 3], "type": ["A", None, "MX"], "class": ["IN"] * 3}
+    encoded = {name: pa.array(plain[name]).dictionary_encode() for name in ("type", "class")}
+    with TableWriter(tmp_path / "table", schema, {}) as writer:
+        writer.write(pa.table(plain, schema=schema))
+        writer.write(pa.table(plain | encoded))
+    assert pq.read_table(tmp_path / "table").equals(pa.concat_tables([pa.table(plain, schema=schema)] * 2))
+
+
+def test_columns_of_one_value_take_next_to_nothing(tmp_path: Path) -> None:
+    rows = 100_000
+    schema = pa.schema([("event", pa.string()), ("answers", LOOKUPS.field("answers").type)])
+    table = pa.table([pa.repeat("query", rows), pa.nulls(rows, schema.field("answers").type)], schema=schema)
+    write(tmp_path / "table", schema, [table])
+    group = pq.read_metadata(tmp_path / "table").row_group(0)
+    assert [group.column(n).total_compressed_size < 100 for n in range(group.num_columns)] == [True] * 5
+    assert pq.read_table(tmp_path / "table").replace_schema_metadata().equals(table)
+
+
+def test_a_file_that_was_left_in_the_middle_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), TableWriter(tmp_path / "table", REJECTS, {}):
+        raise RuntimeError
+    with pytest.raises(pa.ArrowInvalid):
+        pq.read_table(tmp_path / "table")
+
+
+def test_a_footer_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+    schema = pa.schema([(f"column{n}", pa.float64()) for n in range(30)])
+    pq.write_table(pa.table([[n / 7, None, -1.5] for n in range(30)], schema=schema), tmp_path / "table")
+    data = (tmp_path / "table").read_bytes()
+    footer = data[-8 - int.from_bytes(data[-8:-4], "little") : -8]
+    assert encode(decode(footer)) == footer
+
+
+def test_fields_far_apart_and_truths_are_read_again() -> None:
+    struct = {1: (TRUE, None), 2: (FALSE, None), 40: (STRUCT, {3: (TRUE, None)}), 300: (FALSE, None)}
+    assert decode(encode(struct)) == struct
