@@ -1,4 +1,4 @@
-"""Kombu's PGMQ transport, made to go on after what the database did not take, and to leave nothing behind when it is away.
+"""Kombu's PGMQ transport, made to go on after what the database did not take, and to leave nothing when it is away.
 
 Elsewhere a lost connection ends the channel, and with it the count of messages that are under way. PGMQ's channel
 stays, as its pool of connections heals; so the message has to give its place back, or the worker, which holds one
@@ -33,7 +33,7 @@ class Transport(pgmq.Transport):
         try:
             return super().establish_connection()  # type: ignore[no-untyped-call]
         except Exception:
-            self.close_connection(self)  # type: ignore[no-untyped-call]
+            self.close_connection(self)
             raise
 
 

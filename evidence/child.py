@@ -1,6 +1,7 @@
 """The program that reads hostile bytes: one job from standard input, one answer on standard output.
 
-It is started and held to its limits by `evidence.sandbox`.
+Its one argument is the number of the process that it is to end with. It is started and held to its limits by
+`evidence.sandbox`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The child: one job from standard input, one answer on standard output."""
-    die_with_parent()
+    die_with_parent(int(sys.argv[1]))
     job = json.load(sys.stdin)
     limits = Limits(*job["limits"])
     try:

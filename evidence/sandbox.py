@@ -73,7 +73,8 @@ def run_in_child(
     root = str(Path(evidence.__path__[0]).parent)
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "evidence.child"], input=json.dumps(job).encode(), capture_output=True,
+            [sys.executable, "-P", "-m", "evidence.child", str(os.getpid())], input=json.dumps(job).encode(),
+            capture_output=True,
             env={"PYTHONPATH": root, **ENVIRONMENT}, timeout=limits.seconds * _PATIENCE, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -132,9 +133,11 @@ def _refuse_calls() -> None:
     _c("prctl", _SET_SECCOMP, _FILTER, ctypes.addressof(program), 0, 0)
 
 
-def die_with_parent() -> None:
-    """The kernel kills this process when its parent is gone."""
+def die_with_parent(parent: int) -> None:
+    """The kernel kills this process when its parent, the process of this number, is gone; at once if it is already."""
     _c("prctl", _DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was asked, which then says nothing
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _c(function: str, *arguments: int) -> None:

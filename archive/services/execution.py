@@ -20,7 +20,7 @@ from archive.services import runs, storing
 from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
 from archive.services.identification import look_at_members, plan_members
-from archive.services.keeping import note_stored
+from archive.services.keeping import await_others, note_stored
 from archive.services.keys import public_keys
 from archive.services.signatures import sign_statement
 from archive.services.whole import local_whole_copy
@@ -147,7 +147,7 @@ def _record(run: Run, made: list[tuple[str, Stored]]) -> None:
     with transaction.atomic():
         if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
-        runs.await_others(run.case)
+        await_others(run.case)
         statement, keys = _statement(run, outputs)
         stored = [stored for _, stored in made] + [statement]
         note_stored(run.case, there_before=[one.blob.digest for one in stored if not one.fresh])

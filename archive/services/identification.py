@@ -11,6 +11,7 @@ from archive.models import Blob, Run, Submission
 from archive.models.run import EXTRACT
 from archive.services import access, intake, recognised, runs
 from archive.services.custody import record_event
+from archive.services.keeping import await_others
 from archive.services.refusals import BadInput
 from archive.services.unit_trees import want_tree
 from evidence.digest import Digest
@@ -41,7 +42,7 @@ def identify_submission(submission: Submission) -> None:
         unread = Submission.objects.filter(pk=submission.pk, read_as="")
         if unread.update(read_as=found.procedure or "none", read_reason=found.reason) != 1:
             return  # somebody else identified it a moment ago
-        runs.await_others(submission.case)
+        await_others(submission.case)
         _record(submission.case, blob, found, "source")
         runs.plan_follow_ups(case=submission.case)  # of bytes that were read before, about names that are watched since
 

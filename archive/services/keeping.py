@@ -35,7 +35,7 @@ def change_keeping(*, principal: Principal, case: Case, copies: int, retain_unti
     """Ask for more copies, a longer lock, a hold or its end. Raises `BadInput` for less than was promised."""
     access.ensure_case(principal=principal, reference=str(case.pk))
     with transaction.atomic():
-        row = Case.objects.select_for_update().get(pk=case.pk)
+        row = await_others(case)
         if not row.copies <= copies <= _MOST_COPIES:
             raise BadInput(f"copies={copies}: the case has {row.copies}; write as many or more, at most {_MOST_COPIES}")
         if row.retain_until and (retain_until is None or retain_until < row.retain_until):
@@ -50,34 +50,36 @@ def change_keeping(*, principal: Principal, case: Case, copies: int, retain_unti
     return row
 
 
+def await_others(case: Case) -> Case:
+    """The case as it is now; until the transaction ends nobody else records in it or changes what it asks.
+
+    The one lock on a case's row, taken before anything is written that names the case or the bytes that it gets. It
+    leaves alone who only refers to the case, and nobody who has it wants a stronger one: so two never wait for each
+    other.
+    """
+    return Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+
+
 def note_stored(case: Case, *, there_before: Collection[str]) -> None:
     """Whether the stores keep bytes as `case` asks that were put as it asked when it was read; if not, they are told.
 
     To be called in the transaction that records the bytes, before their events. `there_before` are the digests of
     those that somebody else had put, as another case may have asked for less.
     """
+    row = await_others(case)
     new_here = set(there_before) - set(
         CustodyObject.objects.filter(event__case=case, digest__in=there_before).values_list("digest", flat=True)
     )
-    if not new_here and keeping_of(_shared(case)) == keeping_of(case):
-        return
-    row = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
-    if row.kept:
+    if row.kept and (new_here or keeping_of(row) != keeping_of(case)):
         row.kept = False
         row.save(update_fields=["kept"])
         _nudge(row)
 
 
-def _shared(case: Case) -> Case:
-    """The case as it is now. Until the transaction ends, nobody changes what it asks or says that it was applied."""
-    (row,) = Case.objects.raw("SELECT * FROM archive_case WHERE id = %s FOR KEY SHARE", [case.pk])
-    return row
-
-
 def settle_keeping(case: Case, *, seen: int) -> bool:
     """Whether the stores have all that the case asks, if they took what it asked for its first `seen` blobs."""
     with transaction.atomic():
-        row = Case.objects.select_for_update().get(pk=case.pk)
+        row = await_others(case)
         if keeping_of(row) != keeping_of(case) or _named(row).count() != seen:
             return False
         row.kept = True

@@ -12,7 +12,7 @@ from archive.services.copies import alone_with, mend_blob
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import blobs_of, cases_of, settle_keeping, strictest_keeping
 from archive.services.rounds import one_at_a_time
-from archive.storage.store import StoreError
+from archive.storage.store import MissingBlobError, StoreError
 
 if TYPE_CHECKING:
     from archive.models import Blob
@@ -67,6 +67,6 @@ def _apply(blob: Blob) -> None:
     with alone_with(blob):
         try:
             wiring.store().protect(blob.place, strictest_keeping(blob))
-        except StoreError:
+        except MissingBlobError:
             mend_blob(blob)
             wiring.store().protect(blob.place, strictest_keeping(blob))

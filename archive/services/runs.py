@@ -18,6 +18,7 @@ from archive import outbox, wiring
 from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
 from archive.services import access
 from archive.services.deaccessions import DEACCESSION, deaccession_behind
+from archive.services.keeping import await_others
 from archive.services.refusals import BadInput
 from evidence import procedures
 from evidence.attest.derivation import Derivation
@@ -53,14 +54,6 @@ def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: 
             )
             outbox.nudge("workers.derive.derive", str(run.pk))
     return run
-
-
-def await_others(case: Case) -> None:
-    """Of two that record in a case at once, the later one sees what the other made.
-
-    To be called before anything is inserted: a lock on the case that only grows can meet another one that waits.
-    """
-    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
 
 
 @transaction.atomic

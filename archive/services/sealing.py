@@ -13,7 +13,7 @@ from archive.services.copies import look_at
 from archive.services.custody import record_event
 from archive.services.deaccessions import deaccession_of
 from archive.services.identification import identify_submission
-from archive.services.keeping import note_stored
+from archive.services.keeping import await_others, note_stored
 from archive.services.manifests import write_manifest
 from archive.services.refusals import Busy, NotKept
 from archive.services.worm_check import ensure_stores_hold
@@ -143,6 +143,7 @@ def _received(submission: Submission) -> QuerySet[Submission]:
 
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
     copies = len(locator.split(" "))
+    await_others(submission.case)
     blob, fresh = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
     if more := copies > len(blob.place.split(" ")):
         BlobMove.objects.create(blob=blob, locator=locator)

@@ -24,10 +24,10 @@ from archive import outbox, wiring
 from archive.models import CustodyEvent, PendingTree, Run, UnitTree
 from archive.models.run import EXTRACT
 from archive.services.alarms import end_alarm, raise_alarm
-from archive.services.copies import look_at
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of
-from archive.storage.store import WHOLE
+from archive.services.whole import local_whole_copy
+from archive.storage.store import StoreError
 from evidence import unit_tree
 from evidence.digest import Digest
 from evidence.errors import EvidenceError
@@ -67,11 +67,11 @@ def plant_tree(digest: str) -> None:
     tree = UnitTree.objects.filter(blob=digest).first()
     try:
         made = tree or _grown(pending)
-    except EvidenceError as error:
+    except (EvidenceError, StoreError) as error:
         raise_alarm(kind=KIND, subject=digest, text=f"no unit tree was made, so no lines can be disclosed: {error}")
-        if all(copy.state == WHOLE for copy in look_at(pending.blob)):
-            pending.delete()
-        return  # once a damaged copy is mended and the lease has passed, it is tried again
+        if isinstance(error, EvidenceError):
+            pending.delete()  # of whole bytes: the same would fail again
+        return  # else once a copy is mended, or its store is back, and the lease has passed, it is tried again
     if made is not None:
         _record(pending, made)
     else:
@@ -133,13 +133,16 @@ def _head(blob: Blob) -> bytes:
 
 
 def in_child(job: str, blob: Blob, cut: Cut, parameters: dict[str, Any], name: str) -> dict[str, Any]:
-    """What a job of `evidence.unit_tree` says of a blob. Raises `EvidenceError`, `StoreError`."""
+    """What a job of `evidence.unit_tree` says of a blob, from whole copies of all that it reads.
+
+    Raises `StoreError` where there is none, `EvidenceError` for what the job refuses.
+    """
     blobs = {"source": blob}
     if cut.run is not None:
         outputs = {output.name: output.blob for output in cut.run.outputs.select_related("blob")}
         blobs |= {"table": outputs["table.parquet"], "rejects": outputs["rejects.parquet"]}
     with ExitStack() as stack:
-        paths = {role: stack.enter_context(wiring.store().local_path(each.place)) for role, each in blobs.items()}
+        paths = {role: stack.enter_context(local_whole_copy(each)) for role, each in blobs.items()}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=wiring.staging(), prefix="units-")))
         digests = {role: Digest.parse(each.digest) for role, each in blobs.items()}
         run_in_child(job, paths, digests, parameters, folder, wiring.reader_limits(blob.size))

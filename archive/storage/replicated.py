@@ -18,6 +18,7 @@ from archive.storage.store import (
     Challenge,
     Copy,
     Keeping,
+    MissingBlobError,
     Stat,
     StoreError,
     digest_at,
@@ -42,12 +43,15 @@ class ReplicatedStore:
         return " ".join(store.name for store in self.stores)
 
     def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
-        """To all at once. Raises `StoreError` if fewer took it than are asked for."""
+        """To all at once that answer. Raises `StoreError` if fewer took it than are asked for.
+
+        One that does not say within seconds that it is there is not waited for; it is given its copy by fixity.
+        """
         if keeping.copies > len(self.stores):
             raise StoreError(f"the case asks for {keeping.copies} copies; CUSTOS_STORE names {len(self.stores)} stores")
         single = dataclasses.replace(keeping, copies=1)
         with ThreadPoolExecutor(len(self.stores)) as pool:
-            waiting = [pool.submit(store.put, source, digest, single) for store in self.stores]
+            waiting = [pool.submit(_put, store, source, digest, single) for store in self.stores]
         taken: dict[int, str] = {}
         problems: list[str] = []
         for place, future in enumerate(waiting):
@@ -84,12 +88,23 @@ class ReplicatedStore:
         raise StoreError(f"no store gives the bytes: {'; '.join(problems) or locator}")
 
     def stat(self, locator: str) -> Stat:
-        """The weakest of what the stores say."""
-        found = [self.stores[place].stat(inner) for place, inner in self._places(locator).items()]
+        """The weakest of what the stores say that answer; in words, which do not. Raises `StoreError` if none does."""
+        found: list[Stat] = []
+        words: list[str] = []
+        problems: list[str] = []
+        for place, inner in self._places(locator).items():
+            try:
+                found.append(self.stores[place].stat(inner))
+                words.append(found[-1].lock)
+            except StoreError as error:
+                problems.append(str(error))
+                words.append(f"{self.stores[place].name} does not say")
+        if not found:
+            raise StoreError("; ".join(problems) or f"no store of {self.name} has {locator}")
         ends = [stat.until for stat in found]
         return Stat(
             found[0].size,
-            "; ".join(stat.lock for stat in found),
+            "; ".join(words),
             None if None in ends else min(end for end in ends if end),
             all(stat.hold for stat in found),
         )
@@ -100,17 +115,24 @@ class ReplicatedStore:
                 yield _joined({place: inner})
 
     def protect(self, locator: str, keeping: Keeping) -> None:
+        """Every copy that can be reached, though others cannot: whoever asks then tries again until all are locked.
+
+        Raises `MissingBlobError` if there is a copy to be made first.
+        """
         places = self._places(locator)
         if len(places) < keeping.copies:
-            raise StoreError(f"the case asks for {keeping.copies} copies, {locator} has {len(places)}; run fixity")
-        problems: list[str] = []
+            raise MissingBlobError(
+                f"the case asks for {keeping.copies} copies, {locator} has {len(places)}; run fixity"
+            )
+        problems: list[StoreError] = []
         for place, inner in places.items():
             try:
                 self.stores[place].protect(inner, dataclasses.replace(keeping, copies=1))
             except StoreError as error:
-                problems.append(str(error))
+                problems.append(error)
         if problems:
-            raise StoreError("; ".join(problems))
+            is_missing = any(isinstance(error, MissingBlobError) for error in problems)
+            raise (MissingBlobError if is_missing else StoreError)("; ".join(map(str, problems)))
 
     def describe(self, name: str, text: bytes) -> None:
         """In every store that answers; one that is away gets it when fixity looks at what it describes."""
@@ -206,6 +228,11 @@ class ReplicatedStore:
         if not done:
             raise StoreError("; ".join(problems))
         return done
+
+
+def _put(store: BlobStore, source: Path, digest: Digest, keeping: Keeping) -> str:
+    store.probe()
+    return store.put(source, digest, keeping)
 
 
 def _joined(places: dict[int, str]) -> str:

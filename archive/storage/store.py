@@ -97,7 +97,7 @@ class BlobStore(Protocol):
         """The locator of every blob that the store holds, also of those that nobody asked it to hold."""
 
     def protect(self, locator: str, keeping: Keeping) -> None:
-        """Lock for longer, set or lift a legal hold. A lock is never shortened."""
+        """Lock for longer, set or lift a legal hold. Never a shorter lock. `MissingBlobError`: a copy is wanting."""
 
     def describe(self, name: str, text: bytes) -> None:
         """Keep a small text under `name`, written once; it tells people without this program what lies where."""

@@ -195,12 +195,12 @@ class FileStore:
     def challenge(self) -> list[Challenge]:
         data = secrets.token_bytes(32)
         source, other = self._root / f".{secrets.token_hex(8)}", self._root / f".{secrets.token_hex(8)}"
+        target = self._root / "check" / Digest.of(data).hex
         self.probe()
         self._clear_unfinished()
-        source.write_bytes(data)
-        other.write_bytes(data[::-1])
-        target = self._root / "check" / Digest.of(data).hex
         try:
+            source.write_bytes(data)
+            other.write_bytes(data[::-1])
             self._keep(source, target, linking=self._linking)
             source.unlink()
             self._keep(other, target, linking=self._linking)
@@ -212,7 +212,7 @@ class FileStore:
             raise StoreError(f"the store {self._root} cannot be tried: {error.strerror}") from error
         finally:
             for path in (source, other, target):
-                if path.exists():
+                with contextlib.suppress(OSError):  # it was never made, or the disk is gone
                     _set_immutable(path, on=False)
                     path.unlink()
         return found

@@ -13,9 +13,10 @@ import pytest
 from archive.storage import worm
 from archive.storage.replicated import ReplicatedStore
 from archive.storage.s3 import S3Store
-from archive.storage.store import DAMAGED, MISSING, UNREACHABLE, WHOLE, Keeping, StoreError
+from archive.storage.store import DAMAGED, MISSING, UNREACHABLE, WHOLE, Keeping, MissingBlobError, StoreError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
+from tests.answering import answering
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -292,3 +293,24 @@ def test_a_store_that_is_away_stops_nothing_that_another_carries(tmp_path: Path,
     for act in (away.prepare, none.challenge, none.probe, lambda: none.describe("submissions/a.txt", b"text")):
         with pytest.raises(StoreError, match="see whether the store is up"):
             act()
+
+
+def test_a_store_that_does_not_answer_is_given_nothing_and_says_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    asked: list[str] = []
+    with answering(503, "text/plain", b"", asked) as url:  # and 501 to HEAD
+        files, away = FileStore(tmp_path / "files"), S3Store("bucket", "", tmp_path, endpoint=url)
+        both = ReplicatedStore([away, files])
+        locator = put(both, tmp_path, b"abc")
+        assert (locator.startswith("2:"), asked) == (True, [])
+        pinned = f"1:{locator[2:]}?versionId=x {locator}"
+        said = both.stat(pinned)
+        assert (said.size, said.lock.startswith(f"{away.name} does not say; ")) == (3, True)
+        with pytest.raises(StoreError, match="501"):
+            both.stat(pinned.partition(" ")[0])
+        with pytest.raises(StoreError, match="1 of 2 copies were made"):
+            put(both, tmp_path, b"def", Keeping(copies=2, until=soon()))
+        with pytest.raises(StoreError) as caught:
+            both.protect(pinned, Keeping(hold=True))
+        assert not isinstance(caught.value, MissingBlobError)  # there is nothing to be made anew

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -81,3 +83,16 @@ def test_a_confined_process_reaches_no_network_and_starts_no_program(act: str) -
     assert done.returncode == 1
     assert "PermissionError: [Errno 1] Operation not permitted" in done.stderr
     assert os.path.exists("/bin/true")  # noqa: PTH110 -- it is there, and was still not started
+
+
+def test_a_reader_whose_parent_is_gone_already_does_not_stay(log: Path, tmp_path: Path) -> None:
+    job = {
+        "procedure": "parse.bind@2", "paths": {"source": str(log)}, "digests": {"source": str(Digest.of(b"x"))},
+        "parameters": {}, "folder": str(tmp_path), "limits": [LIMITS.memory, LIMITS.seconds, LIMITS.file_size],
+    }  # fmt: skip
+    for parent, code in ((os.getpid(), 0), (os.getppid(), -signal.SIGKILL)):
+        done = subprocess.run(
+            [sys.executable, "-m", "evidence.child", str(parent)], input=json.dumps(job).encode(), capture_output=True,
+            check=False,
+        )  # fmt: skip
+        assert (done.returncode, b"refused" in done.stdout) == (code, code == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,15 +13,13 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, CustodyEvent, PendingTree, Run, UnitTree
-from archive.services import access, disclosing, fixity, sequencing, unit_trees
+from archive.services import access, disclosing, sequencing, unit_trees
 from archive.services.refusals import BadInput, NotAllowed, NotReady
 from evidence.log.units import check_disclosure, lines_of, unit_root
 from evidence.verify.cli import main as verify
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.django_db
+UNBOUND = Path(__file__).parents[2] / "recordings" / "unbound" / "unbound.dnstap"
 LINE = b"04-May-2016 00:00:12.345 client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 DATA = b"# note\n" + LINE * 3 + LINE.replace(b".17#", b".18#") + b"the end"
 
@@ -145,28 +143,50 @@ def test_only_members_disclose_and_only_what_has_a_tree(ann, hand_in) -> None:
         disclosing.disclose_units(principal=auditor, case=row.case, blob=row.blob, numbers=[1])
 
 
-def test_a_damaged_copy_gets_no_tree_and_an_alarm_says_so(hand_in) -> None:
-    row = hand_in(DATA)
-    path = wiring.home() / "store" / row.blob.place
+def damage(path: Path) -> bytes:
+    """Another first byte; what was there."""
+    data = path.read_bytes()
     path.chmod(0o644)
-    path.write_bytes(DATA.replace(b"note", b"nope"))
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    return data
+
+
+def let_leases_pass() -> None:
+    PendingTree.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))
+
+
+def test_a_damaged_copy_gets_no_tree_and_an_alarm_says_so(hand_in, file_store) -> None:
+    row = hand_in(DATA)
+    damage(file_store / row.blob.place)
     plant()
     assert not UnitTree.objects.exists()
-    assert "the store is damaged" in Alarm.objects.get(kind="unit tree").text
+    assert "run manage.py fixity" in Alarm.objects.get(kind="unit tree").text
 
 
-def test_once_the_copy_is_mended_the_tree_is_planted_and_the_alarm_is_over(hand_in, home, settings) -> None:
+@pytest.mark.parametrize("role", ["source", "table", "rejects"])
+def test_once_the_copy_is_whole_again_the_tree_is_planted_and_the_alarm_is_over(hand_in, file_store, role: str) -> None:
+    row = hand_in(UNBOUND.read_bytes())
+    table = Run.objects.get(procedure="parse.dnstap@1").outputs.get(name="table.parquet").blob
+    rejects = Run.objects.get(procedure="parse.dnstap@1").outputs.get(name="rejects.parquet").blob
+    path = file_store / {"source": row.blob, "table": table, "rejects": rejects}[role].place
+    data = damage(path)
+    plant()
+    assert Alarm.objects.get(ended=None).kind == "unit tree"
+    path.write_bytes(data)
+    let_leases_pass()
+    plant()
+    assert UnitTree.objects.get(blob=row.blob).kind == "dnstap-frame"
+    assert not PendingTree.objects.filter(blob=row.blob).exists()
+    assert not Alarm.objects.filter(ended=None).exists()
+
+
+def test_a_tree_is_planted_from_the_copy_that_is_whole_and_the_other_is_mended(hand_in, home, settings) -> None:
     settings.CUSTOS_STORE = f"file:{home / 'one'} file:{home / 'two'}"
     wiring.store.cache_clear()
     row = hand_in(DATA)
     path = home / "one" / row.blob.place.split(" ")[0][2:]
-    path.chmod(0o644)
-    path.write_bytes(DATA.replace(b"note", b"nope"))
-    plant()
-    assert Alarm.objects.get(ended=None).kind == "unit tree"
-    fixity.check_blob(row.blob, fixity.Pace(0))
-    PendingTree.objects.update(lease=timezone.now() - dt.timedelta(seconds=1))  # it has passed
+    data = damage(path)
     plant()
     assert UnitTree.objects.get().blob_id == row.blob_id
-    assert not PendingTree.objects.exists()
+    assert path.read_bytes() == data
     assert not Alarm.objects.filter(ended=None).exists()

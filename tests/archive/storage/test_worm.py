@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +79,15 @@ def test_what_a_killed_copy_left_goes_when_the_store_is_tried_and_no_blob_does(t
     store.challenge()
     assert not left.exists()
     assert b"".join(store.open_range(locator, 0, 3)) == b"abc"
+
+
+def test_a_disk_that_takes_no_file_to_be_tried_is_said_and_nothing_stays(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))  # enough to see that it can be written, and no more
+    try:
+        with pytest.raises(StoreError, match="cannot be tried: File too large"):
+            store.challenge()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "store").iterdir()) == []
