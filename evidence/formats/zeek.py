@@ -25,7 +25,7 @@ from evidence.formats.zeek_record import row_of
 from evidence.reading.amounts import found_in
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Guess, Reading, in_order, refuse_parameters, too_long
-from evidence.reading.lines import LONGEST_LINE, Chunk, chunks
+from evidence.reading.lines import LONGEST_LINE, Chunk, chunks, newlines
 from evidence.reading.stamps import is_number, unix_time
 from evidence.table.schema import LOOKUPS
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 PROCEDURE, TITLE = "parse.zeek@1", "a Zeek dns.log"
 _FEW = 64
-NEEDED = frozenset({"ts", "id.orig_h", "id.orig_p", "query"})
 _HEX = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _NUMBERS = frozenset({"id.orig_p", "id.resp_p", "qclass", "qtype", "rcode"})
 _FLAGS = frozenset({"AA", "TC", "RD", "RA"})
@@ -83,7 +82,7 @@ def read_record(layout: Layout, text: bytes) -> Row | NoRow:
         return REJECT, "too-long"
     if not text.strip(b" \t\r\n"):
         return SKIP, "blank"
-    if not NEEDED.issubset(layout.fields):
+    if not zeek_columns.NEEDED.issubset(layout.fields):
         return (SKIP, "other-log") if layout.fields and layout.path != b"dns" else (REJECT, "no-header")
     if layout.path != b"dns":
         return SKIP, "other-log"
@@ -142,18 +141,28 @@ def pieces(parts: Iterable[Chunk]) -> Iterator[tuple[Layout | None, Chunk]]:
                 for _, _, _, text in run.lines():
                     layout = layout.after(text)
             yield (None if is_header else layout), run
-            line += run.data.count(b"\n")
+            line += newlines(run.data)
             at = stop
 
 
 def _end_of_run(data: bytes, at: int, *, is_header: bool) -> int:
     """Behind the last line that begins with `#` as the first does, or as it does not."""
     if not is_header:
-        found = data.find(b"\n#", at)
-        return len(data) if found < 0 else found + 1
+        return _next_header(data, at)
     while at < len(data) and data.startswith(b"#", at):
         at = data.find(b"\n", at) + 1 or len(data)
     return at
+
+
+def _next_header(data: bytes, at: int) -> int:
+    """Where the next line of a header begins; a `#` is looked for, which is found far sooner than two bytes are."""
+    for _ in range(_FEW):
+        at = data.find(b"#", at + 1)
+        if at < 0:
+            return len(data)
+        if data.startswith(b"\n", at - 1):
+            return at
+    return data.find(b"\n#", at) + 1 or len(data)
 
 
 def read_piece(piece: tuple[Layout | None, Chunk]) -> Batch:
@@ -213,7 +222,7 @@ def _guess(head: Head) -> Guess | None:
             layout = layout.after(line)
         else:
             found.append(isinstance(read_record(layout, line), dict))
-    if layout.path != b"dns" or not NEEDED.issubset(layout.fields):
+    if layout.path != b"dns" or not zeek_columns.NEEDED.issubset(layout.fields):
         return None
     confidence = sum(found) / len(found) if found else 0.9
     return Guess(confidence, f"{TITLE}: {found_in(sum(found), 'lookup', len(found), 'record')}")

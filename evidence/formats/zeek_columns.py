@@ -1,18 +1,22 @@
 """Records of Zeek's usual layout as columns: what `zeek.read_record` makes of them, without a loop over lines.
 
 A line is taken only where every value that is read has its usual form; all others are left to the reference, one by
-one. A property test holds the two together.
+one. A property test holds the two together. Only `NEEDED` has to be among the fields: a log may have been cut down to
+some of its columns.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading import gather
+from evidence.reading import digits, gather
+from evidence.reading.addresses import addresses
+from evidence.reading.fields import field_ends
 from evidence.reading.lines import LONGEST_LINE
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import EXCHANGE, LOOKUPS, QUERY, complete
@@ -20,219 +24,253 @@ from evidence.table.schema import EXCHANGE, LOOKUPS, QUERY, complete
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evidence.reading.gather import Bytes, Ints
     from evidence.reading.lines import Chunk
 
-USED = (
-    "ts", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "query", "qclass", "qtype", "rcode", "AA", "TC",
-    "RD", "RA", "answers", "TTLs",
-)  # fmt: skip
-"""All of these have to be among the fields, each once."""
-_LONGEST_NAME = 63  # a name so short has no label that is too long
-_TIME = 17  # `1795558147.621051`
-_TAB, _NEWLINE, _COMMA, _DOT, _UNSET = 9, 10, 44, 46, 45
-_ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
-_HEX = gather.allowed(b"0123456789abcdefABCDEF")
-_TRANSPORTS = gather.literals(b"udp", b"tcp")
-_FLAG_WORDS = [
-    " ".join(name for bit, name in enumerate(("AA", "TC", "RD", "RA")) if bits >> bit & 1) or None for bits in range(16)
-]  # fmt: skip
+    type Token = tuple[Ints, Ints]
+    type Columns = dict[str, pa.Array]
 
-type Token = tuple[Any, Any]
+NEEDED = frozenset({"ts", "id.orig_h", "id.orig_p", "query"})
+USED = NEEDED | {
+    "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs",
+}  # fmt: skip
+_MOST_DIGITS, _GREATEST = 5, 65535
+_TAB, _NEWLINE, _COMMA, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 44, 46, 45, 40, 127
+_FRACTION = 7  # `.000000` of a TTL
+_POINT = digits.template("?.000000")
+_TRUE, _FALSE = ord("T"), ord("F")
+_TRANSPORTS = gather.literals(b"udp", b"tcp")
+_FLAGS = ("AA", "TC", "RD", "RA")
+_FLAG_WORDS = pa.array(
+    [" ".join(name for bit, name in enumerate(_FLAGS) if bits >> bit & 1) or None for bits in range(16)]
+)
+_WORDS = {"qtype": ("type", type_name), "qclass": ("class", class_name), "rcode": ("rcode", rcode_name)}
+_ANSWERS = LOOKUPS.field("answers").type
 
 
 def usual(fields: tuple[str, ...]) -> bool:
     """Whether a layout of these fields can be read as columns."""
-    return len(set(fields)) == len(fields) and set(USED) <= set(fields)
+    return len(set(fields)) == len(fields) and set(fields) >= NEEDED
 
 
 def read(fields: tuple[str, ...], run: Chunk) -> tuple[pa.Table, Any, Any, Any]:
     """Rows of the lines that are usual; numbers of the others; where lines start and stop in the run."""
     buffer = gather.padded(run.data)
     body = buffer[: run.size]
-    separators = np.flatnonzero((body == _TAB) | (body == _NEWLINE))
-    stops = separators[body[separators] == _NEWLINE] + 1
-    if not len(stops) or stops[-1] != run.size:
-        stops = np.append(stops, run.size)
-    starts = np.concatenate(([0], stops[:-1]))
-    first = np.searchsorted(separators, starts)
-    good = np.searchsorted(separators, stops) - first == len(fields)
-    good &= ~_odd(buffer, body, stops) & (stops - starts <= LONGEST_LINE)
-    if run.size and body[-1] != _NEWLINE:
-        good[-1] = False  # the last line of a file without its newline has one separator less
-    lines = np.flatnonzero(good)
-    rows = _Rows(buffer, separators, fields, starts[lines], first[lines])
-    chosen, columns = rows.read()
+    is_separator = body == _TAB
+    is_separator |= body == _NEWLINE
+    separators = np.flatnonzero(is_separator)
+    edges = np.concatenate(([0], separators[body[separators] == _NEWLINE] + 1))
+    if edges[-1] != run.size:
+        edges = np.append(edges, run.size)
+    good = (np.diff(edges) <= LONGEST_LINE) & (buffer[edges[1:] - 1] == _NEWLINE)
+    good &= ~_odd(body, edges, len(separators))
+    lines, ends = field_ends(len(fields), body, separators, edges, good)
+    tokens = {
+        name: (ends[place - 1] + 1 if place else edges[lines], ends[place])
+        for place, name in enumerate(fields) if name in USED
+    }  # fmt: skip
+    chosen, columns = _Rows(buffer, tokens).read()
     taken = lines[chosen]
     spans = {
-        "line": pa.array(taken + run.line, pa.int64()), "start": pa.array(starts[taken] + run.start, pa.int64()),
-        "stop": pa.array(stops[taken] + run.start, pa.int64()),
+        "line": pa.array(taken + run.line, pa.int64()), "start": pa.array(edges[taken] + run.start, pa.int64()),
+        "stop": pa.array(edges[taken + 1] + run.start, pa.int64()),
     }  # fmt: skip
-    rest = np.ones(len(starts), dtype=bool)
+    rest = np.ones(len(good), dtype=bool)
     rest[taken] = False
-    return complete(spans | columns, len(taken), LOOKUPS), np.flatnonzero(rest), starts, stops
+    return complete(spans | columns, len(taken), LOOKUPS), np.flatnonzero(rest), edges[:-1], edges[1:]
 
 
-def _odd(buffer: gather.Bytes, body: gather.Bytes, stops: Any) -> Any:
-    """Lines with bytes that are no plain text, with an escape, a bracket (`(empty)`) or two dots side by side."""
-    odd = np.zeros(len(stops), dtype=bool)
-    places = np.flatnonzero(
-        ((body < 32) & (body != _TAB) & (body != _NEWLINE)) | (body >= 127) | (body == 92) | (body == 40)
-    )
-    odd[np.searchsorted(stops, places, side="right")] = True
-    dots = np.flatnonzero(body == _DOT)
-    odd[np.searchsorted(stops, dots[buffer[dots + 1] == _DOT], side="right")] = True
+def _odd(body: Bytes, edges: Ints, separators: int) -> Any:
+    """Lines with bytes that are no plain text; few logs have any, which is known without a look at each place."""
+    odd = np.zeros(len(edges) - 1, dtype=bool)
+    if not len(body) or (body.max() < _DELETE and np.count_nonzero(body < 32) == separators):
+        return odd
+    places = np.flatnonzero(((body < 32) & (body != _TAB) & (body != _NEWLINE)) | (body >= _DELETE))
+    odd[np.searchsorted(edges, places, side="right") - 1] = True
     return odd
 
 
 class _Rows:
     """The tokens of lines that have as many as there are fields; `keep` says which lines are usual so far."""
 
-    def __init__(self, buffer: gather.Bytes, separators: Any, fields: tuple[str, ...], starts: Any, first: Any) -> None:
-        self._buffer, self._lower = buffer, gather.lower(buffer)
-        self._separators, self._starts, self._first = separators, starts, first
-        self._places = {name: place for place, name in enumerate(fields) if name in USED}
-        self.keep = np.ones(len(starts), dtype=bool)
+    def __init__(self, buffer: Bytes, tokens: dict[str, Token]) -> None:
+        self._buffer, self._tokens = buffer, tokens
+        self.keep = np.ones(len(tokens["ts"][0]), dtype=bool)
 
-    def token(self, name: str) -> Token:
-        place = self._places[name]
-        begin = self._starts if place == 0 else self._separators[self._first + place - 1] + 1
-        return begin, self._separators[self._first + place]
-
-    def read(self) -> tuple[Any, dict[str, pa.Array]]:
+    def read(self) -> tuple[Any, Columns]:
         """The lines that are usual throughout, and their columns."""
-        time = self._time()
-        ports = {name: self._number(name) for name in ("id.orig_p", "id.resp_p")}
-        codes = {name: self._number(name, may_be_unset=True) for name in ("qtype", "qclass", "rcode")}
-        for side in ("id.orig_h", "id.resp_h"):
-            self._check_address(side)
-        self.keep &= gather.one_of(_TRANSPORTS, self._buffer, *self.token("proto"))
-        self._check_name()
+        time, ports = self._time(), {name: self._number(name) for name in ("id.orig_p", "id.resp_p")}
+        codes = {name: self._number(name) for name in _WORDS}
         flags = self._flags()
-        chosen, answers = self._answers()
-        names = {"qtype": ("type", type_name), "qclass": ("class", class_name), "rcode": ("rcode", rcode_name)}
-        columns = {
-            "time": pa.array(time[chosen], pa.int64()).view(LOOKUPS.field("time").type),
-            "time_digits": gather.constant(6, len(chosen), pa.int8()),
+        self._check_transport()
+        answers = self._answers()
+        chosen, columns = self._names(np.flatnonzero(self.keep))
+        columns |= self._sides(chosen)
+        if "proto" in self._tokens:
+            columns["transport"] = self._strings("proto", chosen)
+        if answers is not None:
+            columns["answers"] = answers.column(chosen, len(self.keep))
+        for name, (column, word) in _WORDS.items():
+            columns[column] = _words(codes[name][chosen], word)
+        return chosen, columns | {
+            "time": pa.array(time.micros[chosen], pa.int64()).view(LOOKUPS.field("time").type),
+            "time_digits": pa.array(np.broadcast_to(time.digits, len(self.keep))[chosen], pa.int8()),
             "time_zone": gather.constant("UTC", len(chosen), pa.string()),
-            "port": pa.array(ports["id.orig_p"][chosen], pa.int32()),
-            "server_port": pa.array(ports["id.resp_p"][chosen], pa.int32()),
-            "client": self._strings("id.orig_h", chosen, self._lower),
-            "server": self._strings("id.resp_h", chosen, self._lower),
-            "transport": self._strings("proto", chosen, self._buffer),
-            "flags": pa.array(_FLAG_WORDS).take(pa.array(flags[chosen])),
-            "event": pc.if_else(pa.array(codes["rcode"][chosen] >= 0), EXCHANGE, QUERY), "answers": answers,
-            **self._names(chosen),
-            **{column: _words(codes[name][chosen], word) for name, (column, word) in names.items()},
+            "port": _ports(ports["id.orig_p"][chosen]), "server_port": _ports(ports["id.resp_p"][chosen]),
+            "flags": _FLAG_WORDS.take(pa.array(flags[chosen])),
+            "event": pc.if_else(pa.array(codes["rcode"][chosen] >= 0), EXCHANGE, QUERY),
         }  # fmt: skip
-        return chosen, columns
 
-    def _strings(self, name: str, chosen: Any, buffer: gather.Bytes) -> pa.Array:
-        begin, end = self.token(name)
-        return gather.strings(buffer, begin[chosen], end[chosen])
+    def _strings(self, name: str, chosen: Ints) -> pa.Array:
+        begin, end = self._tokens[name]
+        return gather.strings(self._buffer, begin[chosen], end[chosen])
 
-    def _time(self) -> Any:
-        begin, end = self.token("ts")
-        window = np.lib.stride_tricks.sliding_window_view(self._buffer, _TIME)[begin]
-        digits = np.delete(window, 10, axis=1).astype(np.int64) - 48
-        self.keep &= (end - begin == _TIME) & (window[:, 10] == _DOT) & ((digits >= 0) & (digits <= 9)).all(axis=1)
-        return digits @ (10 ** np.arange(15, -1, -1, dtype=np.int64))
+    def _is_unset(self, name: str) -> Any:
+        begin, end = self._tokens[name]
+        return (end - begin == 1) & (self._buffer[begin] == _UNSET)
 
-    def _number(self, name: str, *, may_be_unset: bool = False) -> Any:
-        """A number of at most five digits; -1 where it is unset."""
-        begin, end = self.token(name)
-        value, is_number = gather.numbers(self._buffer, begin, end, 5)
-        if not may_be_unset:
-            self.keep &= is_number & (value <= 65535)
+    def _time(self) -> digits.Times:
+        """Seconds since 1970: where a point stands behind ten bytes, `times` reads no date."""
+        begin, end = self._tokens["ts"]
+        found = digits.times(self._buffer, begin, end)
+        self.keep &= found.good & (self._buffer[begin + 10] == _DOT)
+        return found
+
+    def _number(self, name: str) -> Ints:
+        """A number of at most five digits; -1 where it is unset or no field."""
+        if name not in self._tokens:
+            return np.full(len(self.keep), -1)
+        begin, end = self._tokens[name]
+        good, value = digits.numbers(self._buffer, begin, end)
+        good &= (end - begin <= _MOST_DIGITS) & (value <= _GREATEST)
+        if good.all():
             return value
-        unset = (end - begin == 1) & (self._buffer[begin] == _UNSET)
-        self.keep &= (is_number & (value <= 65535)) | unset
+        unset = self._is_unset(name)
+        self.keep &= good | unset
         return np.where(unset, -1, value)
 
-    def _check_address(self, name: str) -> None:
-        begin, end = self.token(name)
-        self.keep &= (end > begin) & gather.only(_ADDRESS, self._buffer, begin, end, 40)
-        self.keep &= ~gather.only(_HEX, self._buffer, begin, end, 40)  # an address has a dot or a colon
+    def _check_transport(self) -> None:
+        if "proto" in self._tokens:
+            self.keep &= gather.one_of(_TRANSPORTS, self._buffer, *self._tokens["proto"])
 
-    def _check_name(self) -> None:
-        begin, end = self.token("query")
-        spaces = np.flatnonzero(self._buffer == 32)
-        self.keep &= np.searchsorted(spaces, begin) == np.searchsorted(spaces, end)
-        self.keep &= (end > begin) & (end - begin <= _LONGEST_NAME)
-        self.keep &= (self._buffer[begin] != _DOT) & (self._buffer[np.maximum(end - 1, 0)] != _DOT)
-        self.keep &= (end - begin != 1) | (self._buffer[begin] != _UNSET)
+    def _sides(self, chosen: Ints) -> Columns:
+        return {
+            column: pc.ascii_lower(self._strings(name, chosen))
+            for name, column in (("id.orig_h", "client"), ("id.resp_h", "server")) if name in self._tokens
+        }  # fmt: skip
 
-    def _names(self, chosen: Any) -> dict[str, pa.Array]:
-        written, name = self._strings("query", chosen, self._buffer), self._strings("query", chosen, self._lower)
-        differs = pc.not_equal(written, name)
-        return {"name": name, "name_as_written": pc.if_else(differs, written, pa.scalar(None, pa.string()))}
+    def _names(self, chosen: Ints) -> tuple[Ints, Columns]:
+        """Which of the chosen lines have a name and addresses of usual forms, and the columns of the name."""
+        for side in ("id.orig_h", "id.resp_h"):
+            if side in self._tokens:
+                begin, end = self._tokens[side]
+                chosen = chosen[addresses(self._buffer, begin[chosen], end[chosen])]
+        begin, end = self._tokens["query"]
+        first, last = self._buffer[begin[chosen]], self._buffer[end[chosen] - 1]
+        is_mark = (first == _BRACKET) | ((first == _UNSET) & (end[chosen] - begin[chosen] == 1))  # `(empty)`, `-`
+        chosen = chosen[(last != _DOT) & ~is_mark]
+        keep, columns = gather.names(self._buffer, begin[chosen], end[chosen])
+        return chosen[keep], columns
 
     def _flags(self) -> Any:
-        value = np.zeros(len(self.keep), dtype=np.int64)
-        for bit, name in enumerate(("AA", "TC", "RD", "RA")):
-            begin, end = self.token(name)
+        """The flags of each line as bits; one that is unset is not set."""
+        value = np.zeros(len(self.keep), dtype=np.uint8)
+        for bit, name in enumerate(_FLAGS):
+            if name not in self._tokens:
+                continue
+            begin, end = self._tokens[name]
             letter = self._buffer[begin]
-            self.keep &= (end - begin == 1) & ((letter == 84) | (letter == 70))
-            value |= (letter == 84).astype(np.int64) << bit
+            is_true = letter == _TRUE
+            self.keep &= (end - begin == 1) & (is_true | (letter == _FALSE) | (letter == _UNSET))
+            value |= is_true.view(np.uint8) << np.uint8(bit)
         return value
 
-    def _answers(self) -> tuple[Any, pa.Array]:
-        """The last to be looked at: which lines are usual in all, and the answers of these."""
-        data, ttls = self.token("answers"), self.token("TTLs")
-        commas = np.flatnonzero(self._buffer == _COMMA)
-        unset = (data[1] - data[0] == 1) & (self._buffer[data[0]] == _UNSET)
-        counts = [np.searchsorted(commas, token[1]) - np.searchsorted(commas, token[0]) + 1 for token in (data, ttls)]
-        self.keep &= unset | ((counts[0] == counts[1]) & (data[1] > data[0]))
-        counted = np.where(unset | ~self.keep, 0, counts[0])
-        owner = np.repeat(np.arange(len(counted)), counted)
-        value, is_ttl = _seconds(self._buffer, *_members(commas, ttls, counted))
-        bad = np.bincount(owner[~is_ttl], minlength=len(counted)) > 0
-        self.keep &= ~bad
-        kept = self.keep[owner]
-        begin, end = _members(commas, data, counted)
-        records = pa.StructArray.from_arrays(
-            [
-                pa.nulls(int(kept.sum()), pa.string()), pa.nulls(int(kept.sum()), pa.string()),
-                pa.array(value[kept], pa.int64()), gather.strings(self._buffer, begin[kept], end[kept]),
-            ],
-            fields=list(LOOKUPS.field("answers").type.value_type),
-        )  # fmt: skip
-        chosen = np.flatnonzero(self.keep)
-        offsets = np.concatenate(([0], np.cumsum(counted[chosen]))).astype(np.int32)
-        mask = pa.array(unset[chosen])
-        lists = pa.ListArray.from_arrays(pa.array(offsets), records, type=LOOKUPS.field("answers").type, mask=mask)
-        return chosen, lists
+    def _answers(self) -> _Answers | None:
+        """The answers of lines that have some; a line whose TTLs are not as many, or none, is not usual."""
+        if "answers" not in self._tokens:
+            return None
+        begin, end = self._tokens["answers"]
+        self.keep &= (end > begin) & (self._buffer[begin] != _BRACKET)
+        lines = np.flatnonzero(self.keep & ~self._is_unset("answers"))
+        data = _members(self._buffer, begin[lines], end[lines])
+        if "TTLs" not in self._tokens:
+            return _Answers(lines, data, None)
+        begin, end = self._tokens["TTLs"]
+        written = _members(self._buffer, begin[lines], end[lines])
+        value, is_ttl = _seconds(written)
+        good = data.counts == written.counts
+        good[np.repeat(np.arange(len(lines)), written.counts)[~is_ttl]] = False
+        self.keep[lines[~good]] = False
+        usual = np.repeat(good, data.counts)
+        data = _Members(data.text, data.counts[good], data.begins[usual], data.ends[usual])
+        return _Answers(lines[good], data, value[np.repeat(good, written.counts)])
 
 
-def _members(commas: Any, token: Token, counts: Any) -> Token:
-    """Where each member of each vector begins and ends; `counts` says how many there are in each."""
-    begin, end = token
-    total = int(counts.sum())
-    if not total:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    ahead = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    number = np.arange(total) - ahead[owner]  # which member of its vector
-    before: Any = np.searchsorted(commas, begin)
-    before = before[owner] + number
-    after: Any = np.append(commas, 0)
-    starts = np.where(number == 0, begin[owner], after[before - 1] + 1)
-    stops = np.where(number == counts[owner] - 1, end[owner], after[before])
-    return starts, stops
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The members of vectors: how many each has, and where each member lies in `text`."""
+
+    text: Bytes
+    counts: Ints
+    begins: Ints
+    ends: Ints
 
 
-def _seconds(buffer: gather.Bytes, begin: Any, end: Any) -> tuple[Any, Any]:
-    """Whole seconds of `300.000000`, and which of the tokens are such a TTL."""
-    point = end - 7
-    value, good = gather.numbers(buffer, begin, np.maximum(point, begin), 9)
-    fraction, has_fraction = gather.numbers(buffer, np.maximum(end - 6, begin), end, 6)
-    good &= (point > begin) & has_fraction & (end - begin >= 8) & (fraction >= 0)
-    return value, good & (buffer[np.maximum(point, 0)] == _DOT)
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The members of the lines that have answers, and the TTL of each member."""
+
+    lines: Ints
+    data: _Members
+    ttls: Ints | None
+
+    def column(self, chosen: Ints, size: int) -> pa.Array:
+        """The answers of the chosen ones of `size` lines; null where there are none."""
+        is_chosen = np.zeros(size, dtype=bool)
+        is_chosen[chosen] = True
+        counts = np.zeros(size, dtype=np.int32)
+        counts[self.lines] = self.data.counts
+        is_taken = np.repeat(is_chosen[self.lines], self.data.counts)
+        texts = gather.strings(self.data.text, self.data.begins[is_taken], self.data.ends[is_taken])
+        nothing = pa.nulls(len(texts), pa.string())
+        ttls = pa.nulls(len(texts), pa.int64()) if self.ttls is None else pa.array(self.ttls[is_taken])
+        records = pa.StructArray.from_arrays([nothing, nothing, ttls, texts], fields=list(_ANSWERS.value_type))
+        counts = counts[chosen]
+        offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+        return pa.ListArray.from_arrays(offsets, records, type=_ANSWERS, mask=pa.array(counts == 0))
 
 
-def _words(values: Any, word: Callable[[int], str]) -> pa.Array:
+def _members(buffer: Bytes, begin: Ints, end: Ints) -> _Members:
+    """What lies between the commas of each token; the byte behind a token ends its last member."""
+    _, characters = gather.parts(gather.strings(buffer, begin, end + 1))
+    text = gather.padded(characters.tobytes())
+    ends = np.flatnonzero((characters == _COMMA) | (characters <= _NEWLINE))
+    last = np.flatnonzero(characters[ends] <= _NEWLINE)
+    begins = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    return _Members(text, np.diff(last, prepend=-1), begins, ends)
+
+
+def _seconds(written: _Members) -> tuple[Ints, Any]:
+    """Whole seconds of `300.000000`, and which of the members are such a TTL."""
+    sizes = written.ends - written.begins
+    point = np.maximum(written.ends - _FRACTION, written.begins)
+    good, value = digits.numbers(written.text, written.begins, point)
+    usual, _ = _POINT.read(gather.words(written.text, np.maximum(written.ends - _FRACTION - 1, 0)))
+    return value, good & usual & (sizes > _FRACTION)
+
+
+def _ports(values: Ints) -> pa.Array:
+    """Numbers of ports; null where one is unset (-1)."""
+    return pa.array(values, pa.int32(), mask=values < 0 if (values < 0).any() else None)
+
+
+def _words(values: Ints, word: Callable[[int], str]) -> pa.Array:
     """Numbers as their words, each made once; null where one is unset (-1)."""
     known = np.flatnonzero(np.bincount(values + 1)) - 1
+    words = [None if number < 0 else word(int(number)) for number in known]
+    if len(words) == 1:
+        return gather.constant(words[0], len(values), pa.string())
     places = np.zeros(known[-1] + 2 if len(known) else 1, dtype=np.int64)
     places[known + 1] = np.arange(len(known))
-    words = pa.array([None if number < 0 else word(int(number)) for number in known], pa.string())
-    return words.take(pa.array(places[values + 1]))
+    return pa.array(words, pa.string()).take(pa.array(places[values + 1]))

@@ -86,7 +86,7 @@ def _cut(
     """The records whose fields are told apart, and where the first, second, … field of each begins and ends."""
     body = buffer[: edges[-1]]
     separators = np.flatnonzero(_outside(body, layout.delimiter, quotes))
-    taken, ends = _ends(layout.width, body, separators, edges, is_usual)
+    taken, ends = field_ends(layout.width, body, separators, edges, is_usual)
     begins = [edges[:-1][taken], *(end + 1 for end in ends[:-1])]
     ends[-1] = ends[-1] - (buffer[ends[-1] - 1] == _RETURN)
     if not len(quotes):
@@ -94,7 +94,7 @@ def _cut(
     return _well_quoted(buffer, quotes, edges, taken, (begins, ends))
 
 
-def _ends(width: int, body: Bytes, separators: Ints, edges: Ints, is_usual: Any) -> tuple[Ints, list[Ints]]:
+def field_ends(width: int, body: Bytes, separators: Ints, edges: Ints, is_usual: Any) -> tuple[Ints, list[Ints]]:
     """The records of so many fields, and where the first, second, … field of each ends."""
     if is_usual.all() and len(separators) == width * len(is_usual):
         columns = np.ascontiguousarray(separators.reshape(-1, width).T)

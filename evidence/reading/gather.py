@@ -43,7 +43,7 @@ def stated(buffer: Bytes, starts: Ints, stops: Ints, *, small: bool = False) -> 
     if not filled.any():
         return pa.nulls(len(starts), pa.string())
     texts = (lowered if small else strings)(buffer, starts, stops)
-    return texts if filled.all() else _texts(*_parts(texts), filled)
+    return texts if filled.all() else _texts(*parts(texts), filled)
 
 
 def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.Array]]:
@@ -56,7 +56,7 @@ def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.A
     written = strings(buffer, starts[keep], stops[keep])
     if not len(keep):
         return keep, {"name": written, "name_as_written": written}
-    odd = _odd_names(*_parts(written))
+    odd = _odd_names(*parts(written))
     if len(odd):
         good[keep[odd]] = False
         keep = np.flatnonzero(good)
@@ -79,18 +79,18 @@ def _odd_names(offsets: Any, characters: Bytes) -> Any:
 
 def _spellings(written: pa.Array) -> dict[str, pa.Array]:
     """Names in lower case without a final dot, and as they were written where that is not the same."""
-    offsets, characters = _parts(written)
+    offsets, characters = parts(written)
     name = pc.ascii_lower(written)
     dots = (characters[offsets[1:] - 1] == 46) & (offsets[1:] - offsets[:-1] > 1)
     if dots.any():
-        name = strings(_parts(name)[1], offsets[:-1], offsets[1:] - dots)
+        name = strings(parts(name)[1], offsets[:-1], offsets[1:] - dots)
     if name.equals(written):
         return {"name": written, "name_as_written": pa.nulls(len(written), pa.string())}
     same = pc.equal(written, name)
     return {"name": name, "name_as_written": pc.if_else(same, pa.scalar(None, pa.string()), written)}
 
 
-def _parts(texts: pa.Array) -> tuple[Any, Bytes]:
+def parts(texts: pa.Array) -> tuple[Any, Bytes]:
     """Offsets and characters of texts that `strings` made."""
     _, offsets, characters = texts.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[: len(texts) + 1]
@@ -135,7 +135,7 @@ def within(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     texts = strings(buffer, starts, stops)
     if not len(texts) or not (stops > starts).any():
         return good
-    offsets, characters = _parts(texts)
+    offsets, characters = parts(texts)
     wrong = np.flatnonzero(~allowed[characters])
     if len(wrong):
         good[np.searchsorted(offsets, wrong, side="right") - 1] = False

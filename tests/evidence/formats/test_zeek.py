@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from evidence.formats import zeek_columns
 from evidence.formats.registry import FORMATS
 from evidence.formats.zeek import Layout, read_lines, read_piece
+from evidence.formats.zeek_columns import NEEDED
 from evidence.reading.batch import Batch, Conservation
 from evidence.reading.format import Head
 from evidence.reading.lines import Chunk
@@ -109,12 +110,25 @@ def test_an_escaped_octet_is_one_in_the_name() -> None:
     assert row["name"] == r"x\032y\255.example"
 
 
+TEN = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "query", "qtype", "rcode"]
+LAYOUTS = st.just(FIELDS) | st.lists(st.sampled_from(FIELDS), unique=True).map(
+    lambda some: [*some, *sorted(NEEDED.difference(some))]
+)
 VARIANTS = [
     ROW,
     change(rcode="-", rtt="-", answers="-", TTLs="-"),
     change(qtype="-", qclass="-"),
     change(id__resp_p="-"),
     change(AA="-"),
+    change(id__orig_p="-"),
+    change(id__orig_h="123456:1"),
+    change(answers="a\\x2cb,c", TTLs="99999999.999999,1.000000"),
+    change(answers="a,b", TTLs="1.000000,1.00000"),
+    change(answers="a", TTLs="1.000000,2.000000"),
+    change(ts="1795558147."),
+    change(ts="1795558147.621051123"),
+    change(ts="2026-11-24T22:13:33.621051Z"),
+    change(uid="#"),
     change(query="(empty)"),
     change(query="."),
     change(query="a b"),
@@ -144,21 +158,32 @@ VARIANTS = [
 ]
 
 
+def cut_down(line: bytes, fields: list[str]) -> bytes:
+    """The line with these of its fields alone; one that has not as many as the header has is left as it is."""
+    parts = line.rstrip(b"\r\n").split(b"\t")
+    if len(parts) != len(FIELDS):
+        return line
+    return b"\t".join(parts[FIELDS.index(name)] for name in fields) + line[len(line.rstrip(b"\r\n")) :]
+
+
 def as_lists(batch: Batch) -> tuple[list[dict], list[dict]]:
     return batch.rows.to_pylist(), batch.rejects.to_pylist()
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(VARIANTS), min_size=1, max_size=12), st.data())
-@example(VARIANTS, None)
-@example([ROW[:-1]], None)
-def test_columns_and_reference_agree_on_changed_lines(lines: list[bytes], data: st.DataObject | None) -> None:
-    text = bytearray(b"".join(lines))
+@given(st.lists(st.sampled_from(VARIANTS), min_size=1, max_size=12), LAYOUTS, st.data())
+@example(VARIANTS, FIELDS, None)
+@example(VARIANTS, TEN, None)
+@example([ROW[:-1]], FIELDS, None)
+def test_columns_and_reference_agree_on_changed_lines(
+    lines: list[bytes], fields: list[str], data: st.DataObject | None
+) -> None:
+    text = bytearray(b"".join(cut_down(line, fields) for line in lines))
     for _ in range(data.draw(st.integers(0, 6)) if data else 0):
         place = data.draw(st.integers(0, len(text) - 1))
         text[place] = data.draw(st.sampled_from(b"\n\r\t ,:()0129ANTFa.-\\\x00\x7f\xff") | st.integers(0, 255))
     run = Chunk(bytes(text), 1000, 50, len(text))
-    layout = Layout(fields=tuple(FIELDS))
+    layout = Layout(fields=tuple(fields))
     batch = read_piece((layout, run))
     assert as_lists(batch) == as_lists(read_lines(layout, run))
     Conservation().add(batch)
@@ -171,10 +196,18 @@ def test_usual_lines_are_read_as_columns() -> None:
         VARIANTS[2],
         change(id__orig_h="2001:DB8::1"),
         change(answers="TXT 3 a b", TTLs="1.500000"),
+        change(id__orig_p="-", AA="-", ts="1795558147.6"),
     ]
-    data = b"".join(line.replace(b"\\x2c", b"") for line in usual)
-    rows, others, _, _ = zeek_columns.read(tuple(FIELDS), Chunk(data, 0, 1, len(data)))
-    assert (len(rows), others.tolist()) == (5, [])
+    for fields in (FIELDS, TEN, sorted(NEEDED)):
+        data = b"".join(cut_down(line, fields) for line in usual)
+        rows, others, _, _ = zeek_columns.read(tuple(fields), Chunk(data, 0, 1, len(data)))
+        assert (len(rows), others.tolist()) == (len(usual), [])
+
+
+def test_a_mark_within_a_line_begins_no_header() -> None:
+    lines = [change(query=f"n{number}#.example") for number in range(100)]
+    result = read(FORM, HEADER + b"".join(lines) + HEADER + ROW)
+    assert [row["line"] for row in result.rows] == [*range(8, 108), 115]
 
 
 @pytest.mark.parametrize("places", [[0], [299], [0, 1, 150, 299]])

@@ -1,0 +1,33 @@
+"""Addresses as columns: what `endpoints.address` takes, but for those with a zone, which few logs have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evidence.reading import gather
+
+if TYPE_CHECKING:
+    from evidence.reading.gather import Bytes, Ints
+
+_ALLOWED = gather.allowed(b"0123456789abcdefABCDEF:.")
+_ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_DOTS, _COLONS = (np.uint64(mark * 0x0101010101010101) for mark in b".:")
+_FIRST = np.array([(1 << 8 * size) - 1 for size in range(6)], dtype=np.uint64)
+"""Masks of up to five first bytes: a dot or a colon stands there in every address of usual form."""
+
+
+def addresses(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
+    """Where an address stands: hexadecimal digits, dots and colons, and of the first five bytes one of the latter.
+
+    Ranges are as in `gather.strings`.
+    """
+    head = gather.words(buffer, starts) & _FIRST[np.clip(stops - starts, 0, 5)]
+    marked = _has_zero(head ^ _DOTS) | _has_zero(head ^ _COLONS)
+    return marked & gather.within(_ALLOWED, buffer, starts, stops)
+
+
+def _has_zero(word: Any) -> Any:
+    """Which words have a byte that is zero."""
+    return ((word - _ONES) & ~word & _HIGH) != 0
