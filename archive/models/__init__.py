@@ -1,7 +1,7 @@
 """The rows: one file per aggregate. Django needs them importable from here."""
 
 from archive.models.alarm import Alarm
-from archive.models.blob import Blob, BlobMove, Deaccession, Fixity
+from archive.models.blob import Blob, BlobMove, Deaccession, Fixity, Segments
 from archive.models.care import AccessWindow, Handover
 from archive.models.custody import CustodyEvent, CustodyObject
 from archive.models.key import KeyEnd, KeyVersion, Signing
@@ -37,6 +37,7 @@ __all__ = [
     "Run",
     "RunInput",
     "RunOutput",
+    "Segments",
     "SignInLink",
     "Signing",
     "Submission",

@@ -36,14 +36,34 @@ class BlobMove(models.Model):
         triggers = APPEND_ONLY
 
 
+class Segments(models.Model):
+    """The SHA-256 of each `size` bytes of a large blob, end to end; of its last bytes too if those are fewer.
+
+    Made in one reading that had the blob's own digest. `event` holds their root, so that none is changed unseen.
+    """
+
+    blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="segments")
+    size = models.BigIntegerField()
+    digests = models.BinaryField()
+    event = models.ForeignKey("archive.CustodyEvent", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = APPEND_ONLY
+
+
 class Fixity(models.Model):
-    """When a blob was last re-hashed, last seen whole, and what was seen."""
+    """When a blob was last re-hashed, last seen whole, and what was seen.
+
+    Of a check that is going on, when it was begun, and how many segments were seen whole since.
+    """
 
     blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="fixity")
     checked = models.DateTimeField(null=True, db_index=True)
     whole = models.DateTimeField(null=True)
     state = models.CharField(max_length=20, default="unchecked")
     said = models.TextField(blank=True)
+    begun = models.DateTimeField(null=True)
+    seen = models.BigIntegerField(default=0)
 
 
 class Deaccession(models.Model):

@@ -26,5 +26,9 @@ def end_alarm(*, kind: str, subject: str) -> None:
         _log.warning("alarm_over", kind=kind, subject=subject)
 
 
+def is_open(*, kind: str, subject: str) -> bool:
+    return Alarm.objects.filter(kind=kind, subject=subject[:400], ended=None).exists()
+
+
 def open_alarms() -> list[Alarm]:
     return list(Alarm.objects.filter(ended=None))

@@ -1,23 +1,26 @@
 """Fixity: every copy of every blob is read and hashed again and again, the one longest unseen first.
 
 Each check is a custody event in every case of the blob. Damage raises an alarm and is mended from a whole copy where
-there is one; where there is none, the alarm stays.
+there is one; where there is none, the alarm stays. A large blob is checked segment by segment, in one round or process
+after another, until something is not as it should be: then all of it is looked at.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Blob, Fixity
-from archive.services.alarms import end_alarm, raise_alarm
+from archive.models import Blob, Fixity, Segments
+from archive.services import segments
+from archive.services.alarms import end_alarm, is_open, raise_alarm
 from archive.services.copies import Mended, mend_blob
-from archive.services.custody import record_event
+from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
 from archive.services.manifests import check_manifests
@@ -52,7 +55,8 @@ class Pace:
 
 def due_blobs(seen_before: dt.datetime) -> QuerySet[Blob]:
     """Blobs that nobody looked at since then; never looked at comes first."""
-    due = Q(fixity=None, stored__lte=seen_before) | Q(fixity__checked__lte=seen_before)
+    never = Q(fixity__checked=None, stored__lte=seen_before)  # which those have, too, of which there is no row
+    due = never | Q(fixity__checked__lte=seen_before)
     return Blob.objects.filter(due).order_by(F("fixity__checked").asc(nulls_first=True), "digest")
 
 
@@ -63,11 +67,12 @@ def check_due() -> int:
 
 
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
-    """Check what is due for about so many seconds; how many. What is cut off begins again with the same blob."""
+    """Check what is due for about so many seconds; how many. What is cut off goes on with the same blob."""
     deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
     with one_round() as alone:
         while alone and time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
-            check_blob(blob, Pace(limit))
+            if go_on(blob, Pace(limit), deadline) is None:
+                break
             check_manifests(blob)
             checked += 1
     return checked
@@ -78,8 +83,45 @@ def one_round() -> AbstractContextManager[bool]:
     return one_at_a_time(_LOCK)
 
 
+def go_on(blob: Blob, pace: Callable[[int], None], deadline: float = math.inf) -> Fixity | None:
+    """Check a blob from where the last round was cut off; None if there is more to do at the deadline (monotonic).
+
+    Segment by segment where these are known, and all at one go where they are not or where something is not as it
+    should be: that says what, of which copy.
+    """
+    row = segments.known(blob)
+    if row is None or segments.contradiction(row) or is_open(kind=DAMAGE, subject=blob.digest) or _is_gone(blob):
+        return check_blob(blob, pace)
+    going = Fixity.objects.get_or_create(blob=blob)[0]
+    if going.begun is None:
+        going.begun, going.seen = timezone.now(), 0
+    for number in range(going.seen, segments.hashed_of(row).count):
+        if time.monotonic() >= deadline:
+            return None
+        if not _is_whole(row, number, pace):
+            return check_blob(blob, pace)
+        going.seen = number + 1
+        going.save(update_fields=["begun", "seen"])
+    if _strange(blob, blob.place, whole=True):
+        return check_blob(blob, pace)
+    copies = [Copy(store.name, WHOLE) for store in wiring.stores()]
+    _say_who_is_away(copies)
+    return _tell(blob, copies, WHOLE, "", since=going.begun)
+
+
+def _is_whole(row: Segments, number: int, pace: Callable[[int], None]) -> bool:
+    try:
+        return segments.is_whole(row, number, pace)
+    except StoreError:
+        return False
+
+
+def _is_gone(blob: Blob) -> bool:
+    return deaccession_behind(blob, cases_of(blob)) is not None
+
+
 def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
-    """Look at every copy of one blob, mend what can be mended, and tell it."""
+    """Look at every copy of one blob at one go, mend what can be mended, and tell it."""
     place = blob.place
     copies = wiring.store().examine(place, pace)
     _say_who_is_away(copies)
@@ -87,17 +129,17 @@ def check_blob(blob: Blob, pace: Callable[[int], None]) -> Fixity:
     if gone is not None:
         said = f"the bytes of {gone.blob_id} were taken away by law"
         end_alarm(kind=DAMAGE, subject=blob.digest)
-        return _tell(blob, copies, DEACCESSIONED, said, mended=False)
+        return _tell(blob, copies, DEACCESSIONED, said)
     bad = [copy for copy in copies if copy.state != WHOLE]
     if strange := _strange(blob, place, whole=not bad):
         raise_alarm(kind=DAMAGE, subject=blob.digest, text=strange)
-        return _tell(blob, copies, DAMAGED, strange, mended=False)
+        return _tell(blob, copies, DAMAGED, strange)
     if not bad:
         end_alarm(kind=DAMAGE, subject=blob.digest)
-        return _tell(blob, copies, WHOLE, "", mended=False)
+        return _tell(blob, copies, WHOLE, "", hashed=segments.hash_new(blob, pace))
     said = "; ".join(f"{copy.store}: {copy.state}, {copy.said}" for copy in bad)
     if all(copy.state == UNREACHABLE for copy in bad):
-        return _tell(blob, copies, UNREACHABLE, said, mended=False)
+        return _tell(blob, copies, UNREACHABLE, said)
     raise_alarm(kind=DAMAGE, subject=blob.digest, text=said)
     mended, said = _mend(blob, copies, said)
     left = [copy.state for copy in mended.copies if copy.state != WHOLE]
@@ -118,6 +160,9 @@ def _strange(blob: Blob, place: str, *, whole: bool) -> str:
     """Whether the database's own rows lead to other bytes: those of another digest, or of another size."""
     if any(str(digest_at(locator)) != blob.digest for locator in place.split(" ")):
         return f"the database says that {blob.digest} lies at {place}; see who changed its rows, and restore them"
+    row = segments.known(blob)
+    if row is not None and (said := segments.contradiction(row)):
+        return said
     size = wiring.store().stat(place).size if whole else blob.size
     if size != blob.size:
         return f"the database says {blob.size} bytes, the store holds {size} of this digest; restore its row"
@@ -132,18 +177,41 @@ def _mend(blob: Blob, copies: list[Copy], said: str) -> tuple[Mended, str]:
         return Mended(copies, changed=False), f"{said}. Not mended: {error}"
 
 
-def _tell(blob: Blob, copies: list[Copy], state: str, said: str, *, mended: bool) -> Fixity:
-    """The row, and one event for each case: success, warning for what was mended or is away, failure."""
+def _tell(
+    blob: Blob,
+    copies: list[Copy],
+    state: str,
+    said: str,
+    *,
+    mended: bool = False,
+    since: dt.datetime | None = None,
+    hashed: segments.Hashed | None = None,
+) -> Fixity:
+    """The row, and one event for each case: success, warning for what was mended or is away, failure.
+
+    What a check saw whole it saw so at its beginning at the earliest, so that counts: `since`, if it was in segments.
+    """
     now = timezone.now()
+    detail: dict[str, Any] = {"copies": [copy.state for copy in copies], "state": state, "mended": mended}
+    detail |= {"since": rfc3339(since)} if since else {}
+    detail |= {"segments": hashed.detail} if hashed else {}
+    objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
+    with transaction.atomic():
+        told = [
+            record_event(
+                case=case, type="fixity check", objects=objects, detail=detail, outcome=_outcome(copies, state)
+            ).event
+            for case in cases_of(blob)
+        ]
+        if hashed and told:
+            Segments.objects.create(blob=blob, size=hashed.size, digests=hashed.digests, event=told[0])
+        values: dict[str, Any] = {"checked": now, "state": state, "said": said, "begun": None, "seen": 0}
+        if state == WHOLE:
+            values["whole"] = since or now
+        return Fixity.objects.update_or_create(blob=blob, defaults=values)[0]
+
+
+def _outcome(copies: list[Copy], state: str) -> str:
     some_whole = any(copy.state == WHOLE for copy in copies)
     all_whole = state == WHOLE and all(copy.state == WHOLE for copy in copies)
-    outcome = "success" if all_whole else "warning" if some_whole else "failure"
-    objects = [EventObject(Digest.parse(blob.digest), blob.size, "checked")]
-    detail = {"copies": [copy.state for copy in copies], "state": state, "mended": mended}
-    with transaction.atomic():
-        for case in cases_of(blob):
-            record_event(case=case, type="fixity check", objects=objects, detail=detail, outcome=outcome)
-        values = {"checked": now, "state": state, "said": said}
-        if state == WHOLE:
-            values["whole"] = now
-        return Fixity.objects.update_or_create(blob=blob, defaults=values)[0]
+    return "success" if all_whole else "warning" if some_whole else "failure"

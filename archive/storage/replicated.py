@@ -152,6 +152,18 @@ class ReplicatedStore:
                 found.append(Copy(store.name, MISSING, f"{store.name} was never given these bytes"))
         return found
 
+    def segment(self, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]) -> list[Digest]:
+        places = self._places(locator)
+        if len(places) < len(self.stores):
+            raise MissingBlobError(
+                f"{locator} has {len(places)} copies, there are {len(self.stores)} stores; run fixity"
+            )
+        return [
+            digest
+            for place, inner in places.items()
+            for digest in self.stores[place].segment(inner, start, stop, on_piece)
+        ]
+
     def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
         """As of a single store; copies that are whole stay where they are."""
         places = self._places(locator)

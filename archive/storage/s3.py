@@ -30,6 +30,7 @@ from archive.storage.store import (
     StoreError,
     digest_at,
     examine_copy,
+    hash_segment,
     mend_single,
     place_of,
     refuse_more_copies,
@@ -171,6 +172,9 @@ class S3Store:
 
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         return [examine_copy(self, locator, on_piece)]
+
+    def segment(self, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]) -> list[Digest]:
+        return [hash_segment(self, locator, start, stop, on_piece)]
 
     def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
         refuse_more_copies(self, keeping)

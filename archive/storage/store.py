@@ -35,6 +35,10 @@ class MissingBlobError(StoreError):
     """The store answers, and does not have the bytes."""
 
 
+class UnreadableBlobError(StoreError):
+    """The bytes lie there, and the disk does not give them, or not all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """What is asked for: in how many places at least, locked until when, under a legal hold."""
@@ -108,6 +112,12 @@ class BlobStore(Protocol):
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         """Read and hash every copy; `on_piece` is told the bytes read and may take its time."""
 
+    def segment(self, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]) -> list[Digest]:
+        """Digest of the bytes from `start` up to `stop`, or to the end, in every copy.
+
+        Raises `MissingBlobError` where a copy is wanting.
+        """
+
     def replace(self, source: Path, locator: str, keeping: Keeping) -> str:
         """A whole copy in the place of a damaged or missing one, which is kept beside it; where the whole one lies."""
 
@@ -153,15 +163,25 @@ def refuse_more_copies(store: BlobStore, keeping: Keeping) -> None:
 
 def examine_copy(store: BlobStore, locator: str, on_piece: Callable[[int], None]) -> Copy:
     """One copy, read from its first byte to its last and hashed; the digest that is wanted stands in its place."""
-    state = hashlib.sha256()
     try:
-        for piece in store.open_range(locator, 0, store.stat(locator).size):
-            state.update(piece)
-            on_piece(len(piece))
+        found = hash_segment(store, locator, 0, None, on_piece)
     except MissingBlobError as error:
         return Copy(store.name, MISSING, str(error))
+    except UnreadableBlobError as error:
+        return Copy(store.name, DAMAGED, str(error))
     except StoreError as error:
         return Copy(store.name, UNREACHABLE, str(error))
-    if state.hexdigest() != digest_at(locator).hex:
-        return Copy(store.name, DAMAGED, f"its bytes have the digest sha256:{state.hexdigest()}")
+    if found != digest_at(locator):
+        return Copy(store.name, DAMAGED, f"its bytes have the digest {found}")
     return Copy(store.name, WHOLE)
+
+
+def hash_segment(
+    store: BlobStore, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]
+) -> Digest:  # fmt: skip
+    """As `BlobStore.segment`, of a store that has one copy."""
+    state = hashlib.sha256()
+    for piece in store.open_range(locator, start, store.stat(locator).size if stop is None else stop):
+        state.update(piece)
+        on_piece(len(piece))
+    return Digest(state.hexdigest())

@@ -26,7 +26,9 @@ from archive.storage.store import (
     MissingBlobError,
     Stat,
     StoreError,
+    UnreadableBlobError,
     examine_copy,
+    hash_segment,
     mend_single,
     place_of,
     refuse_more_copies,
@@ -79,10 +81,7 @@ class FileStore:
             raise StoreError(f"the store cannot keep {target.name} in {target.parent}: {error.strerror}") from error
 
     def _is_whole(self, locator: str) -> bool:
-        try:
-            return examine_copy(self, locator, lambda _: None).state == WHOLE
-        except OSError as error:
-            raise StoreError(f"the store cannot read {locator}: {error.strerror}") from error
+        return examine_copy(self, locator, lambda _: None).state == WHOLE
 
     def _make_folders(self, folder: Path) -> None:
         """Each folder's name is durable before anything is put into it, whichever process made it."""
@@ -160,6 +159,9 @@ class FileStore:
 
     def examine(self, locator: str, on_piece: Callable[[int], None]) -> list[Copy]:
         return [examine_copy(self, locator, on_piece)]
+
+    def segment(self, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]) -> list[Digest]:
+        return [hash_segment(self, locator, start, stop, on_piece)]
 
     def mend(self, locator: str, keeping: Keeping) -> str:
         return mend_single(self, locator, keeping)
@@ -278,13 +280,19 @@ def _flags(descriptor: int) -> int | None:
 
 
 def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while start < stop and (piece := file.read(min(PIECE, stop - start))):
-            start += len(piece)
-            yield piece
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            while start < stop and (piece := file.read(min(PIECE, stop - start))):
+                start += len(piece)
+                yield piece
+    except OSError as error:
+        raise UnreadableBlobError(
+            f"{path} cannot be read at byte {start}: {error.strerror}; see to the disk"
+        ) from error
     if start < stop:
-        raise StoreError(f"{path.name} ends at byte {start}, before {stop}: the stored file is shorter than it was")
+        text = f"{path.name} ends at byte {start}, before {stop}: the stored file is shorter than it was"
+        raise UnreadableBlobError(text)
 
 
 @contextlib.contextmanager

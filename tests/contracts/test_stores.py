@@ -81,6 +81,39 @@ def test_what_is_put_is_there_and_stays(store: BlobStore, tmp_path: Path, data: 
 
 
 @pytest.mark.parametrize("store", KINDS, indirect=True)
+def test_a_segment_of_every_copy_is_hashed_up_to_its_end(store: BlobStore, tmp_path: Path) -> None:
+    locator, read = put(store, tmp_path, b"abcdefgh"), []
+    copies = len(locator.split(" "))
+    assert store.segment(locator, 2, 5, read.append) == [Digest.of(b"cde")] * copies
+    assert store.segment(locator, 5, None, read.append) == [Digest.of(b"fgh")] * copies
+    assert sum(read) == 6 * copies
+    with pytest.raises(MissingBlobError):
+        store.segment(locator.replace(Digest.of(b"abcdefgh").hex, Digest.of(b"other").hex), 0, None, read.append)
+
+
+def test_a_segment_is_of_every_store_or_of_none(tmp_path: Path) -> None:
+    first = FileStore(tmp_path / "a")
+    locator = put(first, tmp_path, b"abc")
+    with pytest.raises(MissingBlobError, match="1 copies, there are 2 stores"):
+        ReplicatedStore([first, FileStore(tmp_path / "b")]).segment(locator, 0, None, lambda _: None)
+
+
+def test_bytes_that_the_disk_does_not_give_are_damaged_and_mended_elsewhere(tmp_path: Path) -> None:
+    """A file of the kernel's that can be opened and not read stands for a bad sector."""
+    both = ReplicatedStore([FileStore(tmp_path / name, linking=False) for name in "ab"])
+    locator = put(both, tmp_path, b"abc")
+    path = tmp_path / "a" / locator.split(" ")[0][2:]
+    path.unlink()
+    path.symlink_to("/sys/class/net/lo/speed")
+    with pytest.raises(StoreError, match="cannot be read at byte 0"):
+        list(both.stores[0].open_range(locator.split(" ")[0][2:], 0, 3))
+    assert b"".join(both.open_range(locator, 0, 3)) == b"abc"
+    assert [copy.state for copy in both.examine(locator, lambda _: None)] == [DAMAGED, WHOLE]
+    assert both.mend(locator, Keeping()) == locator
+    assert [copy.state for copy in both.examine(locator, lambda _: None)] == [WHOLE, WHOLE]
+
+
+@pytest.mark.parametrize("store", KINDS, indirect=True)
 def test_what_was_never_put_is_said_to_be_missing(store: BlobStore, tmp_path: Path) -> None:
     real = put(store, tmp_path, b"abc")
     absent = real.replace(Digest.of(b"abc").hex, Digest.of(b"other").hex)

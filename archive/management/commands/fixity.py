@@ -9,17 +9,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from archive.models import Fixity
 from archive.services import fixity
 from archive.services.manifests import check_manifests
 from archive.storage.store import WHOLE
 
-_AGAIN = 5.0  # seconds
+_AGAIN, _TOLD_EVERY = 5.0, 10.0  # seconds
 
 
 class Command(BaseCommand):
     help = (
         "Read and hash every copy of every blob, the one longest unseen first; mends what it can. "
-        "Waits for a scheduled round to end, and none begins meanwhile."
+        "What was cut off goes on where it was. Waits for a scheduled round to end, and none begins meanwhile."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,7 +42,9 @@ class Command(BaseCommand):
         manifests: list[str] = []
         pace = fixity.Pace(options["mib_per_second"] << 20)
         for number, blob in enumerate(blobs, 1):
-            row = fixity.check_blob(blob, pace)
+            while (row := fixity.go_on(blob, pace, time.monotonic() + _TOLD_EVERY)) is None:
+                seen = Fixity.objects.get(blob=blob).seen
+                self.stdout.write(f"{number}/{len(blobs)} {blob.digest}: {seen} segments of it are whole")
             bad += row.state not in (WHOLE, fixity.DEACCESSIONED)
             said = f" {row.said}" if row.said else ""
             self.stdout.write(f"{number}/{len(blobs)} {blob.digest} {blob.size} bytes: {row.state}{said}")

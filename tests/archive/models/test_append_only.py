@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
-from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, TileRoot, Timestamp, UnitTree
+from archive.models import Blob, BlobMove, Checkpoint, Cosignature, Leaf, Segments, TileRoot, Timestamp, UnitTree
 from archive.models.append_only import is_append_only
 from archive.services import access, intake, keys, sealing
 
@@ -22,10 +22,12 @@ def fill() -> None:
     row = intake.begin_submission(principal=who, case_reference="a", length=1)
     intake.append_bytes(principal=who, submission_id=row.pk, offset=0, chunks=[b"x"])
     sealing.seal_submission(row.pk)
+    row.refresh_from_db()
     keys.introduce_keys()
     keys.replace_keys(purpose="dsse", event_type="key rotation", reason="a test")
     BlobMove.objects.create(blob=row.blob or Blob.objects.get(), locator="elsewhere")
     UnitTree.objects.create(blob=row.blob or Blob.objects.get(), kind="line", key=bytes(32), count=1, root=bytes(32))
+    Segments.objects.create(blob=row.blob or Blob.objects.get(), size=1, digests=bytes(32), event=row.event)
     TileRoot.objects.create(level=1, index=0, hash=bytes(32))
     checkpoint = Checkpoint.objects.latest("size")
     Cosignature.objects.create(checkpoint=checkpoint, witness="w", line="x")
@@ -44,8 +46,8 @@ def refused(statement: sql.Composed) -> str:
 def test_all_of_custody_and_ledger_is_append_only() -> None:
     assert TABLES == [
         "archive_blob", "archive_blobmove", "archive_checkpoint", "archive_cosignature", "archive_custodyevent",
-        "archive_custodyobject", "archive_keyend", "archive_keyversion", "archive_leaf", "archive_signing",
-        "archive_tileroot", "archive_timestamp", "archive_unittree",
+        "archive_custodyobject", "archive_keyend", "archive_keyversion", "archive_leaf", "archive_segments",
+        "archive_signing", "archive_tileroot", "archive_timestamp", "archive_unittree",
     ]  # fmt: skip
 
 
@@ -55,7 +57,7 @@ COLUMNS = {
     "archive_keyend": "last", "archive_keyversion": "public", "archive_signing": "message",
     "archive_blob": "size", "archive_blobmove": "locator",
     "archive_checkpoint": "note", "archive_custodyevent": "text",
-    "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash",
+    "archive_custodyobject": "role", "archive_leaf": "hash", "archive_tileroot": "hash", "archive_segments": "digests",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import subprocess
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -130,7 +131,7 @@ def test_fixity_by_hand_waits_for_the_round_that_is_going_on(hand_in, monkeypatc
                 assert not Fixity.objects.exists()
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [fixity._LOCK])
 
-            monkeypatch.setattr(by_hand, "time", SimpleNamespace(sleep=over))
+            monkeypatch.setattr(by_hand, "time", SimpleNamespace(sleep=over, monotonic=time.monotonic))
             call_command("fixity")
     finally:
         another.close()
