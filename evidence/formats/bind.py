@@ -22,7 +22,7 @@ from evidence.reading import gather
 from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
 from evidence.reading.lines import chunks
-from evidence.table.schema import LOOKUPS, complete
+from evidence.table.schema import LOOKUPS, complete, in_order_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def read_chunk(chunk: Chunk) -> Batch:
     for index in slow.tolist():
         _slow_line(chunk, int(lines.starts[index]), int(lines.stops[index]), chunk.line + index, more, rejects)
     if more:
-        rows = pa.concat_tables([rows, pa.Table.from_pylist(more, schema=LOOKUPS)]).sort_by("start").combine_chunks()
+        rows = in_order_of_source(rows, pa.Table.from_pylist(more, schema=LOOKUPS))
     return Batch(rows, rejects_table(rejects), chunk.size)
 
 

@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from evidence.errors import ReadingError
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.reading.fields import Layout, usual
+from evidence.reading.fields import Layout, chosen, line_ends, separators, usual
 from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.reading.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
-from evidence.table.schema import complete
+from evidence.table.schema import complete, in_order_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,6 +44,14 @@ class Cut:
     edges: Any
     lines: Any
     is_open: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A chunk behind the header whose lines are each a record, since no quote is in it; who reads it cuts it."""
+
+    chunk: Chunk
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +82,19 @@ class DelimitedReader:
 
     def read(self, chunks: Iterable[Chunk], workers: int = WORKERS) -> Iterator[Batch]:
         """Where records begin is found in order; their fields are read side by side."""
-        return in_order(self._pieces(chunks), functools.partial(read_piece, self.schema), workers)
+        return in_order(self._pieces(chunks), functools.partial(_read_part, self.schema), workers)
 
-    def _pieces(self, chunks: Iterable[Chunk]) -> Iterator[Piece]:
+    def _pieces(self, chunks: Iterable[Chunk]) -> Iterator[Piece | Plain]:
         for chunk in chunks:
             if chunk.too_long:
                 yield from self._take(b"", last=True)
                 reject = Reject(chunk.line, chunk.start, chunk.start + chunk.size, REJECT, "too-long")
                 yield Piece(b"", chunk.start, chunk.line, chunk.size, cut(b"", last=True), self._layout, [reject])
-                self._rest_start, self._rest_line = chunk.start + chunk.size, chunk.line + 1
+            elif self._layout and not self._rest and b'"' not in chunk.data and chunk.data.endswith(b"\n"):
+                yield Plain(chunk, self._layout)
             else:
+                if not self._rest:
+                    self._rest_start, self._rest_line = chunk.start, chunk.line
                 yield from self._take(chunk.data, last=False)
         yield from self._take(b"", last=True)
 
@@ -119,31 +130,46 @@ class DelimitedReader:
         return Reject(*span, CONTEXT, "header", head=record)
 
 
-def read_piece(schema: pa.Schema, piece: Piece) -> Batch:
-    """Rows and rejects: records of the usual kind as columns, the others one by one."""
-    rows, left = _usual(schema, piece)
+def _read_part(schema: pa.Schema, part: Piece | Plain) -> Batch:
+    return read_piece(schema, part) if isinstance(part, Piece) else read_plain(schema, part)
+
+
+def read_plain(schema: pa.Schema, plain: Plain) -> Batch:
+    """As `read_piece` of the same bytes; newlines are found with the delimiters, in one search."""
+    chunk, layout = plain.chunk, plain.layout
+    found = separators(chunk.data, layout.delimiter)
+    cuts = cut(chunk.data, last=False, newlines=line_ends(chunk.data, found))
+    return read_piece(schema, Piece(chunk.data, chunk.start, chunk.line, chunk.size, cuts, layout, []), found)
+
+
+def read_piece(schema: pa.Schema, piece: Piece, separators: Any = None) -> Batch:
+    """Rows and rejects: records of the usual kind as columns, the others one by one.
+
+    `separators` are those of a piece without quotes, where they are known.
+    """
+    rows, left = _usual(schema, piece, separators)
     more, rejects = one_by_one(piece, left)
     if more:
-        rows = pa.concat_tables([rows, pa.Table.from_pylist(more, schema=schema)]).sort_by("start").combine_chunks()
+        rows = in_order_of_source(rows, pa.Table.from_pylist(more, schema=schema))
     return Batch(rows, rejects_table([*piece.rejects, *rejects]), piece.size)
 
 
-def _usual(schema: pa.Schema, piece: Piece) -> tuple[pa.Table, list[int]]:
+def _usual(schema: pa.Schema, piece: Piece, separators: Any) -> tuple[pa.Table, list[int]]:
     """Rows that are read as columns, and the numbers of the records that are not, behind those that are done."""
     cut, done = piece.cut, len(piece.rejects)
     if piece.layout is None or done >= len(cut.is_open):
         return schema.empty_table(), []
     edges, is_open = cut.edges[done:], cut.is_open[done:]
-    taken, columns = usual(piece.layout, piece.data, edges, is_open)
+    taken, columns = usual(piece.layout, piece.data, edges, is_open, separators)
     rest = np.ones(len(is_open), dtype=bool)
     rest[taken] = False
-    left = (np.flatnonzero(rest) + done).tolist()
+    left = (np.flatnonzero(rest) + done).tolist() if len(taken) < len(rest) else []
     if not len(taken):
         return schema.empty_table(), left
     spans = {
-        "line": pa.array(cut.lines[done:][taken] + piece.line, pa.int64()),
-        "start": pa.array(edges[taken] + piece.start, pa.int64()),
-        "stop": pa.array(edges[taken + 1] + piece.start, pa.int64()),
+        "line": pa.array(chosen(cut.lines[done:-1], taken) + piece.line, pa.int64()),
+        "start": pa.array(chosen(edges[:-1], taken) + piece.start, pa.int64()),
+        "stop": pa.array(chosen(edges[1:], taken) + piece.start, pa.int64()),
     }
     return complete(spans | columns, len(taken), schema), left
 
@@ -188,11 +214,14 @@ def record_fields(record: bytes, delimiter: str) -> list[str] | NoRow:
     return (REJECT, fields) if isinstance(fields, str) else fields
 
 
-def cut(data: bytes, *, last: bool) -> Cut:
-    """Where the records of `data` lie, as `_records` finds them: at once if nothing makes it count its quotes anew."""
+def cut(data: bytes, *, last: bool, newlines: Any = None) -> Cut:
+    """Where the records of `data` lie, as `_records` finds them: at once if nothing makes it count its quotes anew.
+
+    `newlines` are the places behind them, where they are known.
+    """
     buffer = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(buffer == 10)
-    newlines += 1
+    if newlines is None:
+        newlines = np.flatnonzero(buffer == 10) + 1
     ends = newlines
     if b'"' in data:
         ends = newlines[np.searchsorted(np.flatnonzero(buffer == 34), newlines) % 2 == 0]

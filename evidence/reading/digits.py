@@ -24,6 +24,7 @@ _MONTHS = np.arange("0001-01", "10000-02", dtype="M8[M]").astype("M8[D]").astype
 """Days from 1970 to the first of each month, from January of the year 1 on."""
 MINUTE = 60_000_000
 _UNIX, _DATE, _OFFSET_SIZE = 10, 19, 6  # sizes of seconds since 1970, of a date with its time, and of a zone
+_ZULU_SIZE = 24
 FRACTION = 9  # digits
 
 
@@ -55,12 +56,14 @@ def template(text: str) -> Template:
 
 
 _DIGITS = template("00000000")
-_YEAR_MONTH, _DAY, _CLOCK = template("0000-00-"), template("00??????"), template("00:00:00")
+_YEAR_MONTH, _DAY, _CLOCK = template("0000-00-"), template("00??????"), template("???00:00")
+_SECONDS, _ZULU = template(":00?????"), template(":00.000Z")
 _OFFSET = template("?00:00??")
+_CLOCK_BYTES = np.uint64(0xFFFF00FFFF000000)
 
 
 def pairs(values: Any) -> Any:
-    """In each byte the number of two digits that begins there."""
+    """In each byte the number of two digits that begins there; bytes before it have to be digits or none."""
     return values * np.uint64(10) + (values >> np.uint64(8))
 
 
@@ -116,20 +119,23 @@ def seldom(read: Callable[..., tuple[Any, Any]], *columns: Any) -> tuple[Any, An
 class Times:
     """Where there is a time; microseconds since 1970 in UTC, digits of the second, and the zone's minutes ahead.
 
-    `digits` is one number where all rows have as many. `has_zone` false: no zone is stated.
+    `digits`, `has_zone` and `ahead` are one value where all rows have the same. `has_zone` false: no zone is stated.
     """
 
     good: Any
     micros: Ints
     digits: Any
     has_zone: Any
-    ahead: Ints
+    ahead: Any
 
 
 def times(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
     """ISO 8601 as most write it, or ten digits of seconds since 1970; each with up to nine digits of a fraction."""
     size = _shared(stops - starts)
-    is_unix = (buffer[starts + 4] != ord("-")) & (stops > starts)
+    is_dated = buffer[starts + 4] == ord("-")
+    if is_dated.all():
+        return _iso(buffer, starts, size)
+    is_unix = ~is_dated & (stops > starts)
     if is_unix.all():
         return _unix(buffer, starts, size)
     found = _iso(buffer, starts, size)
@@ -157,20 +163,36 @@ def _unix(buffer: Bytes, starts: Ints, size: Any) -> Times:
 
 
 def _iso(buffer: Bytes, starts: Ints, size: Any) -> Times:
-    good, seconds = seldom(_moments, *(words(buffer, starts + at) for at in (0, 8, 11)))
+    good, minutes = seldom(_minutes, words(buffer, starts), words(buffer, starts + 8))
+    ends = words(buffer, starts + 16)
+    if np.ndim(size) == 0 and size == _ZULU_SIZE:
+        usual, rest = _ZULU.read(ends)
+        if usual.all():
+            return _zulu(good, minutes, pairs(rest), rest)
+    usual, rest = _SECONDS.read(ends)
+    second = pair(pairs(rest), 1)
+    good = good & usual & (second < 60)
     zoned, has_zone, ahead, zone = _zones(buffer, starts + size, size - _DATE)
     exact, micros, digits = _fractions(buffer, starts + _DATE, size - zone - _DATE)
     good = good & zoned & exact & (size - zone >= _DATE)
-    return Times(good, (seconds - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
+    return Times(good, minutes + (second - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
 
 
-def _moments(first: Any, second: Any, third: Any) -> tuple[Any, Ints]:
-    """Seconds since 1970 of `2016-08-`, `15T12:00` and `12:00:00`."""
-    (usual, clock), between = _CLOCK.read(third), (second >> np.uint64(16)) & np.uint64(0xFF)
+def _zulu(good: Any, minutes: Ints, paired: Any, rest: Any) -> Times:
+    """Times that all end as `:00.000Z`, which most programs write."""
+    second = pair(paired, 1)
+    milli = pair(paired, 4) * 10 + ((rest >> np.uint64(48)) & np.uint64(0xFF)).astype(np.int64)
+    return Times(good & (second < 60), minutes + (second * 1000 + milli) * 1000, np.int64(3), np.True_, np.int64(0))
+
+
+def _minutes(first: Any, second: Any) -> tuple[Any, Ints]:
+    """Microseconds since 1970 of `2016-08-` and `15T12:00`."""
+    (usual, clock), between = _CLOCK.read(second), (second >> np.uint64(16)) & np.uint64(0xFF)
     dated, day = seldom(_dates, first, second & np.uint64(0xFFFF))
-    hour, minute, late = (pair(pairs(clock), place) for place in (0, 3, 6))
-    good = dated & usual & (hour < 24) & (minute < 60) & (late < 60) & ((between == ord("T")) | (between == ord(" ")))
-    return good, day * 86_400 + hour * 3600 + minute * 60 + late
+    paired = pairs(clock & _CLOCK_BYTES)
+    hour, minute = pair(paired, 3), pair(paired, 6)
+    good = dated & usual & (hour < 24) & (minute < 60) & ((between == ord("T")) | (between == ord(" ")))
+    return good, (day * 1440 + hour * 60 + minute) * MINUTE
 
 
 def _dates(first: Any, second: Any) -> tuple[Any, Ints]:

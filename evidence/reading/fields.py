@@ -42,21 +42,40 @@ class Layout:
     places: Mapping[str, int]
 
 
-def usual(layout: Layout, data: bytes, edges: Ints, is_open: Any) -> tuple[Ints, Columns]:
+def separators(data: bytes, delimiter: str) -> Ints:
+    """Where delimiters and newlines stand in `data`, which holds no quotes."""
+    return np.flatnonzero(_outside(np.frombuffer(data, dtype=np.uint8), delimiter, _NONE))
+
+
+def line_ends(data: bytes, separators: Ints) -> Ints:
+    """The places behind the newlines among them."""
+    found: Ints = separators[np.frombuffer(data, dtype=np.uint8)[separators] == _NEWLINE] + 1
+    return found
+
+
+def usual(layout: Layout, data: bytes, edges: Ints, is_open: Any, found: Ints | None = None) -> tuple[Ints, Columns]:
     """The numbers of the records that are taken, and their columns.
 
-    Record `i` lies in `data[edges[i]:edges[i + 1]]`; `is_open` marks lines that were given up.
+    Record `i` lies in `data[edges[i]:edges[i + 1]]`; `is_open` marks lines that were given up; `found` are the
+    separators, where they are known.
     """
     read = _READ[layout.kind]
     buffer = gather.padded(data)
     is_usual = _is_usual(data, buffer, edges) & ~is_open
     quotes = _quotes(buffer[: edges[-1]], edges, ~is_usual) if b'"' in data else _NONE
-    taken, starts, stops = _cut(layout, buffer, edges, is_usual, quotes)
+    if found is None:
+        found = np.flatnonzero(_outside(buffer[: edges[-1]], layout.delimiter, quotes))
+    taken, starts, stops = _cut(layout.width, buffer, edges, is_usual, quotes, found)
     spans = {target: (starts[place], stops[place]) for target, place in layout.places.items()}
     if len(quotes):
         spans = {target: _unquoted(buffer, *span) for target, span in spans.items()}
     keep, columns = read(buffer, spans) if len(taken) else (taken, {})
-    return taken[keep], columns
+    return chosen(taken, keep), columns
+
+
+def chosen(values: Any, keep: Ints) -> Any:
+    """`values[keep]` of rows that ascend, without a copy if these are all."""
+    return values if len(keep) == len(values) else values[keep]
 
 
 def _is_usual(data: bytes, buffer: Bytes, edges: Ints) -> Any:
@@ -81,14 +100,14 @@ def _odd(data: bytes, body: Bytes) -> Any:
 
 
 def _cut(
-    layout: Layout, buffer: Bytes, edges: Ints, is_usual: Any, quotes: Ints
+    width: int, buffer: Bytes, edges: Ints, is_usual: Any, quotes: Ints, separators: Ints
 ) -> tuple[Ints, list[Ints], list[Ints]]:
     """The records whose fields are told apart, and where the first, second, … field of each begins and ends."""
-    body = buffer[: edges[-1]]
-    separators = np.flatnonzero(_outside(body, layout.delimiter, quotes))
-    taken, ends = field_ends(layout.width, body, separators, edges, is_usual)
+    taken, ends = field_ends(width, buffer[: edges[-1]], separators, edges, is_usual)
     begins = [edges[:-1][taken], *(end + 1 for end in ends[:-1])]
-    ends[-1] = ends[-1] - (buffer[ends[-1] - 1] == _RETURN)
+    is_return = buffer[ends[-1] - 1] == _RETURN
+    if is_return.any():
+        ends[-1] = ends[-1] - is_return
     if not len(quotes):
         return taken, begins, ends
     return _well_quoted(buffer, quotes, edges, taken, (begins, ends))
@@ -155,18 +174,16 @@ def _unquoted(buffer: Bytes, starts: Ints, stops: Ints) -> Span:
 
 
 def _chosen(spans: dict[str, Span], keep: Ints) -> dict[str, Span]:
-    if len(keep) == len(spans["time"][0]):
-        return spans
-    return {target: (starts[keep], stops[keep]) for target, (starts, stops) in spans.items()}
+    return {target: (chosen(starts, keep), chosen(stops, keep)) for target, (starts, stops) in spans.items()}
 
 
 def _time_columns(found: Times, keep: Ints) -> Columns:
     """`time`, `time_digits` and `time_zone`."""
-    stated = np.where(found.has_zone, found.ahead, _NO_ZONE)[keep]
+    stated = np.where(found.has_zone, found.ahead, _NO_ZONE)
     return {
-        "time": pa.array(found.micros[keep], pa.int64()).view(SCHEMAS["lookups"].field("time").type),
+        "time": pa.array(chosen(found.micros, keep), pa.int64()).view(SCHEMAS["lookups"].field("time").type),
         "time_digits": _counts(found.digits, keep),
-        "time_zone": _zones(stated),
+        "time_zone": _zones(stated, keep),
     }
 
 
@@ -179,10 +196,13 @@ def _counts(digits: Any, keep: Ints) -> pa.Array:
 _NO_ZONE = 1 << 20
 
 
-def _zones(ahead: Ints) -> pa.Array:
-    """Few files state more than one zone: each is written once."""
+def _zones(ahead: Any, keep: Ints) -> pa.Array:
+    """Few files state more than one zone: each is written once. `ahead` is one number where all rows have the same."""
+    if np.ndim(ahead) == 0:
+        return gather.one_text(_zone(int(ahead)), len(keep))
+    ahead = chosen(ahead, keep)
     if len(ahead) and (ahead == ahead[0]).all():
-        return gather.constant(_zone(int(ahead[0])), len(ahead), pa.string())
+        return gather.one_text(_zone(int(ahead[0])), len(ahead))
     each, places = np.unique(ahead, return_inverse=True)
     return pa.array([_zone(int(zone)) for zone in each], pa.string()).take(pa.array(places))
 
@@ -202,12 +222,12 @@ def _lookups(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
         good &= port[0]
     keep = np.flatnonzero(good)
     named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
-    keep = keep[named]
-    chosen = _chosen(spans, keep)
+    keep = chosen(keep, named)
+    spans = _chosen(spans, keep)
     columns |= _time_columns(time, keep) | {
-        "event": gather.constant(QUERY, len(keep), pa.string()),
-        "client": gather.lowered(buffer, *chosen["client"]),
-        **{text: gather.stated(buffer, *chosen[text]) for text in TEXTS["lookups"] if text in chosen},
+        "event": gather.one_text(QUERY, len(keep)),
+        "client": gather.lowered(buffer, *spans["client"]),
+        **{text: gather.few(buffer, *spans[text]) for text in TEXTS["lookups"] if text in spans},
     }
     if port:
         columns["port"] = pa.array(port[1][keep], pa.int32(), mask=port[2][keep])
@@ -231,15 +251,15 @@ def _sightings(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
         good &= (number[0] & (number[1] >= 1)) | (count[1] == count[0])
     keep = np.flatnonzero(good)
     named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
-    keep = keep[named]
-    chosen = _chosen(spans, keep)
+    keep = chosen(keep, named)
+    spans = _chosen(spans, keep)
     columns |= _time_columns(time, keep)
-    columns |= {text: gather.stated(buffer, *chosen[text]) for text in TEXTS["sightings"] if text in chosen}
+    columns |= {text: gather.stated(buffer, *spans[text]) for text in TEXTS["sightings"] if text in spans}
     if seen and last:
         none = (last[1] == last[0])[keep]
         columns["last"] = pa.array(seen.micros[keep], pa.int64(), mask=none).view(columns["time"].type)
-    if "data" in chosen:
-        columns["data"] = _lists(buffer, *chosen["data"])
+    if "data" in spans:
+        columns["data"] = _lists(buffer, *spans["data"])
     counted = np.where(count[1] > count[0], number[1], 1)[keep] if number and count else np.ones(len(keep))
     return keep, columns | {"count": pa.array(counted.astype(np.int64))}
 

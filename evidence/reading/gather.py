@@ -51,9 +51,11 @@ def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.A
 
     They are what `names.name_columns` makes of them.
     """
-    good = (stops > starts) & (stops - starts <= SHORT_NAME) & ((buffer[starts] != 46) | (stops - starts == 1))
+    sizes = stops - starts
+    good = (sizes > 0) & (sizes <= SHORT_NAME) & ((buffer[starts] != 46) | (sizes == 1))
     keep = np.flatnonzero(good)
-    written = strings(buffer, starts[keep], stops[keep])
+    all_good = len(keep) == len(good)
+    written = strings(buffer, starts, stops) if all_good else strings(buffer, starts[keep], stops[keep])
     if not len(keep):
         return keep, {"name": written, "name_as_written": written}
     odd = _odd_names(*parts(written))
@@ -100,6 +102,28 @@ def parts(texts: pa.Array) -> tuple[Any, Bytes]:
 def _texts(offsets: Any, characters: Bytes, filled: Any = None) -> pa.Array:
     bits = None if filled is None else pa.py_buffer(np.packbits(filled, bitorder="little"))
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, [bits, pa.py_buffer(offsets), pa.py_buffer(characters)])
+
+
+def few(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
+    """As `stated`, for texts of which few differ: a dictionary of them where each has one to eight bytes."""
+    sizes = stops - starts
+    if not len(sizes) or sizes.min() < 1 or sizes.max() > 8:
+        return stated(buffer, starts, stops)
+    return word_texts(short_words(buffer, starts, stops))
+
+
+def word_texts(word: Any) -> pa.Array:
+    """The texts that `short_words` holds as a dictionary; none of them is 0."""
+    found = pa.array(word).dictionary_encode()
+    each = [int(one).to_bytes(8, "little").rstrip(b"\0").decode() for one in found.dictionary.to_numpy()]
+    return pa.DictionaryArray.from_arrays(found.indices, pa.array(each, pa.string()))
+
+
+def one_text(value: str | None, count: int) -> pa.Array:
+    """One text, or none, so many times, as a dictionary."""
+    if value is None:
+        return pa.nulls(count, pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int8)), pa.array([value], pa.string()))
 
 
 def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:

@@ -68,8 +68,18 @@ NAMES = {"lookups": "lookups@2", "sightings": "sightings@2"}
 
 
 def complete(columns: dict[str, pa.Array], count: int, schema: pa.Schema) -> pa.Table:
-    """A table of `count` rows with all columns of the schema; those that are not given are null."""
-    return pa.table(
-        [columns[field.name] if field.name in columns else pa.nulls(count, field.type) for field in schema],
-        schema=schema,
-    )
+    """A table of `count` rows with all columns of the schema; those that are not given are null.
+
+    A text column may be given as an Arrow dictionary, and stays one.
+    """
+    given = [columns[field.name] if field.name in columns else pa.nulls(count, field.type) for field in schema]
+    fields = [
+        field.with_type(array.type) if pa.types.is_dictionary(array.type) else field
+        for field, array in zip(schema, given, strict=True)
+    ]
+    return pa.table(given, schema=pa.schema(fields))
+
+
+def in_order_of_source(rows: pa.Table, more: pa.Table) -> pa.Table:
+    """Both as one table of the second's schema, in the order of the source."""
+    return pa.concat_tables([rows.cast(more.schema), more]).sort_by("start").combine_chunks()

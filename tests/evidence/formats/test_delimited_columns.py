@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.formats import delimited
-from evidence.formats.delimited import DELIMITERS, DelimitedReader, Piece, one_by_one, read_piece
+from evidence.formats.delimited import DELIMITERS, DelimitedReader, Piece, Plain, one_by_one, read_piece, read_plain
 from evidence.reading import fields
 from evidence.reading.batch import Conservation
 from evidence.reading.lines import CHUNK, Chunk, chunks
@@ -39,7 +39,7 @@ TIMES = [
     b"1471262400.123457", b"1471262400.", b"2016-02-30T12:00:00Z", b"2016-08-15T24:00:00", b"2016-08-15", b"yesterday", b"",
     b"0001-01-01T00:00:00+02:00", b"9999-12-31T23:59:59-01:00", b" 2016-08-15T12:00:00Z", b"2016-08-15T12:00:00-00:00",
     b"2016-08-15T12:00:00z", b"2016-08-15T12:00:00,5", b"2016-08-15T12:00:00.", b"2016-08-15T12:00:00.1234567890",
-    b"2016-08-15T12:00:00+24:00", b"2016-08-15T12:00Z", b"20160815T120000Z", b"99999999999", b"147126240", b"2016-W33-1T12:00:00",
+    b"2016-08-15T12:00:00.123Z", b"2016-08-15T12:00:00+24:00", b"2016-08-15T12:00Z", b"20160815T120000Z", b"99999999999", b"147126240", b"2016-W33-1T12:00:00",
 ]  # fmt: skip
 NAMES = [
     b"a..example", b".", b".a", rb"a\.b", b"a b.example", b"x" * 63 + b".example", b"x" * 64, b"*.example", "Ü.example".encode(),
@@ -84,6 +84,9 @@ def both(data: bytes, said: fields.Layout) -> None:
         for it in rejects
     ]
     Conservation().add(batch)
+    if b'"' not in data and data.endswith(b"\n"):
+        plain = read_plain(SCHEMAS[said.kind], Plain(Chunk(data, 0, 1, len(data)), said))
+        assert (plain.rows, plain.rejects, plain.size) == (batch.rows, batch.rejects, batch.size)
 
 
 def quoted(value: bytes) -> bytes:
@@ -138,7 +141,7 @@ def test_each_value_in_each_column_is_as_record_by_record(kind: str, name: str, 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("wrap", [bytes, quoted])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-@pytest.mark.parametrize("time", TIMES[:5] + TIMES[14:15])
+@pytest.mark.parametrize("time", [*TIMES[:5], TIMES[14], b"2016-08-15 23:59:59.999Z"])
 def test_the_usual_records_are_taken_as_columns(kind: str, wrap, end: bytes, time: bytes) -> None:
     data = (b",".join(map(wrap, [time, *KINDS[kind][1][1:]])) + end) * 3
     part = piece(data, layout(kind, ","))

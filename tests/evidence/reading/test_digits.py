@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.reading.digits import seldom
+from evidence.reading import gather
+from evidence.reading.digits import seldom, times
+from evidence.reading.stamps import parse_time
+
+ZULU = st.from_regex(
+    r"(2016|1999)-(0[1-9]|1[0-3])-(0[1-9]|[23][0-9])[T ]([01][0-9]|2[0-4]):[0-6][0-9]:[0-6][0-9][.][0-9]{3}Z",
+    fullmatch=True,
+)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(1, 9)), min_size=1))
@@ -24,3 +31,19 @@ def test_columns_that_change_seldom_are_read_as_if_each_row_was_read(runs: list[
     assert [part.tolist() for part in found] == [part.tolist() for part in read(rows[:, 0], rows[:, 1])]
     changes = 1 + int((np.diff(rows, axis=0) != 0).any(axis=1).sum())
     assert asked[0] == (changes if 2 * changes <= len(rows) else len(rows))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(ZULU | st.sampled_from(["2016-08-15T12:00:00.250Z", "2016-08-15T12:00:59.250Z"]), min_size=1, max_size=6)
+)
+def test_times_as_most_programs_write_them_are_read_as_one_by_one(written: list[str]) -> None:
+    stops = np.cumsum([len(text) + 1 for text in written])
+    buffer = gather.padded(",".join([*written, ""]).encode())
+    found = times(buffer, stops - [len(text) + 1 for text in written], stops - 1)
+    for place, text in enumerate(written):
+        wanted = parse_time(text)
+        assert bool(found.good[place]) == (wanted is not None)
+        if wanted:
+            assert found.micros[place] == round(wanted["time"].timestamp() * 1_000_000)
+            assert (found.digits, found.has_zone, found.ahead) == (3, True, 0)
