@@ -138,7 +138,7 @@ def read_plain(schema: pa.Schema, plain: Plain) -> Batch:
     """As `read_piece` of the same bytes; newlines are found with the delimiters, in one search."""
     chunk, layout = plain.chunk, plain.layout
     found = separators(chunk.data, layout.delimiter)
-    cuts = cut(chunk.data, last=False, newlines=line_ends(chunk.data, found))
+    cuts = cut(chunk.data, last=False, newlines=line_ends(chunk.data, found, layout.width, chunk.ends))
     return read_piece(schema, Piece(chunk.data, chunk.start, chunk.line, chunk.size, cuts, layout, []), found)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.reading.gather import words
+from evidence.reading.gather import word_columns, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,19 +163,19 @@ def _unix(buffer: Bytes, starts: Ints, size: Any) -> Times:
 
 
 def _iso(buffer: Bytes, starts: Ints, size: Any) -> Times:
-    good, minutes = seldom(_minutes, words(buffer, starts), words(buffer, starts + 8))
-    ends = words(buffer, starts + 16)
+    first, second, ends = word_columns(buffer, starts, 3)
+    good, minutes = seldom(_minutes, first, second)
     if np.ndim(size) == 0 and size == _ZULU_SIZE:
         usual, rest = _ZULU.read(ends)
         if usual.all():
             return _zulu(good, minutes, pairs(rest), rest)
     usual, rest = _SECONDS.read(ends)
-    second = pair(pairs(rest), 1)
-    good = good & usual & (second < 60)
+    late = pair(pairs(rest), 1)
+    good = good & usual & (late < 60)
     zoned, has_zone, ahead, zone = _zones(buffer, starts + size, size - _DATE)
     exact, micros, digits = _fractions(buffer, starts + _DATE, size - zone - _DATE)
     good = good & zoned & exact & (size - zone >= _DATE)
-    return Times(good, minutes + (second - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
+    return Times(good, minutes + (late - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
 
 
 def _zulu(good: Any, minutes: Ints, paired: Any, rest: Any) -> Times:

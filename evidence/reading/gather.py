@@ -145,6 +145,13 @@ def words(buffer: Bytes, starts: Ints) -> Any:
     return windows[starts]
 
 
+def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
+    """So many words from each start as `words` has them, as columns; at most four."""
+    size = 8 * count
+    windows = np.ndarray((len(buffer) - size,), dtype=f"V{size}", buffer=buffer, strides=(1,))
+    return np.ascontiguousarray(windows[starts].view("<u8").reshape(-1, count).T)
+
+
 def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     """Tokens of one to eight bytes as `literals` has them; 0 for any other."""
     sizes = (stops - starts).view(np.uint64)

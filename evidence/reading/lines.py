@@ -25,7 +25,8 @@ LONGEST_LINE = 1 << 20
 class Chunk:
     """Whole lines (the last of a file may lack its newline) from byte `start`; its first line is number `line`.
 
-    `too_long` means one single line beyond `LONGEST_LINE`, of `size` bytes, which are not held.
+    `too_long` means one single line beyond `LONGEST_LINE`, of `size` bytes, which are not held. `ends` is how many
+    newlines it has, where they were counted.
     """
 
     data: bytes
@@ -33,6 +34,7 @@ class Chunk:
     line: int
     size: int
     too_long: bool = False
+    ends: int = -1
 
     def lines(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Number, start and stop in the file, and the bytes of each line, its line end included."""
@@ -58,8 +60,9 @@ def chunks(source: Source) -> Iterator[Chunk]:
             tail += data
             continue
         whole, tail = b"".join((tail, memoryview(data)[:end])), data[end:]
-        yield Chunk(whole, start, line, len(whole))
-        start, line = start + len(whole), line + newlines(whole)
+        ends = newlines(whole)
+        yield Chunk(whole, start, line, len(whole), ends=ends)
+        start, line = start + len(whole), line + ends
     if tail:
         yield Chunk(tail, start, line, len(tail))
 

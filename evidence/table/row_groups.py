@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evidence.table.chunks import Leaf, cut_out, of_value, without_value
@@ -32,6 +33,8 @@ _ASCENDING = ("line", "start", "stop", "time", "last")
 apart, which those of names, addresses and words seldom do."""
 _DICTIONARY = 1 << 18  # bytes; more values than these are so many that they are better stored as they are
 _WRITTEN_AT_ONCE = 1 << 16  # rows
+_SAMPLE, _SELDOM = 1 << 12, 7 / 8
+"""Of so many first rows of a text column more than that share differ: then no dictionary is tried."""
 
 
 class Encoder:
@@ -130,10 +133,13 @@ def _encoded(fields: Sequence[pa.Field], columns: dict[str, pa.Array]) -> list[C
 def _written(schema: pa.Schema, table: pa.Table | None) -> bytes:
     """A file of one row group, or of none."""
     ascending = [name for name in schema.names if name in _ASCENDING]
+    repeated = [
+        name for name in schema.names if name in _LOW_CARDINALITY and (not table or _repeats_itself(table[name]))
+    ]
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink, schema, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
-        use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY],
+        use_dictionary=repeated,
         column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
         dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE,
     ) as writer:  # fmt: skip
@@ -141,6 +147,14 @@ def _written(schema: pa.Schema, table: pa.Table | None) -> bytes:
             writer.write_table(table, row_group_size=len(table))
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _repeats_itself(column: pa.ChunkedArray) -> bool:
+    """Whether a dictionary may make it smaller, by its first rows; for the writer to try costs more than to look."""
+    if pa.types.is_dictionary(column.type):
+        return True
+    sample = column.slice(0, _SAMPLE)
+    return bool(len(sample) < _SAMPLE or pc.count_distinct(sample).as_py() < _SAMPLE * _SELDOM)
 
 
 def _footer(data: bytes) -> Struct:
