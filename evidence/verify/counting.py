@@ -158,12 +158,15 @@ def _say_counted(answer: Answer, blob: str, file: RawFile, claim: Claim, at: str
     said = [claim.name, claim.client] if claim.is_read else list(answer.words)
     names = " and ".join(repr(text) for text in said if text)
     how = "read as of" if claim.is_read else "holding"
-    unit = "records" if claim.has_records else "lines"
+    unit = "record" if claim.has_records else "line"
     findings.ok(
-        "lines", at, f"{claim.good} {unit} counted in {blob} ({file.name})" + (f", each {how} {names}" * bool(names))
+        "lines",
+        at,
+        f"{claim.good} {unit}{'s' * (claim.good != 1)} counted in {blob} ({file.name})"
+        + (f", each {how} {names}" * bool(names)),
     )
     if not claim.is_read:
         done = "were counted" if claim.has_records else "were searched for words"
-        message = f"{file.name}: its {unit} {done} but not read, so whose lookups they are is unchecked"
+        message = f"{file.name}: its {unit}s {done} but not read, so whose lookups they are is unchecked"
         procedure = claim.format.procedure if claim.format else "no attestation of its reading"
         findings.unchecked("lines-unread", at, message, got=procedure, wanted="a reader that is known here")

@@ -93,11 +93,15 @@ def _line(finding: Finding) -> str:
 def _number(number: Number) -> str:
     what = f"{number.result}, {number.finding} ({number.title})"
     if number.followed and number.blob:
-        return printable(f"{what}: {number.ranges} lines counted in {number.blob} ({number.file})")
+        return printable(f"{what}: {_lines_counted(number)} in {number.blob} ({number.file})")
     if number.followed:
         return printable(f"{what}: 0, with no line to count")
     place = f" in {number.blob}" if number.blob else ""
-    return printable(f"{what}: {number.value} is said, {number.ranges} lines counted{place}")
+    return printable(f"{what}: {number.value} is said, {_lines_counted(number)}{place}")
+
+
+def _lines_counted(number: Number) -> str:
+    return f"{number.ranges} line{'s' * (number.ranges != 1)} counted"
 
 
 def verdict(findings: Findings) -> str:
