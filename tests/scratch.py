@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.prepared import Ended, Prepared
 from tests.stores import store_for
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Scratch:
         self.name = f"scratch_{secrets.token_hex(6)}"
         self._server = os.environ["DATABASE_URL"]
         self._copies: list[str] = []
+        self._prepared: dict[str, Prepared] = {}
         self.conninfo = make_conninfo(self._server, dbname=self.name)
         self.environment = os.environ | {
             "DATABASE_URL": self.conninfo, "CUSTOS_HOME": str(home), "CUSTOS_STORE": store_for(home),
@@ -58,6 +60,8 @@ class Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for prepared in self._prepared.values():
+            prepared.close()
         self._on_server("DROP DATABASE {} WITH (FORCE)")
         with psycopg.connect(self._server, autocommit=True) as connection:
             for copy in self._copies:
@@ -89,12 +93,17 @@ class Scratch:
             connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))  # type: ignore[arg-type]
 
     def manage(self, *arguments: str) -> str:
-        """Run manage.py; what it prints. Raises `CalledProcessError` if it fails."""
-        return self._ended([str(ROOT / "manage.py"), *arguments, *_unchecked(arguments)])
+        """Run manage.py; what it prints. Raises `AssertionError` if it fails."""
+        return _out(self._process().manage(*arguments, *_unchecked(arguments)))
 
     def python(self, code: str) -> str:
-        """Run code with Django set up; what it prints. Raises `CalledProcessError` if it fails."""
-        return self._ended(["-c", SET_UP + code])
+        """Run code with Django set up; what it prints. Raises `AssertionError` if it fails."""
+        return _out(self._process().code(code))
+
+    def _process(self) -> Prepared:
+        """One that was loaded with the environment as it is now."""
+        key = repr(sorted(self.environment.items()))
+        return self._prepared.get(key) or self._prepared.setdefault(key, Prepared(self.environment))
 
     def with_log(self, events: int) -> None:
         """Migrated, with keys, a case, and so many events under a checkpoint, two of which introduce the keys."""
@@ -128,16 +137,12 @@ class Scratch:
 
     def refused(self, *arguments: str) -> str:
         """Run manage.py, which has to fail without a traceback; what it says."""
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments, *_unchecked(arguments)]
-        done = subprocess.run(command, env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False)
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stderr
-        return done.stderr
+        done = self._process().manage(*arguments, *_unchecked(arguments))
+        assert done.status != 0, done.out
+        assert "Traceback" not in done.err
+        return done.err
 
-    def _ended(self, arguments: list[str]) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False
-        )
-        if done.returncode:
-            raise AssertionError(f"{arguments[:2]} ended with {done.returncode}: {done.stderr[-3000:]}")
-        return done.stdout
+
+def _out(done: Ended) -> str:
+    assert done.status == 0, f"ended with {done.status}: {done.err[-3000:]}"
+    return done.out

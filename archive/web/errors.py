@@ -45,7 +45,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _told(request, Answer(400, "The request cannot be used", detail))
 
 
-def not_from_a_page(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 -- Django's signature
+def not_from_a_page(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without the token that our pages put in it (Django's CSRF check)."""
     detail = (
         "what was sent does not come from a page of this archive that is still valid, so nothing was done; go back, "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from config import env
 from config.embedded import databases, postgres, processes
+from config.embedded.commands import SEPARATOR
 from config.embedded.watch import GivenUpError, Watched
 
 if TYPE_CHECKING:
@@ -76,15 +77,11 @@ def _run(installation: Installation, stack: ExitStack) -> None:
     database, environment = _database(home, stack)
     environment |= {"PYTHONUNBUFFERED": "1"}
     environment |= {"CUSTOS_HOME": str(home), "CUSTOS_PORT": str(installation.port)}
-    _manage(home, environment, "make_keys")
-    _manage(home, environment, "check_worm")
-    _manage(home, environment, "check_ledger", "--start")
-    parts = [_watched(_program(installation, name, environment)) for name in _programs(installation)]
-    stack.callback(lambda: processes.stop([part.child for part in parts], _STOP_WITHIN))
-    if database is not None:
-        parts.append(database)
+    link = _prepare_archive(home, environment)
+    programs = [_watched(_program(installation, name, environment)) for name in _programs(installation)]
+    stack.callback(lambda: processes.stop([part.child for part in programs], _STOP_WITHIN))
+    parts = programs if database is None else [*programs, database]
     _wait_until_ready(installation, parts)
-    link = _manage(home, environment, "sign_in_link", "--user", ADMINISTRATOR, "--administrator").strip()
     print(f"READY {installation.url}", flush=True)
     print(f"Sign in once as {ADMINISTRATOR}: {link}", flush=True)
     print("Stop with Ctrl-C.", flush=True)
@@ -130,10 +127,10 @@ def _database(home: Path, stack: ExitStack) -> tuple[Watched | None, dict[str, s
         database = _watched(lambda: _database_child(home, postgres.start(home / "pg")), _database_child(home, server))
         stack.callback(lambda part: postgres.stop(part.child.process, 2.0), database)
         owner, application = databases.prepare(server), env.conninfo(home)
-    _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "migrate", "--no-input", "--verbosity", "0")
-    if owner != application:
-        role = env.APPLICATION_ROLE if not given else str(env.database(given)["USER"])
-        _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, "grant_application_role", role)
+    migrate = ["migrate", "--no-input", "--verbosity", "0"]
+    grant = ["grant_application_role", env.APPLICATION_ROLE if not given else str(env.database(given)["USER"])]
+    wanted = [migrate] if owner == application else [migrate, grant]
+    _manage(home, {"DATABASE_URL": owner, "CUSTOS_HOME": str(home)}, *wanted)
     if env.text("CELERY_BROKER_URL", "pgmq://").startswith("pgmq"):
         databases.install_broker(application)
     return database, {"DATABASE_URL": application}
@@ -147,13 +144,22 @@ def _watched(again: Callable[[], processes.Child], running: processes.Child | No
     return Watched(running or again(), again, time.monotonic())
 
 
-def _manage(home: Path, environment: dict[str, str], *arguments: str) -> str:
+def _prepare_archive(home: Path, environment: dict[str, str]) -> str:
+    """Keys, and a look at store and ledger before anybody is served; the administrator's way in."""
+    link = ["sign_in_link", "--user", ADMINISTRATOR, "--administrator"]
+    said = _manage(home, environment, ["make_keys"], ["check_worm"], ["check_ledger", "--start"], link)
+    return said.splitlines()[-1]
+
+
+def _manage(home: Path, environment: dict[str, str], *wanted: list[str]) -> str:
+    """Run manage.py's commands in turn; what they print. Raises `StartError`."""
+    words = [word for command in wanted for word in (SEPARATOR, *command)]
     done = subprocess.run(
-        [sys.executable, str(env.ROOT / "manage.py"), *arguments, "--skip-checks"], env={**os.environ, **environment},
+        [sys.executable, "-m", "config.embedded.commands", *words], env={**os.environ, **environment},
         capture_output=True, text=True, check=False, cwd=env.ROOT,
     )  # fmt: skip
     if done.returncode:
-        raise StartError(f"manage.py {arguments[0]} failed in {home}:\n{done.stderr[-3000:]}")
+        raise StartError(f"{home} cannot be prepared:\n{done.stderr[-3000:]}")
     return done.stdout
 
 
@@ -162,7 +168,7 @@ def _programs(installation: Installation) -> dict[str, list[str]]:
     web = [
         sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{installation.port}",
         "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "120", "--graceful-timeout", "2",
-        "--no-control-socket",
+        "--no-control-socket", "--preload",
     ]  # fmt: skip
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     workers = {  # without a pool: a process of one that is killed may leave a lock behind for which all others wait
