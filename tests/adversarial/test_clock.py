@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 import shutil
@@ -40,8 +41,7 @@ def set_back(scratch: Scratch) -> Scratch:
     """The same installation whose processes believe that it is yesterday, by libfaketime."""
     found = shutil.which("faketime")
     assert found, "the tests need Debian's package faketime"
-    earlier = Scratch(scratch.home)
-    earlier.name, earlier.conninfo = scratch.name, scratch.conninfo
+    earlier = copy.copy(scratch)  # whose own end closes what both have begun
     earlier.environment = scratch.environment | {
         "LD_PRELOAD": library(found),
         "FAKETIME": "-1d",
