@@ -35,6 +35,7 @@ def _transport_options(address: str) -> dict[str, Any]:
         "use_notify": True,
         "notify_throttle_interval_ms": 0,  # else a message soon after another one waits for the next poll
         "visibility_timeout": 600,
+        "pool_timeout": 5.0,  # seconds; a worker that is to end while the database is away would wait for half a minute
     }
 
 

@@ -18,8 +18,12 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent(number: int = signal.SIGTERM) -> None:
-    """Called in the child: the kernel sends it this signal when the parent is gone, however it went."""
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Called in the child: the kernel sends it this signal when the parent is gone, however it went.
+
+    What is only asked to end may wait for a database that ends too, and nobody is left to see to it; all that is done
+    by these processes can be cut off anywhere.
+    """
     _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
 

@@ -225,6 +225,14 @@ def test_damage_is_found_read_around_and_mended(store: ReplicatedStore, tmp_path
     assert len(kept) == 1
 
 
+def test_to_lock_what_lacks_a_copy_says_that_one_is_wanting(s3: S3Store, tmp_path: Path) -> None:
+    store = ReplicatedStore([FileStore(tmp_path / "a"), s3])
+    here, there = put(store, tmp_path, b"abc").split(" ")
+    lacking = f"{here} {there.replace(Digest.of(b'abc').hex, Digest.of(b'other').hex)}"
+    with pytest.raises(MissingBlobError, match="not there"):
+        store.protect(lacking, Keeping(copies=2, until=soon()))
+
+
 def test_with_no_whole_copy_nothing_is_mended(tmp_path: Path) -> None:
     store = ReplicatedStore([FileStore(tmp_path / "a"), FileStore(tmp_path / "b")])
     locator = put(store, tmp_path, b"abc")

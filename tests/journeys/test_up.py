@@ -50,6 +50,8 @@ def test_it_starts_says_where_and_stops_within_ten_seconds(own: Service, tmp_pat
     assert own.stop(signal.SIGINT) < 10
     time.sleep(0.5)
     assert own.processes() == []
+    ended = (own.home / "postgres.log").read_text().splitlines()[-1]
+    assert "database system is shut down" in ended, "nobody waited for it, or it was killed"
     own.start()
     row = own.json("custos", "wait", said["submission"], token=own.token("ann"))
     assert (row["digest"], row["state"]) == (said["digest"], "sealed")

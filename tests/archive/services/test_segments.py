@@ -14,7 +14,7 @@ from django.db import connection
 
 from archive import wiring
 from archive.models import Alarm, CustodyEvent, Fixity, Segments
-from archive.services import fixity, segments
+from archive.services import access, deaccessions, fixity, segments
 from evidence.digest import Digest
 from evidence.log.hashing import leaf_hash, tree_root
 
@@ -165,3 +165,21 @@ def test_by_hand_it_goes_on_too_and_says_how_far_it_is(blob, capsys) -> None:
     call_command("fixity")
     assert "whole" in capsys.readouterr().out
     assert Fixity.objects.get(blob=blob).whole == begun
+
+
+def test_no_segments_are_made_of_bytes_that_changed_since_they_were_looked_at(file_store, hand_in) -> None:
+    blob = hand_in(DATA).blob
+    change(file_store / blob.place, DATA[:-1] + b"x")
+    assert segments.hash_new(blob, fixity.Pace(0)) is None
+
+
+def test_what_the_law_takes_away_is_said_to_be_so_while_its_bytes_still_lie_there(file_store, hand_in, ann) -> None:
+    row = hand_in(DATA)
+    assert fixity.go_on(row.blob, fixity.Pace(0)).state == "whole"
+    ann.user.is_staff = True
+    ann.user.save()
+    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    assert (file_store / row.blob.place).exists()
+    assert fixity.go_on(row.blob, fixity.Pace(0)).state == fixity.DEACCESSIONED

@@ -72,6 +72,13 @@ def test_a_finding_of_nothing_is_followed_to_an_empty_file(golden, tmp_path, che
     assert "client-2 (Lookups by 198.51.100.5): 0, with no line to count" in as_text(findings)
 
 
+@pytest.mark.parametrize(("ranges", "words"), [(1, "1 line counted in"), (2, "2 lines counted in")])
+def test_one_line_is_called_one(ranges: int, words: str) -> None:
+    findings = Findings()
+    findings.numbers.append(Number("r", "client-1", "title", ranges, ranges, "sha256:00", "a.log", followed=True))
+    assert words in as_text(findings)
+
+
 def test_many_wrong_ranges_are_summed_up(golden, wrong, tmp_path, check, monkeypatch) -> None:
     honest = golden.ranges
 

@@ -1,4 +1,4 @@
-"""Tables whose columns hold one value, none or many: other software reads them as one writer would have written them."""
+"""Tables whose columns hold one value, none or many are read by others as they were written, and written alike again."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.reading.batch import REJECTS
-from evidence.table.compact import FALSE, STRUCT, TRUE, decode, encode
 from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS, SIGHTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 TEXTS = st.sampled_from(["", "A", "query", "198.51.100.53", "\u00e9", "x" * 300])
 ANSWER = {"name": "a.example", "type": "A", "ttl": 300, "data": "192.0.2.1"}
@@ -78,33 +78,3 @@ def test_dictionaries_of_text_are_stored_as_the_texts_that_they_are(tmp_path: Pa
         writer.write(pa.table(plain, schema=schema))
         writer.write(pa.table(plain | encoded))
     assert pq.read_table(tmp_path / "table").equals(pa.concat_tables([pa.table(plain, schema=schema)] * 2))
-
-
-def test_columns_of_one_value_take_next_to_nothing(tmp_path: Path) -> None:
-    rows = 100_000
-    schema = pa.schema([("event", pa.string()), ("answers", LOOKUPS.field("answers").type)])
-    table = pa.table([pa.repeat("query", rows), pa.nulls(rows, schema.field("answers").type)], schema=schema)
-    write(tmp_path / "table", schema, [table])
-    group = pq.read_metadata(tmp_path / "table").row_group(0)
-    assert [group.column(n).total_compressed_size < 100 for n in range(group.num_columns)] == [True] * 5
-    assert pq.read_table(tmp_path / "table").replace_schema_metadata().equals(table)
-
-
-def test_a_file_that_was_left_in_the_middle_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), TableWriter(tmp_path / "table", REJECTS, {}):
-        raise RuntimeError
-    with pytest.raises(pa.ArrowInvalid):
-        pq.read_table(tmp_path / "table")
-
-
-def test_a_footer_is_read_and_written_as_it_was(tmp_path: Path) -> None:
-    schema = pa.schema([(f"column{n}", pa.float64()) for n in range(30)])
-    pq.write_table(pa.table([[n / 7, None, -1.5] for n in range(30)], schema=schema), tmp_path / "table")
-    data = (tmp_path / "table").read_bytes()
-    footer = data[-8 - int.from_bytes(data[-8:-4], "little") : -8]
-    assert encode(decode(footer)) == footer
-
-
-def test_fields_far_apart_and_truths_are_read_again() -> None:
-    struct = {1: (TRUE, None), 2: (FALSE, None), 40: (STRUCT, {3: (TRUE, None)}), 300: (FALSE, None)}
-    assert decode(encode(struct)) == struct
