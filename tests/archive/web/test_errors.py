@@ -20,7 +20,7 @@ def test_a_method_that_a_page_does_not_take_is_refused_with_words(address: str) 
 
 @pytest.mark.parametrize("address", ["/log/checkpoint", "/.well-known/custos-keys.json", "/healthz"])
 def test_a_program_is_told_so_as_a_problem(address: str) -> None:
-    answer = Client().post(address)
+    answer = Client(enforce_csrf_checks=True).post(address)
     assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (
         405,
         "application/problem+json",
