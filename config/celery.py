@@ -67,6 +67,7 @@ app.conf.update(
     beat_schedule={
         "fixity": {"task": "workers.keep.fixity", "schedule": Steady(60.0), "options": {"expires": 60}},
         "check_worm": {"task": "workers.keep.check_worm", "schedule": crontab(hour=3, minute=30)},
+        "stores": {"task": "workers.keep.look_for_stores", "schedule": Steady(30.0), "options": {"expires": 30}},
         "check_ledger": {"task": "workers.keep.check_ledger", "schedule": crontab(hour=4, minute=30)},
         "cosign": {"task": "workers.cosign.cosign", "schedule": Steady(10.0), "options": {"expires": 10}},
         "timestamp": {"task": "workers.timestamp.timestamp", "schedule": Steady(60.0), "options": {"expires": 60}},

@@ -17,6 +17,11 @@ def check_worm() -> None:
 
 
 @shared_task
+def look_for_stores() -> None:
+    worm_check.look_for_those_away()
+
+
+@shared_task
 def check_ledger() -> None:
     ledger_check.check_ledger()
 

@@ -29,6 +29,7 @@ class Case(models.Model):
     retain_until = models.DateField(null=True, blank=True)  # at least until the end of that day, UTC
     hold = models.BooleanField(default=False)  # legal hold
     kept = models.BooleanField(default=True)  # whether the stores were told what is asked for now
+    keep_after = models.DateTimeField(null=True)  # till then the sweeper tells them nothing, as it did not work
     reconstruction = models.BooleanField(default=False)  # synthetic files: every page that shows them says so
     created = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(

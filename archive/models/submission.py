@@ -45,7 +45,7 @@ class Submission(models.Model):
     read_as = models.CharField(max_length=80, blank=True)  # procedure found by recognition, "none", or "" = not yet
     read_reason = models.TextField(blank=True)
     problem = models.TextField(blank=True)
-    attempts = models.IntegerField(default=0)
+    try_after = models.DateTimeField(null=True)  # till then the sweeper leaves it alone
 
     class Meta:
         ordering = ("-created",)

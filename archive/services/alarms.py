@@ -21,9 +21,12 @@ def raise_alarm(*, kind: str, subject: str, text: str) -> None:
         Alarm.objects.filter(kind=kind, subject=subject[:400], ended=None).update(text=text)
 
 
-def end_alarm(*, kind: str, subject: str) -> None:
-    if Alarm.objects.filter(kind=kind, subject=subject[:400], ended=None).update(ended=timezone.now()):
+def end_alarm(*, kind: str, subject: str) -> bool:
+    """Whether there was one."""
+    was_open = bool(Alarm.objects.filter(kind=kind, subject=subject[:400], ended=None).update(ended=timezone.now()))
+    if was_open:
         _log.warning("alarm_over", kind=kind, subject=subject)
+    return was_open
 
 
 def is_open(*, kind: str, subject: str) -> bool:

@@ -40,8 +40,8 @@ def change_keeping(*, principal: Principal, case: Case, copies: int, retain_unti
             raise BadInput(f"copies={copies}: the case has {row.copies}; write as many or more, at most {_MOST_COPIES}")
         if row.retain_until and (retain_until is None or retain_until < row.retain_until):
             raise BadInput(f"retain_until={retain_until}: files are kept until {row.retain_until}, which only extends")
-        row.copies, row.retain_until, row.hold, row.kept = copies, retain_until, hold, False
-        row.save(update_fields=["copies", "retain_until", "hold", "kept"])
+        row.copies, row.retain_until, row.hold = copies, retain_until, hold
+        _let_wait(row, "copies", "retain_until", "hold")
         detail = {"copies": copies, "retain_until": str(retain_until) if retain_until else None, "hold": hold}
         for objects in _batches(blobs_of(row)):
             record_event(case=row, type="retention change", user=principal.user, objects=objects, detail=detail)
@@ -70,10 +70,11 @@ def note_stored(case: Case, *, there_before: Collection[str]) -> None:
     new_here = set(there_before) - set(
         CustodyObject.objects.filter(event__case=case, digest__in=there_before).values_list("digest", flat=True)
     )
-    if row.kept and (new_here or keeping_of(row) != keeping_of(case)):
-        row.kept = False
-        row.save(update_fields=["kept"])
-        _nudge(row)
+    if new_here or keeping_of(row) != keeping_of(case):
+        was_kept = row.kept
+        _let_wait(row)
+        if was_kept:
+            _nudge(row)
 
 
 def settle_keeping(case: Case, *, seen: int) -> bool:
@@ -82,9 +83,15 @@ def settle_keeping(case: Case, *, seen: int) -> bool:
         row = await_others(case)
         if keeping_of(row) != keeping_of(case) or _named(row).count() != seen:
             return False
-        row.kept = True
-        row.save(update_fields=["kept"])
+        row.kept, row.keep_after = True, None
+        row.save(update_fields=["kept", "keep_after"])
     return True
+
+
+def _let_wait(row: Case, *changed: str) -> None:
+    """For its keeping to be told to the stores, though that did not work before."""
+    row.kept, row.keep_after = False, None
+    row.save(update_fields=[*changed, "kept", "keep_after"])
 
 
 def _nudge(case: Case) -> None:

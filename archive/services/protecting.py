@@ -12,6 +12,7 @@ from archive.services.copies import alone_with, mend_blob
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import blobs_of, cases_of, settle_keeping, strictest_keeping
 from archive.services.rounds import one_at_a_time
+from archive.services.worm_check import does_one_answer, look_who_is_away
 from archive.storage.store import MissingBlobError, StoreError
 
 if TYPE_CHECKING:
@@ -39,22 +40,15 @@ def _apply_all(case: Case) -> None:
             _apply(blob)
         except StoreError as error:
             refused.append(f"{blob.digest}: {error}")
-            if not _answers():
+            if not does_one_answer():
                 break  # a store that is away is not asked for blob after blob
     if refused:
         said = f"{len(refused)} of the files of case {case.pk} are not kept as it asks: {'; '.join(refused[:_NAMED])}"
         raise_alarm(kind=KIND, subject=str(case.pk), text=said)
+        look_who_is_away()
         raise StoreError(said)
     end_alarm(kind=KIND, subject=str(case.pk))
     settle_keeping(case, seen=seen)
-
-
-def _answers() -> bool:
-    try:
-        wiring.store().probe()
-    except StoreError:
-        return False
-    return True
 
 
 def _apply(blob: Blob) -> None:

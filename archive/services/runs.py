@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from archive import outbox, wiring
-from archive.models import Blob, Case, Run, RunInput, RunOutput, Submission
+from archive.models import Blob, Case, Run, RunInput, RunOutput
 from archive.services import access
 from archive.services.deaccessions import DEACCESSION, deaccession_behind
 from archive.services.keeping import await_others
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 LEASE = dt.timedelta(seconds=30)
 RENEW_EVERY = 10.0
 ATTEMPTS = 3
-_QUIET = dt.timedelta(seconds=5)
 _LONGEST = 4000
 _log = structlog.get_logger(__name__)
 
@@ -91,21 +90,16 @@ def _about(place: str, size: int) -> tuple[str, Digest]:
 def take_run(run_id: uuid.UUID) -> Run | None:
     """The run if it is now ours: pending and not postponed, or abandoned by a worker whose lease has passed."""
     now = timezone.now()
-    mine = Run.objects.filter(_free(now), pk=run_id).update(
+    mine = Run.objects.filter(free(now), pk=run_id).update(
         state=Run.State.RUNNING, lease=now + LEASE, attempts=F("attempts") + 1, started=now
     )
     return Run.objects.select_related("case").get(pk=run_id) if mine == 1 else None
 
 
-def _free(now: dt.datetime) -> Q:
+def free(now: dt.datetime) -> Q:
     """Waiting, or let go; a lease that ends later than any is given was written before the clock was set back."""
     passed = Q(lease__lt=now) | Q(lease__gt=now + 2 * LEASE)
     return Q(state=Run.State.PENDING, lease=None) | Q(state__in=(Run.State.PENDING, Run.State.RUNNING)) & passed
-
-
-def _quiet(column: str, now: dt.datetime) -> Q:
-    """Some seconds old; what is of tomorrow was written before the clock was set back."""
-    return Q(**{f"{column}__lt": now - _QUIET}) | Q(**{f"{column}__gt": now + _QUIET})
 
 
 @contextmanager
@@ -157,20 +151,3 @@ def postpone_run(*, run: Run, problem: str) -> None:
 def held(run: Run) -> QuerySet[Run]:
     """The run's row for as long as the one who took it then is the one who holds it."""
     return Run.objects.filter(pk=run.pk, started=run.started, state=Run.State.RUNNING)
-
-
-def nudge_what_waits() -> int:
-    """Send again what nobody picked up: rows are the truth, messages may be lost. How much that was."""
-    now = timezone.now()
-    sealed_unread = Q(state=Submission.State.SEALED, read_as="")
-    waiting = Q(state=Submission.State.RECEIVED) | sealed_unread
-    untold = Q(state=Submission.State.RECEIVING, offset=F("length")) & _quiet("created", now)
-    submissions = Submission.objects.filter(waiting & _quiet("received", now) | untold).values_list("pk", flat=True)
-    runs = Run.objects.filter(_free(now)).filter(Q(lease__isnull=False) | _quiet("created", now))
-    for pk in Case.objects.filter(kept=False).values_list("pk", flat=True):
-        outbox.nudge("workers.keep.apply_keeping", str(pk))
-    for pk in submissions:
-        outbox.nudge("workers.seal.seal", str(pk))
-    for pk in runs.values_list("pk", flat=True):
-        outbox.nudge("workers.derive.derive", str(pk))
-    return len(submissions) + len(runs)

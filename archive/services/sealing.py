@@ -16,7 +16,7 @@ from archive.services.identification import identify_submission
 from archive.services.keeping import await_others, note_stored
 from archive.services.manifests import write_manifest
 from archive.services.refusals import Busy, NotKept
-from archive.services.worm_check import ensure_stores_hold
+from archive.services.worm_check import ensure_stores_hold, look_who_is_away
 from archive.storage.store import WHOLE, StoreError
 from evidence.digest import Digest, hash_file
 from evidence.opening import EventObject
@@ -63,6 +63,7 @@ def _seal_or_say(submission: Submission) -> None:
         _seal(submission)
     except StoreError as error:
         _received(submission).update(problem=f"not sealed yet, and tried again by itself: {error}"[:4000])
+        look_who_is_away()
         raise
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Pulse
+from archive.models import Alarm, Case, Pulse, Submission
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.storage.store import StoreError, UnsafeStoreError
 
@@ -47,7 +47,7 @@ def try_stores() -> list[Challenge]:
             found += _try_store(store)
         except StoreError as error:
             problems.append(str(error))
-            raise_alarm(kind=AWAY, subject=store.name, text=f"{error!s:.3000}; what it misses it is given by fixity")
+            _say_away(store, error)
     if not found:
         raise StoreError("; ".join(problems))
     Pulse.objects.update_or_create(name=_tried(), defaults={"at": timezone.now()})
@@ -58,13 +58,54 @@ def _try_store(store: BlobStore) -> list[Challenge]:
     """Raises `StoreError` if it is away; that it let something happen before is then still so."""
     wiring.prepare(store)
     found = store.challenge()
-    end_alarm(kind=AWAY, subject=store.name)
+    is_back = end_alarm(kind=AWAY, subject=store.name)
     broken = [item.attempt for item in found if item.binding and not item.held]
     if broken:
         raise_alarm(kind=KIND, subject=store.name, text=f"the store lets one {', '.join(broken)}")
-    else:
-        end_alarm(kind=KIND, subject=store.name)
+    elif end_alarm(kind=KIND, subject=store.name) or is_back:
+        _let_all_be_tried()
     return found
+
+
+def _let_all_be_tried() -> None:
+    """At once, though it did not work before."""
+    Submission.objects.exclude(try_after=None).update(try_after=None)
+    Case.objects.exclude(keep_after=None).update(keep_after=None)
+
+
+def _say_away(store: BlobStore, error: StoreError) -> None:
+    raise_alarm(kind=AWAY, subject=store.name, text=f"{error!s:.3000}; what it misses it is given by fixity")
+
+
+def does_one_answer() -> bool:
+    try:
+        wiring.store().probe()
+    except StoreError:
+        return False
+    return True
+
+
+def look_who_is_away() -> bool:
+    """Whether all stores answer. While some do, each other one has its alarm, until it is back and was tried."""
+    silent: dict[str, StoreError] = {}
+    stores = wiring.stores()
+    for store in stores:
+        try:
+            store.probe()
+        except StoreError as error:
+            silent[store.name] = error
+    if len(silent) < len(stores):
+        for store in stores:
+            if store.name in silent:
+                _say_away(store, silent[store.name])
+        try_those_back({store.name for store in stores} - set(silent))
+    return not silent
+
+
+def look_for_those_away() -> None:
+    """Whether those are back that had been away."""
+    if stores_away().exists():
+        look_who_is_away()
 
 
 def try_those_back(answering: Collection[str]) -> None:

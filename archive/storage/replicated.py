@@ -221,8 +221,14 @@ class ReplicatedStore:
         raise StoreError(f"no store gives the bytes: {'; '.join(problems) or locator}")
 
     def probe(self) -> None:
-        """One that answers is enough to go on with."""
-        self._each(lambda store: store.probe())
+        """One that answers is enough to go on with; the others are not asked."""
+        problems: list[str] = []
+        for store in self.stores:
+            try:
+                return store.probe()
+            except StoreError as error:
+                problems.append(str(error))
+        raise StoreError("; ".join(problems))
 
     def challenge(self) -> list[Challenge]:
         """Of the stores that answer."""

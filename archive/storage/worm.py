@@ -189,8 +189,10 @@ class FileStore:
         try:
             self._make_folders(self._root)
             path = self._root / f".probe-{secrets.token_hex(8)}"
-            path.write_bytes(b"probe")
-            path.unlink()
+            try:
+                path.write_bytes(b"probe")
+            finally:
+                path.unlink(missing_ok=True)  # a disk that is full takes its name and not its bytes
         except OSError as error:
             raise StoreError(f"the store {self._root} cannot be written: {error.strerror}") from error
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from archive import outbox
 from archive.models import Run, Submission
-from archive.services import health, runs
+from archive.services import health, runs, waiting
 from config.celery import Steady, app
 from tests.scratch import Scratch
 
@@ -85,7 +85,7 @@ def test_what_was_received_tomorrow_is_sealed_today(hand_in, nudged) -> None:
     row = hand_in(b"abc", work=False)
     nudged.clear()
     Submission.objects.filter(pk=row.pk).update(received=timezone.now() + DAY)
-    runs.nudge_what_waits()
+    waiting.nudge_what_waits()
     assert nudged == ["workers.seal.seal"]
 
 
@@ -94,7 +94,7 @@ def test_a_lease_of_tomorrow_holds_nobody_up(hand_in, nudged) -> None:
     run = Run.objects.get(inputs__blob=row.blob)
     Run.objects.filter(pk=run.pk).update(state="running", lease=timezone.now() + DAY)
     nudged.clear()
-    runs.nudge_what_waits()
+    waiting.nudge_what_waits()
     assert nudged == ["workers.derive.derive"]
     assert runs.take_run(run.pk) is not None
     assert runs.take_run(run.pk) is None

@@ -86,3 +86,10 @@ def test_an_upload_that_fills_the_disk_keeps_what_was_counted(home: Path, hand_i
         sealing.seal_submission(row.pk)
         row.refresh_from_db()
         assert (row.state, content(row) == data) == ("sealed", True)
+
+
+def test_a_disk_without_a_byte_is_said_and_asking_leaves_nothing_on_it(disk: SmallDisk) -> None:
+    with (disk.folder / "filler").open("wb", buffering=0) as filler:
+        assert filler.write(bytes(16 << 20)) < 16 << 20
+    assert "No space left on device" in health.readiness()["store"]
+    assert [path.name for path in files(disk)] == ["filler"]

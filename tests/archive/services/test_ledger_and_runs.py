@@ -268,16 +268,6 @@ def test_a_run_that_was_postponed_is_not_lost_to_the_one_who_had_it_before(hand_
     assert Run.objects.get().state == "running"
 
 
-def test_the_sweeper_finds_what_nobody_picked_up(hand_in, django_capture_on_commit_callbacks, monkeypatch) -> None:
-    sent: list[tuple] = []
-    monkeypatch.setattr("archive.outbox._send", lambda task, arguments, _expires: sent.append((task, *arguments)))
-    row = hand_in(LINE, work=False)
-    type(row).objects.update(received=timezone.now() - dt.timedelta(minutes=1))
-    with django_capture_on_commit_callbacks(execute=True):
-        assert runs.nudge_what_waits() == 1
-    assert sent == [("workers.seal.seal", str(row.pk))]
-
-
 def test_a_bundle_holds_what_a_stranger_needs_at_one_checkpoint(hand_in) -> None:
     hand_in(LINE * 2, names=["a.example"])
     result = Run.objects.get(procedure="querier_concentration@1")

@@ -14,7 +14,7 @@ import pytest
 
 from archive import outbox
 from archive.models import Alarm, Blob, CustodyEvent, Submission
-from archive.services import access, finding, identification, intake, receiving, runs, sealing
+from archive.services import access, finding, identification, intake, receiving, sealing, waiting
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.storage.store import StoreError
@@ -369,7 +369,7 @@ def test_an_upload_is_sealed_though_the_process_that_counted_its_last_byte_was_k
     nudged = []
     monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: nudged.append((task, *arguments)))
     Submission.objects.update(created=row.created - dt.timedelta(minutes=1))
-    runs.nudge_what_waits()
+    waiting.nudge_what_waits()
     assert ("workers.seal.seal", str(row.pk)) in nudged
     sealing.seal_submission(row.pk)
     row.refresh_from_db()

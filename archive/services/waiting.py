@@ -1,0 +1,102 @@
+"""What waits is sent again: what nobody picked up, and what did not work.
+
+Rows are the truth; messages may be lost, and attempts fail. Whoever sends a row again writes into it until when it is
+then left alone: as long again as it has waited. So that holds whatever the trouble is, between workers and over a
+restart. What a person asks for is sent at once by the service that takes it. While no store answers nothing is sent
+that needs one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from archive import outbox
+from archive.models import Alarm, Case, Run, Submission
+from archive.services import protecting, worm_check
+from archive.services.runs import free
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.db.models import QuerySet
+
+_SOON = dt.timedelta(seconds=5)
+_LEAST = dt.timedelta(seconds=4)  # within the sweeper's turn, so that at first each turn counts
+_SEALED_AGAIN, _STORE_AWAY = dt.timedelta(minutes=10), dt.timedelta(seconds=30)
+_KEPT_AGAIN = dt.timedelta(hours=1)
+
+
+def nudge_what_waits() -> int:
+    """Send again whatever is due; how much that was."""
+    now = timezone.now()
+    count, submissions, cases = _nudge_runs(now), _submissions(now), _cases(now)
+    if (submissions.exists() or cases.exists()) and worm_check.does_one_answer():
+        count += _nudge_submissions(submissions, now) + _nudge_cases(cases, now)
+    return count
+
+
+def _nudge_runs(now: dt.datetime) -> int:
+    runs = Run.objects.filter(free(now)).filter(Q(lease__isnull=False) | _quiet("created", now))
+    due = runs.values_list("pk", flat=True)
+    for pk in due:
+        outbox.nudge("workers.derive.derive", str(pk))
+    return len(due)
+
+
+def _submissions(now: dt.datetime) -> QuerySet[Submission]:
+    """To be sealed, or sealed and to be recognised."""
+    unread = Q(state=Submission.State.SEALED, read_as="")
+    untold = Q(state=Submission.State.RECEIVING, offset=F("length")) & _quiet("created", now)
+    waiting = (Q(state=Submission.State.RECEIVED) | unread) & _quiet("received", now) | untold
+    return Submission.objects.filter(waiting, _due("try_after", now, _SEALED_AGAIN))
+
+
+def _nudge_submissions(due: QuerySet[Submission], now: dt.datetime) -> int:
+    """A store that is away is no reason to wait for long, a full one is."""
+    longest = _STORE_AWAY if worm_check.stores_away().exists() else _SEALED_AGAIN
+    mine = [
+        row.pk for row in due if _claim(due, row.pk, try_after=now + _again(now, row.received or row.created, longest))
+    ]
+    for pk in mine:
+        outbox.nudge("workers.seal.seal", str(pk))
+    return len(mine)
+
+
+def _cases(now: dt.datetime) -> QuerySet[Case]:
+    """Of whose keeping the stores were not told all."""
+    return Case.objects.filter(_due("keep_after", now, _KEPT_AGAIN), kept=False)
+
+
+def _nudge_cases(due: QuerySet[Case], now: dt.datetime) -> int:
+    """What could not be applied has its alarm, which says since when."""
+    since = dict(Alarm.objects.filter(kind=protecting.KIND, ended=None).values_list("subject", "raised"))
+    mine = [
+        row.pk for row in due if _claim(due, row.pk, keep_after=now + _again(now, since.get(str(row.pk)), _KEPT_AGAIN))
+    ]
+    for pk in mine:
+        outbox.nudge("workers.keep.apply_keeping", str(pk))
+    return len(mine)
+
+
+def _quiet(column: str, now: dt.datetime) -> Q:
+    """Some seconds old; what is of tomorrow was written before the clock was set back."""
+    return Q(**{f"{column}__lt": now - _SOON}) | Q(**{f"{column}__gt": now + _SOON})
+
+
+def _due(column: str, now: dt.datetime, longest: dt.timedelta) -> Q:
+    """Not left alone, or no longer; later than any wait ends was written before the clock was set back."""
+    return Q(**{column: None}) | Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + longest})
+
+
+def _again(now: dt.datetime, since: dt.datetime | None, longest: dt.timedelta) -> dt.timedelta:
+    """How long to leave alone what has waited since then."""
+    return min(max(now - (since or now), _LEAST), longest)
+
+
+def _claim(due: QuerySet[Submission] | QuerySet[Case], pk: uuid.UUID, **until: dt.datetime) -> bool:
+    """Whether it is ours to send, and no other worker's."""
+    return due.filter(pk=pk).update(**until) == 1
