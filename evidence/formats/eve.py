@@ -22,13 +22,13 @@ from evidence.reading.lines import chunks
 from evidence.reading.mnemonics import type_name, word
 from evidence.reading.names import unescaped_name_columns
 from evidence.reading.stamps import iso_time
-from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
+from evidence.table.schema import LOOKUPS, QUERY, RESPONSE, in_order_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evidence.reading.format import NoRow, Row
-    from evidence.reading.json_shapes import Lines
+    from evidence.reading.json_lines import Lines
     from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
 
@@ -167,10 +167,10 @@ def read_run(run: Chunk) -> Batch:
             rows.append({"line": run.line + line, "start": run.start + begin, "stop": run.start + end, **row})
         else:
             rejects.append(_reject(run, found.lines, line, row))
-    table = pa.concat_tables([*found.tables, pa.Table.from_pylist(rows, schema=LOOKUPS)])
-    if len(found.tables) + bool(rows) > 1:
-        table = table.sort_by("start")
-    return Batch(table.combine_chunks(), rejects_table(rejects), run.size)
+    table = found.rows
+    if rows:
+        table = in_order_of_source(table, pa.Table.from_pylist(rows, schema=LOOKUPS))
+    return Batch(table, rejects_table(rejects), run.size)
 
 
 def _reject(run: Chunk, lines: Lines, line: int, why: NoRow) -> Reject:
@@ -179,10 +179,10 @@ def _reject(run: Chunk, lines: Lines, line: int, why: NoRow) -> Reject:
     return Reject(run.line + line, run.start + begin, run.start + end, *why, head=head)
 
 
-def _zone(written: str) -> str | None:
-    """`+0200` as it stands in a table."""
+def _zone(written: str) -> tuple[str, int] | None:
+    """`+0200` as it stands in a table, and how many minutes it is ahead."""
     times = iso_time(f"2000-01-01T00:00:00{written}")
-    return times["time_zone"] if times else None
+    return (times["time_zone"], int(written[:3]) * 60 + int(written[0] + written[3:])) if times else None
 
 
 _WORDS = eve_columns.Words(

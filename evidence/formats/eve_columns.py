@@ -1,85 +1,96 @@
 """EVE records of usual shapes as columns: what `eve.read_line` makes of them, without a loop over lines.
 
-A group of lines is taken only if every member that is read has its type, and a line only where each value has its usual
-form; all others are left to the reference, one by one. A property test holds the two together.
+Lines of a shape are taken only if every member that is read has its type, and a line only where each value has its
+usual form; all others are left to the reference, one by one. A property test holds the two together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from evidence.reading import gather
-from evidence.reading.json_shapes import NUMBER, TEXT, Lines
+from evidence.reading import digits, gather
+from evidence.reading.addresses import addresses
+from evidence.reading.json_lines import Lines
+from evidence.reading.json_shapes import NUMBER, TEXT
+from evidence.reading.json_tokens import Collected
+from evidence.reading.spellings import Spellings, spellings
 from evidence.table.schema import LOOKUPS, RESPONSE, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.reading.json_shapes import Group, Path, Token
+    from evidence.reading.gather import Ints
+    from evidence.reading.json_lines import Token
+    from evidence.reading.json_shapes import Path, Shape
+    from evidence.reading.json_tokens import Tokens
     from evidence.reading.lines import Chunk
 
-_ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
-_HEX = gather.allowed(b"0123456789abcdefABCDEF")
-_LONGEST_NAME = 63
-_TEXTS: tuple[Path, ...] = (("timestamp",), ("src_ip",), ("dest_ip",), ("dns", "type"))
-_OTHERS: dict[Path, str] = {
-    ("src_port",): NUMBER, ("dest_port",): NUMBER, ("proto",): TEXT, ("host",): TEXT, ("dns", "rcode"): TEXT,
-    ("dns", "flags"): TEXT, ("dns", "ttl"): NUMBER,
+    type Columns = dict[str, pa.Array]
+
+_NEEDED: dict[str, Path] = {
+    "event_type": ("event_type",), "time": ("timestamp",), "src_ip": ("src_ip",), "dest_ip": ("dest_ip",),
+    "event": ("dns", "type"),
 }  # fmt: skip
+_TEXTS: dict[str, Path] = {
+    "transport": ("proto",), "vantage": ("host",), "rcode": ("dns", "rcode"), "flags": ("dns", "flags"),
+}  # fmt: skip
+_PORTS: dict[str, Path] = {"src_port": ("src_port",), "dest_port": ("dest_port",)}
+_ASKED, _RECORD = ("rrname", "rrtype"), ("rrname", "rrtype", "ttl", "rdata")
+_KINDS = dict.fromkeys((*_NEEDED.values(), *_TEXTS.values()), TEXT) | dict.fromkeys(_PORTS.values(), NUMBER)
 _READ = ("type", "rrname", "rrtype", "rcode", "flags", "ttl", "rdata", "soa", "srv")
-_STAMP = 31  # `2026-11-24T22:13:33.621051+0000`
-_MARKS = {4: 45, 7: 45, 10: 84, 13: 58, 16: 58, 19: 46}
-_PLACES = [place for place in range(26) if place not in _MARKS] + [27, 28, 29, 30]
+_ANSWERS = LOOKUPS.field("answers").type
+_STAMP, _ZONE, _DIGITS = 31, 5, 6  # `2026-11-24T22:13:33.621051+0000`, its zone, digits of the second
+_DATE_MARK = 4
+_DOT = 46
+_LARGEST_PORT = 65535
+_MINUTE = np.int64(digits.MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the reference makes of a text: each spelling is asked for once."""
+    """What the reference makes of a text: each spelling is asked for once. `zone` gives it with its minutes ahead."""
 
     event: Callable[[str], str | None]
     kind: Callable[[str], str | None]
     rcode: Callable[[str], str | None]
     flags: Callable[[str], str | None]
     transport: Callable[[str], str | None]
-    zone: Callable[[str], str | None]
+    zone: Callable[[str], tuple[str, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Tables of usual lines, the numbers of those that tell of another event, and of those that are left."""
+    """Rows of usual lines, the numbers of those that tell of another event, and of those that are left."""
 
-    tables: list[pa.Table]
-    other_events: Any
-    left: Any
+    rows: pa.Table
+    other_events: Ints
+    left: Ints
     lines: Lines
 
 
 def read(run: Chunk, words: Words) -> Found:
     """What is usual in the run."""
     lines = Lines(run.data)
-    tables, rest = [], np.ones(len(lines.starts), dtype=bool)
-    others = [np.empty(0, dtype=np.int64)]
+    rest, others = np.ones(len(lines.starts), dtype=bool), [np.empty(0, dtype=np.int64)]
+    collected = Collected(lines, (*_NEEDED, *_TEXTS, *_PORTS, *_ASKED), _RECORD)
     for group in lines.groups():
-        if group.shape.kinds().get(("event_type",)) == TEXT:
+        kinds = group.shape.kinds()
+        if kinds.get(("event_type",)) == TEXT:
             others.append(group.lines[~gather.equals(lines.buffer, *group.tokens[("event_type",)], b"dns")])
-        if not _is_usual(group):
-            continue
-        taken, columns = _Rows(lines, group, words).read()
-        spans = {
-            "line": pa.array(taken + run.line, pa.int64()),
-            "start": pa.array(lines.starts[taken] + run.start, pa.int64()),
-            "stop": pa.array(lines.stops[taken] + run.start, pa.int64()),
-        }  # fmt: skip
-        tables.append(complete(spans | columns, len(taken), LOOKUPS))
-        rest[taken] = False
+        if _is_usual(group.shape):
+            collected.add(group, _members(kinds), [_members_of(record, kinds) for record in _answers(kinds)])
+    taken, columns = _Rows(collected.tokens(), words).read()
+    spans = {
+        "line": pa.array(taken + run.line, pa.int64()), "start": pa.array(lines.starts[taken] + run.start, pa.int64()),
+        "stop": pa.array(lines.stops[taken] + run.start, pa.int64()),
+    }  # fmt: skip
     other_events = np.concatenate(others)
-    rest[other_events] = False
-    return Found(tables, other_events, np.flatnonzero(rest), lines)
+    rest[taken] = rest[other_events] = False
+    return Found(complete(spans | columns, len(taken), LOOKUPS), other_events, np.flatnonzero(rest), lines)
 
 
 def _question(kinds: dict[Path, str]) -> Path:
@@ -93,14 +104,24 @@ def _answers(kinds: dict[Path, str]) -> list[Path]:
     return [("dns", "answers", at) for at in range(number)] or ([("dns",)] if ("dns", "ttl") in kinds else [])
 
 
-def _is_usual(group: Group) -> bool:
+def _members(kinds: dict[Path, str]) -> dict[str, Path]:
+    """Where the values of a record stand, and those of its question."""
+    found = {name: path for name, path in (_NEEDED | _TEXTS | _PORTS).items() if path in kinds}
+    return found | {name: (*_question(kinds), name) for name in _ASKED}
+
+
+def _members_of(record: Path, kinds: dict[Path, str]) -> dict[str, Path]:
+    return {name: (*record, name) for name in _RECORD if (*record, name) in kinds}
+
+
+def _is_usual(shape: Shape) -> bool:
     """Whether all members that are read are there and of their type, one question, and answers with plain data."""
-    kinds, question = group.shape.kinds(), _question(group.shape.kinds())
-    wanted = dict.fromkeys((("event_type",), *_TEXTS, (*question, "rrname"), (*question, "rrtype")), TEXT)
+    kinds = shape.kinds()
+    wanted = dict.fromkeys((*_NEEDED.values(), *((*_question(kinds), name) for name in _ASKED)), TEXT)
     for record in _answers(kinds):
         wanted |= {(*record, "rrname"): TEXT, (*record, "rrtype"): TEXT, (*record, "ttl"): NUMBER}
-    allowed = wanted | _OTHERS | {(*record, "rdata"): TEXT for record in _answers(kinds)}
-    found = [*kinds.items(), *((path, "") for path in group.shape.fixed)]
+    allowed = wanted | _KINDS | {("dns", "ttl"): NUMBER} | {(*record, "rdata"): TEXT for record in _answers(kinds)}
+    found = [*kinds.items(), *((path, "") for path in shape.fixed)]
     return all(kinds.get(path) == kind for path, kind in wanted.items()) and not any(
         (_is_read(path) and allowed.get(path) != kind) or any(path[:size] in allowed for size in range(1, len(path)))
         for path, kind in found
@@ -110,171 +131,129 @@ def _is_usual(group: Group) -> bool:
 def _is_read(path: Path) -> bool:
     """Whether the reference looks at what stands there; of objects that stand in place of data it does, too."""
     if path[0] != "dns" or len(path) == 1:
-        return path[0] in ("event_type", "dns") or path in _OTHERS or path in _TEXTS
+        return path == ("dns",) or path in _KINDS
     if path[1] in ("answers", "queries"):
         return len(path) < 4 or path[3] in _READ
     return path[1] in _READ
 
 
 class _Rows:
-    """The values of a group; `keep` says which lines are usual so far."""
+    """The values of lines of usual shapes; `keep` says which lines are usual so far."""
 
-    def __init__(self, lines: Lines, group: Group, words: Words) -> None:
-        self._lines, self._group, self._words = lines, group, words
-        self._buffer, self._lower = lines.buffer, lines.lower
-        self._kinds = group.shape.kinds()
-        self.keep = np.ones(len(group.lines), dtype=bool)
+    def __init__(self, tokens: Tokens, words: Words) -> None:
+        self._tokens, self._words, self._buffer = tokens, words, tokens.buffer
+        self.keep = np.ones(len(tokens.lines), dtype=bool)
 
-    def read(self) -> tuple[Any, dict[str, pa.Array]]:
+    def read(self) -> tuple[Ints, Columns]:
         """Numbers of the lines that are usual throughout, and their columns."""
-        words, question = self._words, _question(self._kinds)
-        self.keep &= gather.equals(self._buffer, *self._token("event_type"), b"dns")
-        time, zones = self._time()
-        event, turned = self._event()
-        addresses, ports = self._sides(turned=turned)
-        self._check_name((*question, "rrname"))
-        kind = self._worded((*question, "rrtype"), words.kind, may_be_none=False)
-        flags = self._worded(("dns", "flags"), words.flags, may_be_none=False)
-        rcode = self._worded(("dns", "rcode"), words.rcode) if event == RESPONSE else None
-        transport = self._worded(("proto",), words.transport)
-        chosen, answers = self._records()
-        columns = {
-            "time": pa.array(time[chosen], pa.int64()).view(LOOKUPS.field("time").type),
-            "time_digits": gather.constant(6, len(chosen), pa.int8()), "time_zone": zones.take(pa.array(chosen)),
-            "event": gather.constant(event, len(chosen), pa.string()),
-            **{name: self._strings(path, chosen, self._lower) for name, path in addresses.items()},
-            **{name: pa.array(numbers[chosen], pa.int32()) for name, numbers in ports.items()},
-            **self._names((*question, "rrname"), chosen),
-            **{
-                name: found.take(pa.array(chosen))
-                for name, found in (("type", kind), ("rcode", rcode), ("transport", transport)) if found is not None
-            },
+        members, words = self._tokens.members, self._words
+        self.keep &= gather.equals(self._buffer, *members["event_type"], b"dns")
+        micros, zone = self._time()
+        event = self._spelled("event", words.event, may_be_none=False)
+        client, server = self._sides()
+        is_response = event.is_(lambda word: word == RESPONSE)
+        begin, end = members["rcode"]
+        members["rcode"] = begin, np.where(is_response, end, begin)
+        kind, flags = (
+            self._spelled(*one, may_be_none=False) for one in (("rrtype", words.kind), ("flags", words.flags))
+        )
+        rcode, transport = self._spelled("rcode", words.rcode), self._spelled("transport", words.transport)
+        ports = {name: self._port(side[1]) for name, side in (("port", client), ("server_port", server))}
+        records = self._records()
+        chosen, columns = self._names(np.flatnonzero(self.keep))
+        return self._tokens.lines[chosen], columns | {
+            "time": pa.array(micros[chosen], pa.int64()).view(LOOKUPS.field("time").type),
+            "time_digits": gather.constant(_DIGITS, len(chosen), pa.int8()), "time_zone": zone.column(chosen),
+            "event": event.column(chosen), "type": kind.column(chosen), "flags": flags.column(chosen),
+            "rcode": rcode.column(chosen), "transport": transport.column(chosen),
+            "client": gather.lowered(self._buffer, *_at(client[0], chosen)),
+            "server": gather.lowered(self._buffer, *_at(server[0], chosen)),
+            "vantage": gather.stated(self._buffer, *_at(members["vantage"], chosen)),
+            "answers": self._answers(records, chosen),
+            **{name: pa.array(port[chosen], pa.int32(), mask=port[chosen] < 0) for name, port in ports.items()},
         }  # fmt: skip
-        if flags is not None:
-            written = flags.take(pa.array(chosen))
-            columns["flags"] = pc.if_else(pc.equal(written, ""), pa.scalar(None, pa.string()), written)
-        if answers is not None:
-            columns["answers"] = answers
-        if ("host",) in self._kinds:
-            columns["vantage"] = self._strings(("host",), chosen, self._buffer)
-        return self._group.lines[chosen], columns
 
-    def _token(self, *path: str | int) -> Token:
-        return self._group.tokens[path]
+    def _time(self) -> tuple[Ints, Spellings]:
+        """Microseconds since 1970, and the zone that is stated."""
+        begin, end = self._tokens.members["time"]
+        found = digits.times(self._buffer, begin, end - _ZONE)
+        zone = spellings(self._buffer, end - _ZONE, end, self._words.zone)
+        self.keep &= found.good & (end - begin == _STAMP) & (self._buffer[begin + _DATE_MARK] == ord("-"))
+        self.keep &= (found.digits == _DIGITS) & zone.is_(lambda stated: stated is not None)
+        ahead = Spellings(zone.numbers, [stated[1] if stated else 0 for stated in zone.values]).integers()
+        return found.micros - ahead * _MINUTE, Spellings(zone.numbers, [stated and stated[0] for stated in zone.values])
 
-    def _strings(self, path: Path, chosen: Any, buffer: gather.Bytes) -> pa.Array:
-        begin, end = self._group.tokens[path]
-        return gather.strings(buffer, begin[chosen], end[chosen])
-
-    def _worded(self, path: Path, word: Callable[[str], str | None], *, may_be_none: bool = True) -> pa.Array | None:
-        """A column by its spellings; where one has no word and has to, its lines are not usual."""
-        if path not in self._kinds:
-            return None
-        encoded = gather.strings(self._buffer, *self._group.tokens[path]).dictionary_encode()
-        found = pa.array([word(text) for text in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-        if not may_be_none:
-            self.keep &= pc.is_valid(found).to_numpy(zero_copy_only=False)
+    def _spelled(self, name: str, read: Callable[[str], str | None], *, may_be_none: bool = True) -> Spellings:
+        """A column by its spellings; where one that is there has no word and has to, its lines are not usual."""
+        begin, end = self._tokens.members[name]
+        found = spellings(self._buffer, begin, end, read)
+        if not may_be_none and None in found.values:
+            self.keep &= (begin == end) | ~found.is_(lambda word: word is None)
         return found
 
-    def _event(self) -> tuple[str | None, bool]:
-        """One group is of one event: the first line's; whether the packet's sender is the server (version 3)."""
-        begin, end = self._token("dns", "type")
-        if not len(begin):
-            return None, False
-        first = bytes(self._buffer[begin[0] : end[0]])
-        self.keep &= gather.equals(self._buffer, begin, end, first) if len(first) <= 8 else False
-        event = self._words.event(first.decode())
-        self.keep &= event is not None
-        return event, first == b"response"
-
-    def _sides(self, *, turned: bool) -> tuple[dict[str, Path], dict[str, Any]]:
-        """Where the addresses of client and server stand, and the numbers of their ports."""
-        addresses: dict[str, Path] = {}
-        ports: dict[str, Any] = {}
-        asking, asked = ("dest", "src") if turned else ("src", "dest")
-        for side, address, port in ((asking, "client", "port"), (asked, "server", "server_port")):
-            addresses[address] = (f"{side}_ip",)
-            begin, end = self._token(f"{side}_ip")
-            self.keep &= (end > begin) & gather.only(_ADDRESS, self._buffer, begin, end, 40)
-            self.keep &= ~gather.only(_HEX, self._buffer, begin, end, 40)  # an address has a dot or a colon
-            if (f"{side}_port",) in self._kinds:
-                ports[port], good = gather.numbers(self._buffer, *self._token(f"{side}_port"), 5)
-                self.keep &= good & (ports[port] <= 65535)
-        return addresses, ports
-
-    def _check_name(self, path: Path) -> None:
-        begin, end = self._group.tokens[path]
-        self.keep &= _plain_name(self._lines, begin, end)
-
-    def _names(self, path: Path, chosen: Any) -> dict[str, pa.Array]:
-        written, name = self._strings(path, chosen, self._buffer), self._strings(path, chosen, self._lower)
-        differs = pc.not_equal(written, name)
-        return {"name": name, "name_as_written": pc.if_else(differs, written, pa.scalar(None, pa.string()))}
-
-    def _time(self) -> tuple[Any, pa.Array]:
-        """Microseconds since 1970, and the zone that is stated."""
-        begin, end = self._token("timestamp")
-        window = np.lib.stride_tricks.sliding_window_view(self._buffer, _STAMP)[begin]
-        self.keep &= (end - begin == _STAMP) & ((window[:, 26] == 43) | (window[:, 26] == 45))
-        for place, mark in _MARKS.items():
-            self.keep &= window[:, place] == mark
-        digits = window[:, _PLACES].astype(np.int64) - 48
-        self.keep &= ((digits >= 0) & (digits <= 9)).all(axis=1)
-        digits = np.where(self.keep[:, None], digits, 1)
-        year, (month, day, hour, minute, second) = (
-            digits[:, :4] @ np.array([1000, 100, 10, 1]),
-            (digits[:, at] * 10 + digits[:, at + 1] for at in (4, 6, 8, 10, 12)),
-        )
-        micro = digits[:, 14:20] @ (10 ** np.arange(5, -1, -1))
-        ahead_hours, ahead_minutes = digits[:, 20] * 10 + digits[:, 21], digits[:, 22] * 10 + digits[:, 23]
-        self.keep &= (year >= 1971) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-        self.keep &= (hour < 24) & (minute < 60) & (second < 60) & (ahead_hours < 24) & (ahead_minutes < 60)
-        months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("M8[M]")
-        days = months.astype("M8[D]") + (day - 1)
-        self.keep &= days.astype("M8[M]") == months
-        ahead = (ahead_hours * 60 + ahead_minutes) * np.where(window[:, 26] == 45, -1, 1)
-        seconds = days.astype(np.int64) * 86_400 + hour * 3600 + (minute - ahead) * 60 + second
-        encoded = gather.strings(self._buffer, np.maximum(end - 5, begin), end).dictionary_encode()
-        named = [self._words.zone(text) for text in encoded.dictionary.to_pylist()]
-        return seconds * 1_000_000 + micro, pa.array(named, pa.string()).take(encoded.indices)
-
-    def _records(self) -> tuple[Any, pa.Array | None]:
-        """The last to be looked at: which lines are usual in all, and the answers of these."""
-        records = _answers(self._kinds)
-        ttls = []
-        for record in records:
-            self._check_name((*record, "rrname"))
-            value, good = gather.numbers(self._buffer, *self._token(*record, "ttl"), 9)
-            self.keep &= good
-            ttls.append(value)
-        kinds = [self._worded((*record, "rrtype"), self._words.kind) for record in records]
-        chosen = np.flatnonzero(self.keep)
-        if not records:
-            return chosen, None
-        count = len(records)
-        parts = [
-            pa.StructArray.from_arrays(
-                [
-                    self._strings((*record, "rrname"), chosen, self._lower),
-                    (kind or pa.nulls(0)).take(pa.array(chosen)),
-                    pa.array(ttl[chosen], pa.int64()),
-                    self._strings((*record, "rdata"), chosen, self._buffer) if (*record, "rdata") in self._kinds
-                    else pa.nulls(len(chosen), pa.string()),
-                ],
-                fields=list(LOOKUPS.field("answers").type.value_type),
+    def _sides(self) -> tuple[tuple[Token, Token], tuple[Token, Token]]:
+        """The tokens of address and port of client and server; in version 3 a response's sender is the server."""
+        members = self._tokens.members
+        turned = gather.equals(self._buffer, *members["event"], b"response")
+        for side in ("src_ip", "dest_ip"):
+            self.keep &= addresses(self._buffer, *members[side])
+        src, dest = ((members[f"{side}_ip"], members[f"{side}_port"]) for side in ("src", "dest"))
+        if not turned.any():
+            return src, dest
+        client, server = (
+            tuple(
+                (np.where(turned, two[0], one[0]), np.where(turned, two[1], one[1]))
+                for one, two in zip(*sides, strict=True)
             )
-            for record, ttl, kind in zip(records, ttls, kinds, strict=True)
-        ]  # fmt: skip
-        order = (np.arange(len(chosen))[:, None] + np.arange(count) * len(chosen)).ravel()
-        values = pa.concat_arrays(parts).take(pa.array(order))
-        offsets = pa.array(np.arange(len(chosen) + 1, dtype=np.int32) * count)
-        return chosen, pa.ListArray.from_arrays(offsets, values, type=LOOKUPS.field("answers").type)
+            for sides in ((src, dest), (dest, src))
+        )
+        return (client[0], client[1]), (server[0], server[1])
+
+    def _port(self, token: Token) -> Ints:
+        """A port; -1 where there is none."""
+        begin, end = token
+        good, value = digits.numbers(self._buffer, begin, end)
+        self.keep &= (good & (value <= _LARGEST_PORT)) | (begin == end)
+        return np.where(begin == end, -1, value)
+
+    def _names(self, chosen: Ints) -> tuple[Ints, Columns]:
+        """Which of the chosen lines have a name of usual form, and its columns."""
+        chosen = chosen[self._buffer[self._tokens.members["rrname"][1][chosen] - 1] != _DOT]
+        keep, columns = gather.names(self._buffer, *_at(self._tokens.members["rrname"], chosen))
+        return chosen[keep], columns
+
+    def _records(self) -> tuple[Ints, Spellings]:
+        """TTL and type of each answer; lines of which one has no plain name or TTL are not usual."""
+        items = self._tokens.items
+        begin, end = items["rrname"]
+        is_ttl, ttl = digits.numbers(self._buffer, *items["ttl"])
+        good = is_ttl & (self._buffer[end - 1] != _DOT)
+        named, _ = gather.names(self._buffer, begin, end)
+        if len(named) < len(good):
+            is_named = np.zeros(len(good), dtype=bool)
+            is_named[named] = True
+            good &= is_named
+        if not good.all():
+            self.keep[np.repeat(np.arange(len(self.keep)), self._tokens.counts)[~good]] = False
+        return ttl, spellings(self._buffer, *items["rrtype"], self._words.kind)
+
+    def _answers(self, records: tuple[Ints, Spellings], chosen: Ints) -> pa.Array:
+        """The answers of the chosen lines; null where there are none."""
+        counts, items, (ttl, kind) = self._tokens.counts, self._tokens.items, records
+        is_chosen = np.zeros(len(counts), dtype=bool)
+        is_chosen[chosen] = True
+        taken = np.flatnonzero(np.repeat(is_chosen, counts))
+        values = pa.StructArray.from_arrays(
+            [
+                gather.lowered(self._buffer, *_at(items["rrname"], taken)), kind.column(taken),
+                pa.array(ttl[taken], pa.int64()), gather.stated(self._buffer, *_at(items["rdata"], taken)),
+            ],
+            fields=list(_ANSWERS.value_type),
+        )  # fmt: skip
+        counts = counts[chosen]
+        offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+        return pa.ListArray.from_arrays(offsets, values, type=_ANSWERS, mask=pa.array(counts == 0))
 
 
-def _plain_name(lines: Lines, begin: Any, end: Any) -> Any:
-    """Names that need neither escape nor look at their labels: short, without a blank, no label empty."""
-    good = (end > begin) & (end - begin <= _LONGEST_NAME)
-    good &= (lines.buffer[begin] != 46) & (lines.buffer[np.maximum(end - 1, 0)] != 46)
-    for places in (lines.spaces, lines.double_dots):
-        good &= np.searchsorted(places, begin) == np.searchsorted(places, end)
-    return good
+def _at(token: Token, chosen: Ints) -> Token:
+    return (token[0][chosen], token[1][chosen]) if len(chosen) < len(token[0]) else token

@@ -12,12 +12,10 @@ come again (files put one behind another). Types are taken by number: `qtype_nam
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from evidence.formats import zeek_columns
@@ -27,7 +25,7 @@ from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects
 from evidence.reading.format import Format, Guess, Reading, in_order, refuse_parameters, too_long
 from evidence.reading.lines import LONGEST_LINE, Chunk, chunks, newlines
 from evidence.reading.stamps import is_number, unix_time
-from evidence.table.schema import LOOKUPS
+from evidence.table.schema import LOOKUPS, in_order_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -174,18 +172,7 @@ def read_piece(piece: tuple[Layout | None, Chunk]) -> Batch:
         return read_lines(layout, run)
     rows, others, starts, stops = zeek_columns.read(layout.fields, run)
     more, rejects = _read(layout, _chosen(run, others.tolist(), starts, stops))
-    return Batch(merged(rows, more) if len(more) else rows, rejects, run.size)
-
-
-def merged(rows: pa.Table, more: pa.Table) -> pa.Table:
-    """Both in the order of the source. A few are put between slices, which is cheaper than to sort all."""
-    if len(more) * _FEW > len(rows):
-        return pa.concat_tables([rows, more]).sort_by("start").combine_chunks()
-    places = np.searchsorted(rows["start"].to_numpy(), more["start"].to_numpy()).tolist()
-    parts = []
-    for number, (begin, end) in enumerate(itertools.pairwise([0, *places, len(rows)])):
-        parts += [rows.slice(begin, end - begin), more.slice(number, 1)]
-    return pa.concat_tables(parts).combine_chunks()
+    return Batch(in_order_of_source(rows, more), rejects, run.size)
 
 
 def _chosen(run: Chunk, numbers: list[int], starts: Any, stops: Any) -> Iterator[tuple[int, int, int, bytes]]:

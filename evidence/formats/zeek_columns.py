@@ -35,7 +35,7 @@ USED = NEEDED | {
     "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs",
 }  # fmt: skip
 _MOST_DIGITS, _GREATEST = 5, 65535
-_TAB, _NEWLINE, _COMMA, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 44, 46, 45, 40, 127
+_TAB, _NEWLINE, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 46, 45, 40, 127
 _FRACTION = 7  # `.000000` of a TTL
 _POINT = digits.template("?.000000")
 _TRUE, _FALSE = ord("T"), ord("F")
@@ -193,28 +193,18 @@ class _Rows:
         begin, end = self._tokens["answers"]
         self.keep &= (end > begin) & (self._buffer[begin] != _BRACKET)
         lines = np.flatnonzero(self.keep & ~self._is_unset("answers"))
-        data = _members(self._buffer, begin[lines], end[lines])
+        data = gather.members(self._buffer, begin[lines], end[lines])
         if "TTLs" not in self._tokens:
             return _Answers(lines, data, None)
         begin, end = self._tokens["TTLs"]
-        written = _members(self._buffer, begin[lines], end[lines])
+        written = gather.members(self._buffer, begin[lines], end[lines])
         value, is_ttl = _seconds(written)
         good = data.counts == written.counts
         good[np.repeat(np.arange(len(lines)), written.counts)[~is_ttl]] = False
         self.keep[lines[~good]] = False
         usual = np.repeat(good, data.counts)
-        data = _Members(data.text, data.counts[good], data.begins[usual], data.ends[usual])
+        data = gather.Members(data.text, data.counts[good], data.begins[usual], data.ends[usual])
         return _Answers(lines[good], data, value[np.repeat(good, written.counts)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Members:
-    """The members of vectors: how many each has, and where each member lies in `text`."""
-
-    text: Bytes
-    counts: Ints
-    begins: Ints
-    ends: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +212,7 @@ class _Answers:
     """The members of the lines that have answers, and the TTL of each member."""
 
     lines: Ints
-    data: _Members
+    data: gather.Members
     ttls: Ints | None
 
     def column(self, chosen: Ints, size: int) -> pa.Array:
@@ -241,17 +231,7 @@ class _Answers:
         return pa.ListArray.from_arrays(offsets, records, type=_ANSWERS, mask=pa.array(counts == 0))
 
 
-def _members(buffer: Bytes, begin: Ints, end: Ints) -> _Members:
-    """What lies between the commas of each token; the byte behind a token ends its last member."""
-    _, characters = gather.parts(gather.strings(buffer, begin, end + 1))
-    text = gather.padded(characters.tobytes())
-    ends = np.flatnonzero((characters == _COMMA) | (characters <= _NEWLINE))
-    last = np.flatnonzero(characters[ends] <= _NEWLINE)
-    begins = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
-    return _Members(text, np.diff(last, prepend=-1), begins, ends)
-
-
-def _seconds(written: _Members) -> tuple[Ints, Any]:
+def _seconds(written: gather.Members) -> tuple[Ints, Any]:
     """Whole seconds of `300.000000`, and which of the members are such a TTL."""
     sizes = written.ends - written.begins
     point = np.maximum(written.ends - _FRACTION, written.begins)

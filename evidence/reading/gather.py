@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pyarrow.compute as pc
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-SHORT = 16
+_COMMA, _LAST = 44, 2
+WORD = 8  # bytes
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ALL = np.uint64(2**64 - 1)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
@@ -104,6 +106,27 @@ def _texts(offsets: Any, characters: Bytes, filled: Any = None) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, [bits, pa.py_buffer(offsets), pa.py_buffer(characters)])
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members of lists: how many each has, and where each member lies in `text`."""
+
+    text: Bytes
+    counts: Ints
+    begins: Ints
+    ends: Ints
+
+
+def members(buffer: Bytes, starts: Ints, stops: Ints) -> Members:
+    """What lies between the commas of each token; a byte has to stand behind a token that is no part of the next."""
+    offsets, characters = parts(strings(buffer, starts, stops + 1))
+    marks = (characters == _COMMA).view(np.uint8)
+    marks[offsets[1:] - 1] = _LAST
+    ends = np.flatnonzero(marks)
+    last = np.flatnonzero(marks[ends] == _LAST)
+    begins = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    return Members(padded(characters.tobytes()), np.diff(last, prepend=-1), begins, ends)
+
+
 def few(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     """As `stated`, for texts of which few differ: a dictionary of them where each has one to eight bytes."""
     sizes = stops - starts
@@ -141,15 +164,17 @@ def equals(buffer: Bytes, starts: Ints, stops: Ints, literal: bytes) -> Any:
 
 def words(buffer: Bytes, starts: Ints) -> Any:
     """Eight bytes from each start as a little-endian number."""
-    windows = np.lib.stride_tricks.as_strided(buffer[:8].view("<u8"), (len(buffer) - 8,), (1,), writeable=False)
-    return windows[starts]
+    return np.ndarray((len(buffer) - WORD,), dtype="<u8", buffer=buffer, strides=(1,))[starts]
 
 
 def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
     """So many words from each start as `words` has them, as columns; at most four."""
-    size = 8 * count
-    windows = np.ndarray((len(buffer) - size,), dtype=f"V{size}", buffer=buffer, strides=(1,))
-    return np.ascontiguousarray(windows[starts].view("<u8").reshape(-1, count).T)
+    return np.ascontiguousarray(windows(buffer, WORD * count)[starts].view("<u8").reshape(-1, count).T)
+
+
+def windows(buffer: Bytes, size: int) -> Any:
+    """The bytes from each place on, `size` of them as one value; few more cost little more to fetch than one."""
+    return np.ndarray((len(buffer) - size,), dtype=f"V{size}", buffer=buffer, strides=(1,))
 
 
 def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
@@ -178,21 +203,6 @@ def lower(buffer: Bytes) -> Any:
     return buffer | (((buffer - np.uint8(65)) < 26).view(np.uint8) << np.uint8(5))
 
 
-def only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
-    """Where a token of at most `width` bytes holds allowed bytes only; longer ones are left to the slow path."""
-    good = _only(allowed, buffer, starts, stops, min(width, SHORT))
-    long = np.flatnonzero(stops - starts > SHORT)
-    if width > SHORT and len(long):  # few are: a wide window for all would cost most of the time
-        good[long] = _only(allowed, buffer, starts[long], stops[long], width)
-    return good
-
-
-def _only(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints, width: int) -> Any:
-    sizes = stops - starts
-    window = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
-    return (sizes <= width) & (allowed[window] | (np.arange(width) >= sizes[:, None])).all(axis=1)
-
-
 def one_of(values: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     """Where a token is one of some literals of at most 8 bytes (`literals` made them)."""
     sizes = np.minimum(stops - starts, 8).astype(np.uint64)
@@ -209,16 +219,3 @@ def allowed(characters: bytes) -> Any:
     table = np.zeros(256, dtype=bool)
     table[list(characters)] = True
     return table
-
-
-def numbers(buffer: Bytes, begin: Any, end: Any, width: int) -> tuple[Any, Any]:
-    """Decimal numbers of at most `width` digits, and which of the tokens are such."""
-    size = end - begin
-    good = (size >= 1) & (size <= width)
-    value = np.zeros(len(begin), dtype=np.int64)
-    for place in range(width):
-        inside = size > place
-        digit = buffer[np.maximum(end - 1 - place, 0)].astype(np.int64) - 48
-        good &= ~inside | ((digit >= 0) & (digit <= 9))
-        value += np.where(inside, digit * 10**place, 0)
-    return value, good

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from evidence.formats import eve, eve_columns
 from evidence.reading.batch import Batch, Conservation
 from evidence.reading.format import read_chunk
-from evidence.reading.json_shapes import Lines, shape_of
 from evidence.reading.lines import Chunk
 
 RECORDED = Path(__file__).parents[2] / "recordings/suricata"
@@ -99,30 +98,3 @@ def test_answers_of_any_type_are_read_the_same(line: bytes, name: str, data: st.
     answers[data.draw(st.integers(0, len(answers) - 1))][name] = wrong
     changed = json.dumps(value, separators=(",", ":")).encode() + b"\n"
     assert_same(changed * 2 + line)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b'{"a":1,}\n', b'{"a":1,"a":2}\n', b'{"a":01}\n', b'{"a":1.5}\n', b'{"a" :1}\n', b'{"a":"\\n"}\n', b'["a"]\n', b'{"a":1}', b'{"a":1]\n',
-     b'{"a":1}{}\n', b'{"a":-1}\n'],
-)  # fmt: skip
-def test_what_is_no_plain_object_has_no_shape(line: bytes) -> None:
-    assert shape_of(line) is None
-
-
-def test_a_shape_holds_every_byte_of_a_line() -> None:
-    line = b'{"a":"x","b":[1,{"c":"y"}],"d":true,"e":{}}\n'
-    shape = shape_of(line)
-    assert shape is not None
-    assert shape.slots == [(("a",), "text"), (("b", 0), "number"), (("b", 1, "c"), "text")]
-    assert ("d",) in shape.fixed
-    others = [
-        line.replace(b"x", b"longer"),
-        line.replace(b"true", b"false"),
-        line.replace(b"[1", b"[01"),
-        line.replace(b'"y"', b"7"),
-    ]
-    lines = Lines(line + b"".join(others))
-    groups = list(lines.groups())
-    assert groups[0].lines.tolist() == [0, 1]
-    assert sum(len(group.lines) for group in groups) == 4  # `01` is no number

@@ -18,14 +18,6 @@ def test_capitals_are_lowered_and_nothing_else() -> None:
     assert gather.lower(every).tobytes() == every.tobytes().lower()
 
 
-@given(TOKENS, st.sampled_from([8, 16, 40]))
-def test_tokens_of_allowed_bytes_are_told_from_others_at_any_length(tokens: list[str], width: int) -> None:
-    stops = np.cumsum([len(token) for token in tokens])
-    starts = stops - [len(token) for token in tokens]
-    got = gather.only(gather.allowed(HEX), gather.padded("".join(tokens).encode()), starts, stops, width)
-    assert got.tolist() == [len(token) <= width and set(token.encode()) <= set(HEX) for token in tokens]
-
-
 @given(
     st.lists(
         st.sampled_from(["a.", ".", "A.b", "a..b", "..", ".a", "", "x" * 64, "a\\.b", "a b", "*", "a"]), min_size=1
@@ -51,3 +43,13 @@ def test_tokens_within_a_set_of_bytes_and_short_words(tokens: list[str]) -> None
     assert gather.short_words(buffer, starts, stops).tolist() == [
         int.from_bytes(token.encode(), "little") if len(token) <= 8 else 0 for token in tokens
     ]
+
+
+@given(st.lists(st.text("ab,", max_size=9), min_size=1, max_size=20))
+def test_members_are_what_stands_between_commas(lists: list[str]) -> None:
+    text = "".join(f"{written};" for written in lists).encode()
+    stops = np.cumsum([len(written) + 1 for written in lists]) - 1
+    found = gather.members(gather.padded(text), stops - [len(written) for written in lists], stops)
+    members = [bytes(found.text[begin:end]).decode() for begin, end in zip(found.begins, found.ends, strict=True)]
+    assert members == [member for written in lists for member in written.split(",")]
+    assert found.counts.tolist() == [written.count(",") + 1 for written in lists]

@@ -1,0 +1,169 @@
+"""JSON lines by their shapes: each line that has one is held to it byte by byte, without a loop over lines.
+
+What stands between the values has to be the same as in the line from which the shape was learned, a text is what lies
+between two quotes that follow each other, and all other values are of the kind that they are of there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evidence.reading import digits, gather
+from evidence.reading.json_shapes import DECIMAL, FLAG, NUMBER, NUMBERS, shape_of
+from evidence.reading.lines import LONGEST_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from evidence.reading.gather import Bytes, Ints
+    from evidence.reading.json_shapes import Path, Shape
+
+    type Token = tuple[Ints, Ints]
+
+_QUOTE, _NEWLINE, _COLON, _BACKSLASH, _DELETE = 34, 10, 58, 92, 127
+_MOST_SHAPES, _FEWEST_LINES = 96, 8
+_AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
+_END_OF_KEY = np.uint64((1 << 40) - 1)  # its last three bytes, the quote and the colon
+_LAST_KEYS = 4  # of a line, in which its shape differs from others with as many keys and quotes
+_BYTE, _ODD = 8, np.uint64(0x9E3779B97F4A7C15)
+_TRUE, _FALSE = b"true", b"false"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines of one shape: their numbers in the run, and the token of each value."""
+
+    shape: Shape
+    lines: Ints
+    tokens: dict[Path, Token]
+
+
+class Lines:
+    """The lines of a run by their quotes; `usual` are those that may have a shape."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.buffer = data, gather.padded(data)
+        body = self.buffer[: len(data)]
+        self.quotes, newlines = _places(body, _QUOTE), _places(body, _NEWLINE)
+        is_cut = len(data) > 0 and not data.endswith(b"\n")
+        self.stops = np.append(newlines + 1, len(data)) if is_cut else newlines + 1
+        self.first = np.searchsorted(self.quotes, np.concatenate(([0], self.stops)))
+        self.starts = np.concatenate(([0], self.stops))[: len(self.stops)]
+        is_odd = self._odd(body, len(newlines)) | (self.stops - self.starts > LONGEST_LINE)
+        if is_cut:
+            is_odd[-1] = True
+        self.usual = np.flatnonzero(~is_odd)
+
+    def span(self, line: int) -> tuple[int, int]:
+        """Where a line begins and ends in the run."""
+        return int(self.starts[line]), int(self.stops[line])
+
+    def _odd(self, body: Bytes, newlines: int) -> Any:
+        """Lines with bytes that are no plain text, and those of an odd number of quotes."""
+        odd = (np.diff(self.first) & 1).astype(bool)
+        is_plain = self.data.isascii() and b"\\" not in self.data and b"\x7f" not in self.data
+        if is_plain and np.count_nonzero(body < 32) == newlines:
+            return odd
+        is_odd = (body < 32) & (body != _NEWLINE)
+        is_odd |= (body >= _DELETE) | (body == _BACKSLASH)
+        odd[np.searchsorted(self.stops, np.flatnonzero(is_odd), side="right")] = True
+        return odd
+
+    def groups(self) -> Iterator[Group]:
+        """Lines that may have one shape, those of most lines first, while they are worth it."""
+        budget, waiting = _MOST_SHAPES, self._alike()
+        while waiting and budget > 0:
+            lines = waiting.pop()
+            budget -= 1 if len(lines) >= _FEWEST_LINES else 2
+            shape = shape_of(self.data[self.starts[lines[0]] : self.stops[lines[0]]])
+            if shape is None:
+                continue
+            group = self._group(shape, lines)
+            yield group
+            if len(group.lines) < len(lines):
+                waiting.append(np.setdiff1d(lines, group.lines, assume_unique=True))
+
+    def _alike(self) -> list[Ints]:
+        """The usual lines by how many quotes and keys they have and how the last keys end; the most alike come last."""
+        if not len(self.usual):
+            return []
+        known = self._keys()[self.usual]
+        order = np.argsort(known, kind="stable")
+        edges = np.flatnonzero(np.diff(known[order])) + 1
+        return sorted(np.split(self.usual[order], edges), key=len)
+
+    def _keys(self) -> Any:
+        """A number for each line, which lines of one shape share unless they have fewer keys than are looked at."""
+        counts, quotes = np.diff(self.first), self.quotes
+        is_odd = (counts & 1).astype(bool)
+        if is_odd.any():  # their quotes would bring those of all others out of step
+            quotes, counts = quotes[np.repeat(~is_odd, counts)], np.where(is_odd, 0, counts)
+        closing = quotes[1::2]
+        keys = np.flatnonzero(self.buffer[closing + 1] == _COLON)
+        first = np.searchsorted(keys, np.concatenate(([0], np.cumsum(counts >> 1))))
+        found = (np.diff(first) << _BYTE | counts).view(np.uint64) * _ODD
+        for back in range(1, _LAST_KEYS + 1 if len(keys) else 1):
+            found += gather.words(self.buffer, closing[keys.take(first[1:] - back, mode="clip")] - 3) & _END_OF_KEY
+            found *= _ODD
+        return found
+
+    def _group(self, shape: Shape, lines: Ints) -> Group:
+        """Of these lines those that have the shape."""
+        first, stops, tokens = self.first[lines], self.stops[lines], []
+        begin, seen, good = self.starts[lines], 0, np.ones(len(lines), dtype=bool)
+        for (_, kind), literal, after in zip(shape.slots, shape.literals, shape.literals[1:], strict=False):
+            good &= self._is(begin, literal)
+            seen += literal.count(b'"')
+            start, ahead = begin + len(literal), after.find(b'"')
+            end = stops - len(after) if ahead < 0 else self.quotes.take(first + seen, mode="clip") - ahead
+            good &= end >= start
+            end = np.maximum(end, start)
+            if kind in _GOOD:
+                good &= _GOOD[kind](self.buffer, start, end)
+            tokens.append((start, end))
+            begin = end
+        good &= self._is(begin, shape.literals[-1]) & (begin + len(shape.literals[-1]) == stops)
+        kept = np.flatnonzero(good)
+        if len(kept) < len(good):
+            lines, tokens = lines[kept], [(start[kept], end[kept]) for start, end in tokens]
+        return Group(shape, lines, dict(zip((path for path, _ in shape.slots), tokens, strict=True)))
+
+    def _is(self, begin: Ints, literal: bytes) -> Any:
+        """Where these bytes stand, looked at in windows no wider than the padding."""
+        good = np.ones(len(begin), dtype=bool)
+        for at in range(0, len(literal), gather.PADDING):
+            part = literal[at : at + gather.PADDING]
+            good &= gather.windows(self.buffer, len(part))[np.minimum(begin + at, len(self.data))] == np.void(part)
+        return good
+
+
+def _places(body: Bytes, mark: int) -> Ints:
+    """Where a byte stands."""
+    found = np.empty(len(body), dtype=bool)
+    for at in range(0, len(body), _AT_ONCE):
+        np.equal(body[at : at + _AT_ONCE], mark, out=found[at : at + _AT_ONCE])
+    return np.flatnonzero(found)
+
+
+def _is_flag(buffer: Bytes, begin: Ints, end: Ints) -> Any:
+    return gather.equals(buffer, begin, end, _TRUE) | gather.equals(buffer, begin, end, _FALSE)
+
+
+def _are_numbers(buffer: Bytes, begin: Ints, end: Ints) -> Any:
+    """Where numbers of either kind stand with commas between them."""
+    found = gather.members(buffer, begin, end)
+    each = digits.is_integer(found.text, found.begins, found.ends)
+    others = np.flatnonzero(~each)
+    if len(others):
+        each[others] = digits.is_decimal(found.text, found.begins[others], found.ends[others])
+    good = np.ones(len(begin), dtype=bool)
+    good[np.repeat(np.arange(len(begin)), found.counts)[~each]] = False
+    return good
+
+
+_GOOD: dict[str, Callable[[Bytes, Ints, Ints], Any]] = {
+    NUMBER: digits.is_integer, DECIMAL: digits.is_decimal, NUMBERS: _are_numbers, FLAG: _is_flag
+}  # fmt: skip
