@@ -51,10 +51,9 @@ class CaseKeepingView(APIView):
     def patch(self, request: Request, case: str) -> Response:
         said = KeepingInput(data=request.data)
         said.is_valid(raise_exception=True)
-        found = access.visible_case(principal(request), case)
-        wanted: dict[str, Any] = {"copies": found.copies, "retain_until": found.retain_until, "hold": found.hold}
-        wanted |= said.validated_data
-        return Response(keeping_value(keeping.change_keeping(principal=principal(request), case=found, **wanted)))
+        who = principal(request)
+        row = keeping.change_keeping(principal=who, case=access.visible_case(who, case), **said.validated_data)
+        return Response(keeping_value(row))
 
 
 class HandoversView(APIView):

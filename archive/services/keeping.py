@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import transaction
 
@@ -31,23 +31,41 @@ def keeping_of(case: Case) -> Keeping:
     return wiring.keeping(copies=case.copies, until=case.retain_until, hold=case.hold)
 
 
-def change_keeping(*, principal: Principal, case: Case, copies: int, retain_until: dt.date | None, hold: bool) -> Case:
-    """Ask for more copies, a longer lock, a hold or its end. Raises `BadInput` for less than was promised."""
+class Asked(TypedDict, total=False):
+    """What somebody asks of a case; what is left out stays as it is when the change is made."""
+
+    copies: int
+    retain_until: dt.date | None
+    hold: bool
+
+
+def change_keeping(*, principal: Principal, case: Case, **asked: Unpack[Asked]) -> Case:
+    """Ask for more copies, a longer lock, a hold or its end. Raises `BadInput` for less than was promised.
+
+    Only what is asked is written, over the row as it is then: a hold that was set meanwhile stays.
+    """
     access.ensure_case(principal=principal, reference=str(case.pk))
     with transaction.atomic():
         row = await_others(case)
-        if not row.copies <= copies <= _MOST_COPIES:
-            raise BadInput(f"copies={copies}: the case has {row.copies}; write as many or more, at most {_MOST_COPIES}")
-        if row.retain_until and (retain_until is None or retain_until < row.retain_until):
-            raise BadInput(f"retain_until={retain_until}: files are kept until {row.retain_until}, which only extends")
-        row.copies, row.retain_until, row.hold = copies, retain_until, hold
-        _let_wait(row, "copies", "retain_until", "hold")
-        detail = {"copies": copies, "retain_until": str(retain_until) if retain_until else None, "hold": hold}
+        _refuse_less(row, asked)
+        for name, value in asked.items():
+            setattr(row, name, value)
+        _let_wait(row, *asked)
+        end = str(row.retain_until) if row.retain_until else None
+        detail = {"copies": row.copies, "retain_until": end, "hold": row.hold}
         for objects in _batches(blobs_of(row)):
             record_event(case=row, type="retention change", user=principal.user, objects=objects, detail=detail)
         _nudge(row)
         outbox.nudge("workers.sequence.sequence")
     return row
+
+
+def _refuse_less(row: Case, asked: Asked) -> None:
+    copies, until = asked.get("copies", row.copies), asked.get("retain_until", row.retain_until)
+    if not row.copies <= copies <= _MOST_COPIES:
+        raise BadInput(f"copies={copies}: the case has {row.copies}; write as many or more, at most {_MOST_COPIES}")
+    if row.retain_until and (until is None or until < row.retain_until):
+        raise BadInput(f"retain_until={until}: files are kept until {row.retain_until}, which only extends")
 
 
 def await_others(case: Case) -> Case:
