@@ -70,7 +70,7 @@ app.conf.update(
         "stores": {"task": "workers.keep.look_for_stores", "schedule": Steady(30.0), "options": {"expires": 30}},
         "check_ledger": {"task": "workers.keep.check_ledger", "schedule": crontab(hour=4, minute=30)},
         "cosign": {"task": "workers.cosign.cosign", "schedule": Steady(10.0), "options": {"expires": 10}},
-        "timestamp": {"task": "workers.timestamp.timestamp", "schedule": Steady(60.0), "options": {"expires": 60}},
+        "timestamp": {"task": "workers.timestamp.timestamp", "schedule": Steady(15.0), "options": {"expires": 15}},
         "sequence": {"task": "workers.sequence.sequence", "schedule": Steady(2.0), "options": {"expires": 2}},
         "put_back": {"task": "workers.sweep.put_back", "schedule": Steady(600.0), "options": {"expires": 600}},
         "sweep": {"task": "workers.sweep.sweep", "schedule": Steady(5.0), "options": {"expires": 5}},

@@ -38,7 +38,8 @@ class Authority:
     """Answers each query by `openssl ts -reply`; `manner` says how it behaves from now on."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name, self.manner, self.asked = folder / name.replace(" ", "-"), name, "well", 0
+        self.folder, self.name, self.manner = folder / name.replace(" ", "-"), name, "well"
+        self.asked = self.refused = 0
         self.folder.mkdir(parents=True)
         (self.folder / "serial").write_text("01\n")
         (self.folder / "tsa.cnf").write_text(CONFIGURATION.format(name=name))
@@ -80,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = self.rfile.read(int(self.headers["Content-Length"]))
         manner = self.authority.manner
         if manner == "with an error":
+            self.authority.refused += 1
             self._answer(500, "text/plain", b"out of order")
         elif manner == "with junk":
             self._answer(200, "application/timestamp-reply", b"junk")

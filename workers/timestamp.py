@@ -1,4 +1,4 @@
-"""Every minute: ask the timestamp authorities whose turn it is."""
+"""Every quarter of a minute: ask the timestamp authorities whose turn it is."""
 
 from celery import shared_task
 

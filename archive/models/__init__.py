@@ -7,6 +7,7 @@ from archive.models.custody import CustodyEvent, CustodyObject
 from archive.models.key import KeyEnd, KeyVersion, Signing
 from archive.models.log import Checkpoint, Cosignature, Leaf, PendingLeaf, TileRoot, Timestamp
 from archive.models.party import AccessToken, Case, CaseName, Membership, SignInLink, User
+from archive.models.pause import Pause
 from archive.models.pulse import Pulse
 from archive.models.run import Run, RunInput, RunOutput
 from archive.models.submission import Submission
@@ -31,6 +32,7 @@ __all__ = [
     "KeyVersion",
     "Leaf",
     "Membership",
+    "Pause",
     "PendingLeaf",
     "PendingTree",
     "Pulse",

@@ -7,7 +7,6 @@ alone reads and writes rows, between the exchanges, and nobody waits for another
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _ANSWER_LIMIT = 1 << 16
-_PAUSE, _LONGEST_PAUSE = 5.0, 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +46,6 @@ class Reply:
 
 
 type Talk = Generator[Call, Reply, int]
-
-
-class Pauses:
-    """How long who is away is left alone: twice as long after each failure. A process owns its own."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._pauses = clock, dict[str, tuple[float, float]]()
-
-    def is_over(self, name: str) -> bool:
-        return self._clock() >= self._pauses.get(name, (0.0, float("-inf")))[1]
-
-    def begin(self, name: str) -> None:
-        last, _ = self._pauses.get(name, (_PAUSE / 2, 0.0))
-        pause = min(2 * last, _LONGEST_PAUSE)
-        self._pauses[name] = (pause, self._clock() + pause)
-
-    def forget(self, name: str) -> None:
-        self._pauses.pop(name, None)
 
 
 def converse(talks: Mapping[str, Talk]) -> dict[str, int | EvidenceError]:

@@ -1,7 +1,7 @@
 """Timestamps: RFC 3161 tokens over the note text of checkpoints, by every configured authority (trust-formats §4).
 
 One a period where something was added. A token is verified as a stranger will verify it before it is kept. An
-authority that fails is asked again at the next tick and holds up no other.
+authority that fails is left alone for a minute, then for longer and longer, and holds up no other.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from archive import wiring
 from archive.models import Checkpoint, Timestamp
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.asking import Call, converse
+from archive.services.pauses import Pauses
 from archive.services.rounds import one_at_a_time
 from archive.services.witnessing import newest_to_show
 from evidence.errors import EvidenceError, FormatError, LogError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 KIND = "timestamp"
 LATE = dt.timedelta(hours=1)
+_PAUSES = Pauses(KIND, first=dt.timedelta(minutes=1), longest=dt.timedelta(minutes=10))
 _LOCK = 0x74737461  # one round at a time, in the whole database
 _WITHIN = 15.0  # seconds for a token
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
@@ -50,12 +52,16 @@ def _stamp_due() -> int:
     newest = newest_to_show()
     if newest is None:
         return 0
-    due = {each.url: each for each in wiring.authorities() if _is_due(_last(each.url), newest)}
+    left_alone = _PAUSES.under_way()
+    asked = [each for each in wiring.authorities() if each.url not in left_alone]
+    due = {each.url: each for each in asked if _is_due(_last(each.url), newest)}
     outcomes = converse({url: _stamp(authority, newest) for url, authority in due.items()})
     for url, outcome in outcomes.items():
         if isinstance(outcome, EvidenceError):
+            _PAUSES.begin(url)
             _say_late(url, _last(url), f"{outcome!s:.300}")
         else:
+            _PAUSES.forget(url)
             end_alarm(kind=KIND, subject=url)
     return sum(outcome for outcome in outcomes.values() if isinstance(outcome, int))
 

@@ -8,6 +8,7 @@ or has with other leaves, stops the signing.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import hashlib
 import re
@@ -19,7 +20,8 @@ from archive import wiring
 from archive.models import Alarm, Checkpoint, Cosignature
 from archive.services import publication
 from archive.services.alarms import end_alarm, raise_alarm
-from archive.services.asking import Call, Pauses, converse
+from archive.services.asking import Call, converse
+from archive.services.pauses import Pauses
 from archive.services.rounds import one_at_a_time
 from archive.services.sequencing import latest_checkpoint, subtree_root
 from evidence.errors import EvidenceError, LogError, SignatureError
@@ -44,7 +46,7 @@ _REFUSED = (Answer.OTHER_SIZE, Answer.NOT_CONSISTENT)
 _LOCK = 0x77697473  # one round at a time, in the whole database
 _RECENT = 5  # cosigned checkpoints that are looked at for the newest with a quorum
 _SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
-_PAUSES = Pauses()
+_PAUSES = Pauses(AWAY, first=dt.timedelta(seconds=5), longest=dt.timedelta(minutes=2))
 
 
 def cosigned(checkpoint: Checkpoint) -> str:
@@ -121,7 +123,8 @@ def _cosign_newest() -> int:
     known = set(newest.cosignatures.values_list("witness", flat=True))
     alarmed = set(_alarms().values_list("subject", flat=True))
     wanted = [url for url, keys in urls.items() if url[:400] in alarmed or not set(keys) <= known]
-    outcomes = converse({url: _ask(url, urls[url], newest) for url in wanted if _PAUSES.is_over(url)})
+    left_alone = _PAUSES.under_way()
+    outcomes = converse({url: _ask(url, urls[url], newest) for url in wanted if url not in left_alone})
     return sum(_settle(url, outcome) for url, outcome in outcomes.items())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.services.asking import Call, Pauses, Talk, converse
+from archive.services.asking import Call, Talk, converse
 from evidence.errors import EvidenceError, LogError
 
 if TYPE_CHECKING:
@@ -110,22 +110,3 @@ def test_an_address_where_nobody_can_be_asked_is_an_error_of_ours(url) -> None:
         said = converse({"bad": talk(url), "good": talk(good)})
     assert said["good"] == 42
     assert isinstance(said["bad"], EvidenceError)
-
-
-def test_pauses_grow_to_an_end_and_are_forgotten_after_an_answer() -> None:
-    now = 0.0
-    pauses = Pauses(lambda: now)
-    assert pauses.is_over("a")
-    lengths = []
-    for _ in range(8):
-        pauses.begin("a")
-        begun = now
-        assert not pauses.is_over("a")
-        assert pauses.is_over("b")
-        while not pauses.is_over("a"):
-            now += 1.0
-        lengths.append(now - begun)
-    assert lengths == [5, 10, 20, 40, 80, 120, 120, 120]
-    pauses.begin("a")
-    pauses.forget("a")
-    assert pauses.is_over("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,8 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Checkpoint, Run, Timestamp
-from archive.services import access, bundles, custody, sequencing, timestamps
+from archive.models import Alarm, Checkpoint, Pause, Run, Timestamp
+from archive.services import access, bundles, custody, pauses, sequencing, timestamps
 from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt
 from client.api import Server
@@ -41,10 +42,15 @@ def made(tmp_path_factory) -> Iterator[list[Authority]]:
 @pytest.fixture
 def authorities(made, settings) -> list[Authority]:
     for each in made:
-        each.manner, each.asked = "well", 0
+        each.manner, each.asked, each.refused = "well", 0, 0
     settings.CUSTOS_TSA = [(each.url, str(each.pem)) for each in made]
     settings.CUSTOS_TSA_MINUTES = 0
     return made
+
+
+def end_pauses() -> int:
+    """Let the time pass that authorities are left alone; how many were."""
+    return Pause.objects.update(until=timezone.now() - dt.timedelta(hours=1))
 
 
 @pytest.fixture
@@ -106,6 +112,7 @@ def test_a_receipt_of_an_earlier_size_leads_to_the_later_token(authorities, grow
     timestamps.stamp_due()
     grow(4)
     authorities[1].manner = "well"
+    assert end_pauses() == 1
     timestamps.stamp_due()
     stamps = json.loads(issue_receipt(event=event))["timestamps"]
     assert {item["authority"]: "later" in item for item in stamps} == {
@@ -138,7 +145,29 @@ def test_an_authority_that_answers_badly_is_refused_and_holds_up_no_other(manner
     assert Timestamp.objects.get().authority == "Second Time Authority"
     assert not Alarm.objects.exists()
     authorities[0].manner = "well"
+    assert timestamps.stamp_due() == 0
+    assert end_pauses() == 1
     assert timestamps.stamp_due() == 1
+
+
+def test_an_authority_that_refuses_is_asked_again_after_ever_more_minutes_until_it_answers(
+    authorities, grow, monkeypatch
+) -> None:
+    begun, refused = timezone.now(), []
+    authorities[0].manner = "with an error"
+    for minute in range(36):
+        now = begun + dt.timedelta(minutes=minute)
+        monkeypatch.setattr(pauses, "timezone", SimpleNamespace(now=lambda now=now: now))
+        grow()
+        before = authorities[0].refused
+        assert timestamps.stamp_due() == 1  # by the other, which is asked each time, as something was added
+        refused += [minute] * (authorities[0].refused - before)
+    assert refused == [0, 1, 3, 7, 15, 25, 35]
+    authorities[0].manner = "well"
+    assert end_pauses() == 1
+    grow()
+    assert timestamps.stamp_due() == 2
+    assert not Pause.objects.exists()
 
 
 def test_a_token_under_another_certificate_is_refused(authorities, grow, settings) -> None:
@@ -154,11 +183,13 @@ def test_an_authority_that_stays_away_raises_an_alarm_after_an_hour(authorities,
     timestamps.stamp_due()
     assert not Alarm.objects.exists()
     monkeypatch.setattr(timestamps, "LATE", dt.timedelta(0))
+    assert end_pauses() == 1
     timestamps.stamp_due()
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.subject) == ("timestamp", authorities[0].url)
     assert "answered 500" in alarm.text
     authorities[0].manner = "well"
+    assert end_pauses() == 1
     timestamps.stamp_due()
     alarm.refresh_from_db()
     assert alarm.ended is not None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Cosignature
+from archive.models import Alarm, Cosignature, Pause
 from archive.services import access, custody, ledger_check, publication, sequencing, witnessing
-from archive.services.asking import Pauses
 from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt
 from evidence.errors import LogError
@@ -84,8 +84,7 @@ class Newsroom:
 
 
 @pytest.fixture
-def newsroom(tmp_path_factory, settings, ann, monkeypatch) -> Iterator[Newsroom]:
-    monkeypatch.setattr(witnessing, "_PAUSES", Pauses())
+def newsroom(tmp_path_factory, settings, ann) -> Iterator[Newsroom]:
     witnessing.ask_before_the_first_signature.cache_clear()
     made = Newsroom(tmp_path_factory.mktemp("newsroom"), settings, ann)
     yield made
@@ -227,16 +226,14 @@ def test_nobody_stops_the_signing_by_words_that_the_log_did_not_sign(status, kin
     assert sequencing.latest_checkpoint().size == 3
 
 
-def test_a_witness_that_failed_is_left_alone_for_a_while(newsroom, monkeypatch) -> None:
-    now = 0.0
-    monkeypatch.setattr(witnessing, "_PAUSES", Pauses(lambda: now))
+def test_a_witness_that_failed_is_left_alone_for_a_while(newsroom) -> None:
     newsroom.grow()
     asked: list[str] = []
     with answering(500, "text/plain", b"", asked) as url:
         newsroom.ask_for(BOTH, {newsroom.witnesses[1].url: url})
         assert [witnessing.cosign_newest() for _ in range(3)] == [2, 0, 0]
         assert asked == ["/add-checkpoint"]
-        now = 6.0
+        assert Pause.objects.update(until=timezone.now()) == 1
         assert witnessing.cosign_newest() == 0
         assert asked == ["/add-checkpoint"] * 2
         assert open_alarms() == {(witnessing.AWAY, url)}

@@ -1,0 +1,37 @@
+"""How long whoever failed is left alone: a row for each, so that it holds for every worker and over a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from archive.models import Pause
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Of parties of one `kind`, named as each is called: `first`, then twice as long after each failure."""
+
+    kind: str
+    first: dt.timedelta
+    longest: dt.timedelta
+
+    def under_way(self) -> set[str]:
+        """Who is left alone now; until later than any pause ends was written before the clock was set back."""
+        now = timezone.now()
+        waiting = Pause.objects.filter(kind=self.kind, until__gt=now, until__lte=now + self.longest)
+        return set(waiting.values_list("name", flat=True))
+
+    def begin(self, name: str) -> None:
+        last = Pause.objects.filter(kind=self.kind, name=name).first()
+        length = min(2 * last.length, self.longest) if last else self.first
+        values = {"length": length, "until": timezone.now() + length}
+        Pause.objects.update_or_create(kind=self.kind, name=name, defaults=values)
+
+    def forget(self, name: str) -> None:
+        Pause.objects.filter(kind=self.kind, name=name).delete()
