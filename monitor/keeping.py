@@ -1,4 +1,5 @@
-"""What a monitor keeps of one log in a folder: the last checkpoint that held, with the tree's edge, and evidence.
+"""What a monitor keeps of one log in a folder: the last checkpoint that held, with the tree's edge, the events of keys
+that it was shown, and evidence.
 
 Everything is on the disk, whole, before a function returns. Evidence of misbehaviour is written once and never again.
 """
@@ -20,14 +21,16 @@ from evidence.errors import EvidenceError
 from evidence.log.checkpoint import parse_checkpoint
 from evidence.log.growth import Growth, edge_fits
 from evidence.log.note import parse_note
+from evidence.log.tlogproof import parse_tlog_proof
+from evidence.opening import parse_receipt
 from evidence.strictjson import b64, members, parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from evidence.log.checkpoint import Checkpoint
 
-MEMORY, EVIDENCE = "seen.json", "evidence"
+MEMORY, EVIDENCE, KEY_EVENTS = "seen.json", "evidence", "key-events"
 
 
 class KeepingError(EvidenceError):
@@ -89,6 +92,36 @@ def remember(folder: Path, note: str, growth: Growth) -> None:
     staged = folder / f".{MEMORY}.next"
     _write(staged, json.dumps({"checkpoint": note, "edge": edge}, indent=1).encode(), 0o600)
     staged.rename(folder / MEMORY)
+    _sync(folder)
+
+
+def receipt_name(index: int) -> str:
+    """Where in the folder the receipt of the event of keys at this index is kept."""
+    return f"{KEY_EVENTS}/{index}.receipt.json"
+
+
+def key_events_kept(folder: Path) -> dict[int, str]:
+    """The text of each event of keys that was kept, by index. Raises `KeepingError` for a receipt that is damaged."""
+    found: dict[int, str] = {}
+    for path in (folder / KEY_EVENTS).glob("*.receipt.json"):
+        try:
+            receipt = parse_receipt(path.read_bytes())
+            found[parse_tlog_proof(receipt.proof).index] = receipt.event_text
+        except (OSError, EvidenceError, ValueError) as error:
+            raise KeepingError(f"{path} is damaged ({error}); put back what it was, or move it away") from error
+    return found
+
+
+def keep_key_events(folder: Path, receipts: Mapping[int, bytes]) -> None:
+    """Receipts by the index of their event; one that is there already stays as it is."""
+    (folder / KEY_EVENTS).mkdir(mode=0o700, exist_ok=True)
+    for index, content in receipts.items():
+        path = folder / receipt_name(index)
+        if not path.exists():
+            staged = path.with_name(f".{path.name}.next")
+            _write(staged, content, 0o600)
+            staged.rename(path)
+    _sync(folder / KEY_EVENTS)
     _sync(folder)
 
 

@@ -72,8 +72,7 @@ def _look(source: Source, asked: Asked, kept: keeping.Kept | None, findings: Fin
     seen = _seen_before(asked, kept, findings)
     if newest is None or not newest.counts:
         return
-    if asked.site is not None:
-        look_at_keys(source, asked.site, [newest, *seen], asked.trust, findings)
+    receipts = _look_at_keys(source, asked, [newest, *seen], findings)
     relations = {view.where: compare(view, newest, findings) for view in seen}
     for view in seen:
         if relations[view.where] in (Relation.FORKED, Relation.SHRUNK):
@@ -91,6 +90,16 @@ def _look(source: Source, asked: Asked, kept: keeping.Kept | None, findings: Fin
         accuse(asked.keep, Accusation(Relation.FORKED, view, newest, ties[view.where]), asked.trust, asked.now)
     if asked.keep is not None and is_whole and holds and check.is_clean and not forked:
         keeping.remember(asked.keep, newest.text, growth)
+        keeping.keep_key_events(asked.keep, receipts)
+
+
+def _look_at_keys(source: Source, asked: Asked, views: list[View], findings: Findings) -> dict[int, bytes]:
+    """The receipts of the events of keys that are shown, by index; none where nobody asks for them."""
+    if asked.site is None:
+        return {}
+    trusts = [asked.trust] + ([asked.since_trust] if asked.since_trust is not None else [])
+    kept = keeping.key_events_kept(asked.keep) if asked.keep is not None else {}
+    return look_at_keys(source, asked.site, views, trusts, kept, findings)
 
 
 def _newest(source: Source, asked: Asked, findings: Findings) -> View | None:

@@ -92,6 +92,9 @@ CLAUSES = {
     "key-event": "§9",
     "key-statement": "§9",
     "key-checkpoint": "§9",
+    "key-introduction": "§9",
+    "key-end": "§9",
+    "key-event-lost": "§9",
 }
 
 
@@ -145,6 +148,11 @@ class Findings:
 
     def of(self, level: Level) -> Iterator[Finding]:
         return (finding for finding in self.said if finding.level == level)
+
+    @property
+    def wrongs(self) -> int:
+        """How many were wrong so far."""
+        return sum(1 for _ in self.of("wrong"))
 
     @property
     def exit_status(self) -> int:

@@ -76,6 +76,14 @@ def check_keys_file(
     _compare(listed, receipts, lives, introduced, document.name, findings)
 
 
+def listed_keyids(content: bytes) -> frozenset[str]:
+    """Of the statements' keys in a list; none of one that is not of its form, which `check_keys_file` says."""
+    try:
+        return frozenset(_keys(parse_object(content, "keys")["dsse"]))
+    except (*REFUSALS, KeyError, TypeError):
+        return frozenset()
+
+
 def _keys(items: list[Any]) -> dict[str, ListedKey]:
     found: dict[str, ListedKey] = {}
     for item in items:

@@ -74,9 +74,10 @@ class Turn:
 
 @dataclass(slots=True)
 class Lives:
-    """By origin and key id; filled by one audit."""
+    """By origin and key id, and the turns that tell of them as they stand in their logs; filled by one audit."""
 
     known: dict[tuple[str, str], Life] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
 
     def of(self, origin: str, keyid: str) -> Life | None:
         return self.known.get((origin, keyid))
@@ -90,9 +91,9 @@ class Lives:
 
 def read_lives(receipts: Iterable[OpenReceipt], findings: Findings) -> Lives:
     """From every key event whose place in the ledger was shown; what contradicts itself is said."""
-    lives = Lives()
-    turns = list(_turns(receipts, findings))
-    for turn in sorted(turns, key=lambda turn: (turn.origin, turn.index)):
+    turns = sorted(_turns(receipts, findings), key=lambda turn: (turn.origin, turn.index))
+    lives = Lives(turns=turns)
+    for turn in turns:
         for keyid, key in turn.keys.items():
             life = lives.known.setdefault((turn.origin, keyid), Life(key, turn.purpose))
             _live(life, turn, findings)
