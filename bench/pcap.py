@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import struct
@@ -93,7 +94,7 @@ def ours(path: Path, folder: Path) -> None:
     with path.open("rb") as file:
         digest, _ = hash_stream(iter(lambda: file.read(1 << 20), b""))
     begin, used = time.perf_counter(), time.process_time()
-    PROCEDURES["parse.pcap@1"].run({"source": path}, {"source": Digest(digest.hex)}, {}, folder)
+    PROCEDURES[f"parse.{path.suffix[1:]}@1"].run({"source": path}, {"source": Digest(digest.hex)}, {}, folder)
     report(begin, time.process_time() - used, resource.RUSAGE_SELF)
 
 
@@ -112,9 +113,13 @@ def report(begin: float, used: float, whose: int) -> None:
 
 
 def measure(side: str, path: Path) -> dict[str, float]:
+    """Our side has the environment of the archive's reader process."""
+    from evidence.sandbox import ENVIRONMENT
+
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--side", side, "--path", str(path), "--folder", folder]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        environment = os.environ | (ENVIRONMENT if side == "ours" else {})
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def compare(path: Path, packets: int, rounds: int) -> None:

@@ -17,7 +17,7 @@ from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 from evidence.wire.cbor import ARRAY, MAP, UNWANTED, ShortError, Window, read_value
-from evidence.wire.message import MOST_TEXT, table_of, text_length
+from evidence.wire.message import MOST_HELD, held_by, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ _TYPE = b"\x65C-DNS"
 _VERSION = 1
 _LONGEST_ITEM, _LONGEST_PREAMBLE, _LONGEST_KEY = 1 << 16, 1 << 20, 9
 _MOST_RECORDS = 1 << 15
-"""A batch ends when it has so many rows and rejects, or so much text."""
+"""A batch ends when it has so many rows and rejects, or they take much."""
 _PREAMBLE, _STATISTICS, _TABLES = 0, 1, 2
 _MEMBERS = {_PREAMBLE: "block-preamble", _STATISTICS: "block-statistics", _TABLES: "block-tables"}
 _ITEMS, _EVENTS, _MALFORMED = 3, 4, 5
@@ -56,7 +56,7 @@ class _File:
     line: int = 1
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    text: int = 0
+    held: int = 0
     unasked: int = 0
 
     def span(self, kind: str, reason: str) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class _File:
         self.rejects.append(Reject(self.line, start, self.mark, kind, reason, head))
         return start, self.mark
 
-    def item(self, found: list[Row] | NoRow, head: bytes, earlier: list[Mapping[str, int]]) -> None:
+    def item(self, found: list[Row] | NoRow, head: bytes, earlier: tuple[tuple[int, int], ...]) -> None:
         """A record: what was read since the last span, with its first bytes."""
         start, stop = self.mark, self.window.position
         if isinstance(found, tuple):
@@ -74,17 +74,17 @@ class _File:
         else:
             place = {"line": self.line, "start": start, "stop": stop, "earlier": earlier}
             self.rows += [row | place for row in found]
-            self.text += sum(map(text_length, found))
+            self.held += sum(map(held_by, found))
         self.mark = stop
         self.line += 1
 
     def is_full(self) -> bool:
-        return len(self.rows) + len(self.rejects) >= _MOST_RECORDS or self.text > MOST_TEXT
+        return len(self.rows) + len(self.rejects) >= _MOST_RECORDS or self.held > MOST_HELD
 
     def batch(self) -> Batch:
         """What grew so far."""
         batch = Batch(table_of(self.rows), rejects_table(self.rejects), self.mark - self.start)
-        self.start, self.rows, self.rejects, self.text = self.mark, [], [], 0
+        self.start, self.rows, self.rejects, self.held = self.mark, [], [], 0
         return batch
 
 
@@ -227,7 +227,7 @@ def _item(window: Window, block: Block, key: int) -> tuple[list[Row] | NoRow, by
     return read_item(value, block), head
 
 
-def _joined(spans: list[tuple[int, int]]) -> list[Mapping[str, int]]:
+def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The same bytes in as few spans as they take."""
     found: list[tuple[int, int]] = []
     for start, stop in spans:
@@ -235,7 +235,7 @@ def _joined(spans: list[tuple[int, int]]) -> list[Mapping[str, int]]:
             found[-1] = found[-1][0], stop
         else:
             found.append((start, stop))
-    return [{"start": start, "stop": stop} for start, stop in found]
+    return tuple(found)
 
 
 def _guess(head: Head) -> Guess | None:

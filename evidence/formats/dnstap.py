@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evidence.errors import MessageError
-from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.batch import CONTEXT, HEAD, HELD_BY_REJECT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
-from evidence.wire.message import MOST_TEXT, read_message, table_of, text_length
+from evidence.wire.message import MOST_HELD, held_by, read_message, table_of
 from evidence.wire.packet import address
 from evidence.wire.protobuf import FIXED32, OCTETS, VARINT, read_fields
 
@@ -127,7 +127,7 @@ class Frames:
     line: int = 1
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    text: int = 0
+    held: int = 0
     is_dnstap: bool = True
 
     def control(self, data: bytes, start: int, stop: int) -> None:
@@ -136,21 +136,25 @@ class Frames:
         if kind == _START:
             self.is_dnstap = _content(data) in (CONTENT, None)
         outcome = (CONTEXT, f"stream-{_CONTROLS[kind]}") if kind in _CONTROLS else (REJECT, "bad-control-frame")
-        self.rejects.append(Reject(self.line, start, stop, *outcome, head=data))
+        self._reject(start, stop, outcome, data)
 
     def frame(self, data: bytes, start: int, stop: int) -> None:
         found = read_frame(data[4:]) if self.is_dnstap else (REJECT, "other-content")
         if isinstance(found, tuple):
-            self.rejects.append(Reject(self.line, start, stop, *found, head=data))
+            self._reject(start, stop, found, data)
         else:
             self.rows += [{"line": self.line, "start": start, "stop": stop, **row} for row in found]
-            self.text += sum(map(text_length, found))
+            self.held += sum(map(held_by, found))
         self.line += 1
+
+    def _reject(self, start: int, stop: int, outcome: NoRow, data: bytes) -> None:
+        self.rejects.append(Reject(self.line, start, stop, *outcome, head=data[:HEAD]))
+        self.held += HELD_BY_REJECT
 
     def batch(self, stop: int) -> Batch:
         """What grew so far, up to byte `stop`."""
         batch = Batch(table_of(self.rows), rejects_table(self.rejects), stop - self.start)
-        self.start, self.rows, self.rejects, self.text = stop, [], [], 0
+        self.start, self.rows, self.rejects, self.held = stop, [], [], 0
         return batch
 
 
@@ -174,7 +178,7 @@ def _batches(source: Source) -> Iterator[Batch]:
             take = frames.frame if tail[at : at + 4] != bytes(4) else frames.control
             take(tail[at : at + size], start + at, start + at + size)
             at += size
-            if frames.text > MOST_TEXT:
+            if frames.held > MOST_HELD:
                 yield frames.batch(start + at)
         start, tail = start + at, tail[at:]
         if size > LONGEST:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evidence.reading.batch import CONTEXT, REJECT, SKIP, Reject
+from evidence.reading.batch import CONTEXT, HEAD, REJECT, SKIP, Reject
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 from evidence.wire.capture import Capture
@@ -34,6 +34,8 @@ SECTION, INTERFACE, PACKET, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _BLOCKS = {4: "name-resolution", 5: "interface-statistics", 9: "journal", 10: "decryption-secrets"}
 _ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 _NAME, _RESOLUTION, _OFFSET = 2, 9, 14
+_MOST_OTHERS = 1 << 15
+"""A piece ends when it has so many blocks that are no packets: they are held one by one."""
 _END = 12  # octets of a block that is empty: kind, and length twice
 MOST_INTERFACES = 1 << 16
 
@@ -92,9 +94,9 @@ def _is_section(data: bytes) -> bool:
 
 
 def _walk(data: bytes, start: int, section: Section, found: Found) -> tuple[int, bool]:
-    """Takes all whole blocks; where the first that is not whole begins, and whether it is broken."""
+    """Takes whole blocks; where the first that is left begins, and whether it is broken."""
     at = 0
-    while at + _END <= len(data):
+    while at + _END <= len(data) and len(found.others) < _MOST_OTHERS:
         if _is_section(data[at : at + 12]):
             section.order = _ORDERS[data[at + 8 : at + 12]]
         kind, size = struct.unpack_from(f"{section.order}II", data, at)
@@ -108,7 +110,13 @@ def _walk(data: bytes, start: int, section: Section, found: Found) -> tuple[int,
         outcome = _block(kind, data, at, stop, section, found)
         if outcome:
             found.others.append(
-                Reject(found.line + len(found.packets), start + at, start + stop, *outcome, head=data[at:stop])
+                Reject(
+                    found.line + len(found.packets),
+                    start + at,
+                    start + stop,
+                    *outcome,
+                    head=data[at : min(stop, at + HEAD)],
+                )
             )
         at = stop
     return at, False

@@ -24,6 +24,8 @@ SPAN_FIELDS = [("line", pa.int64()), ("start", pa.int64()), ("stop", pa.int64())
 REJECTS = pa.schema([*SPAN_FIELDS, ("kind", pa.string()), ("reason", pa.string()), ("head", pa.binary())])
 HEAD = 32
 """So many of a reject's first bytes are kept beside its range."""
+HELD_BY_REJECT = 256
+"""Bytes that one takes until it stands in a table, about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evidence.reading.mnemonics import type_name
+from evidence.reading.mnemonics import TYPES, type_name
 from evidence.wire.address_columns import addresses
 from evidence.wire.name_columns import texts, walk
-from evidence.wire.rdata import IN, rdata_text
+from evidence.wire.rdata import FIELDS, IN, rdata_text
 from evidence.wire.sections import OWN
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 _A, _AAAA = 1, 28
 _NAMES = (2, 5, 12, 39)
 """NS, CNAME, PTR, DNAME: nothing but a name."""
-_MOST_TEXT, _OF_OTHERS = 1024, 128
-"""Octets that a message may unfold to, and what data of other types count for: compressed, names take little."""
+_ESCAPED, _NAME, _OF_RECORD = 4, 1020, 100
+"""Characters that an octet may take, and a name; bytes of a message or record beside its texts."""
+_NAMES_INSIDE = np.zeros(1 << 16, dtype=np.int64)
+"""By type: names in its data."""
+for _number, _word in TYPES.items():
+    _NAMES_INSIDE[_number] = FIELDS.get(_word, "").count("n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,24 @@ class Names:
     walked: Walked
     usable: Any
 
+    def only(self, records: Records, first: int, stop: int) -> Names:
+        """Those of a range of messages, numbered from its first, and of their records."""
+        mine = records.of(first, stop)
+        edges, count = [mine.start, mine.stop], len(self.others)
+        some, more = (slice(*np.searchsorted(places, edges).tolist()) for places in (self.others, self.data))
+        kept = np.r_[some, count + more.start : count + more.stop]
+        return Names(
+            self.others[some] - mine.start, self.data[more] - mine.start, self.rows[kept] - first, self.begin[kept],
+            self.at[kept], self.stop[kept], self.walked.only(kept), self.usable[kept],
+        )  # fmt: skip
 
-def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Sections) -> Answers:
-    """A message is not taken if an owner is the root or has to be escaped, or if its answers are long."""
-    records = sections.answers
-    names = _names(octets, found, records)
-    taken = sections.taken & (_lengths(found, asked, records, names) <= _MOST_TEXT)
+
+def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Sections, names: Names) -> Answers:
+    """A message is not taken if an owner is the root or has to be escaped."""
+    records, taken = sections.answers, sections.taken.copy()
     owners = names.rows[: len(names.others)]
     taken[owners[~names.usable[: len(owners)]]] = False
-    made = texts(octets, names.begin, names.at, names.stop, names.usable & taken[names.rows])
+    made = texts(octets, names.begin, names.at, names.stop, names.walked, names.usable & taken[names.rows])
     taken[owners[made.odd[: len(owners)]]] = False
     kept = taken[records.row]
     owner = _owners(records.row, asked.names.name, names.others, made.name).filter(pa.array(kept))
@@ -78,7 +91,7 @@ def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Se
     return Answers(taken, records, owner, _data(octets, found, records, is_name[kept], in_data))
 
 
-def _names(octets: Octets, found: Messages, records: Records) -> Names:
+def read_names(octets: Octets, found: Messages, records: Records) -> Names:
     """Names in data end where these end."""
     others = np.flatnonzero(octets.two(records.owner) != OWN)
     data = np.flatnonzero(np.isin(records.type, _NAMES))
@@ -92,14 +105,16 @@ def _names(octets: Octets, found: Messages, records: Records) -> Names:
     return Names(others, data, rows, begin, at, stop, walked, usable)
 
 
-def _lengths(found: Messages, asked: Questions, records: Records, names: Names) -> Any:
-    """Octets that the answers of each message come to, about."""
+def text_sizes(found: Messages, asked: Questions, records: Records, names: Names) -> Ints:
+    """Bytes that each message takes, at most: every octet of its names and data may have to be escaped."""
     is_address = (records.type == _A) | (records.type == _AAAA)
-    data = np.where(is_address, 0, _OF_OTHERS + records.stop - records.start)
-    data[names.data] = names.walked.length[len(names.others) :]
+    inside = _NAMES_INSIDE[records.type] * _NAME
+    data = np.where(is_address, 0, inside + _ESCAPED * (records.stop - records.start))
+    data[names.data] = _ESCAPED * names.walked.length[len(names.others) :]
     owner = (asked.ends - found.begin)[records.row]
     owner[names.others] = names.walked.length[: len(names.others)]
-    return np.bincount(records.row, weights=owner + data, minlength=len(found.begin))
+    whole = np.bincount(records.row, weights=owner + data + _OF_RECORD, minlength=len(found.begin))
+    return whole.astype(np.int64) + _OF_RECORD + (asked.ends > 0) * (asked.ends - found.begin)
 
 
 def _owners(rows: Ints, asked: pa.Array, others: Ints, names: pa.Array) -> pa.Array:

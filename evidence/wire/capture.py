@@ -8,6 +8,7 @@ as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
 from evidence.reading.format import in_order
 from evidence.table.schema import QUERY
 from evidence.wire.datagram_rows import plain_rows
-from evidence.wire.message import MOST_TEXT, read_message, table_of, text_length
+from evidence.wire.message import MOST_HELD, held_by, read_message, table_of
 from evidence.wire.packet import Segment, read_packet
 from evidence.wire.pieces import BAD_TIME, NO_TIME
 from evidence.wire.streams import PART, Streams
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from evidence.wire.pieces import Packet, Piece
 
 INCOMPLETE = (REJECT, "tcp-incomplete")
+_PACKET = 1024
+"""Bytes that a packet takes that is read by itself, but for its octets."""
 
 
 @dataclass(slots=True)
@@ -69,30 +72,34 @@ class Capture:
         self.notes: list[str] = []
         self._streams = Streams()
         self._parts = [Part()]
-        self._text = 0
+        self._held = 0
         self._unread = self._lost = 0
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
         """Batches of all pieces, in order."""
-        for piece, found in in_order(pieces, with_plain_rows):
-            yield from self._read(piece, found)
+        for piece, parts in in_order(pieces, with_plain_rows):
+            begin, others = piece.start, list(piece.others)
+            for found in parts:
+                now = [other for other in others if other.start < found.stop]
+                yield from self._read(piece, found, now, begin)
+                begin, others = found.stop, others[len(now) :]
         self._streams.finish()
         self._collect()
         yield from (part.batch() for part in self._parts[:-1])
         self._say()
 
-    def _read(self, piece: Piece, found: Found) -> Iterator[Batch]:
+    def _read(self, piece: Piece, found: Found, others: list[Reject], begin: int) -> Iterator[Batch]:
         """Those that are left, one by one, between the plain ones."""
-        begin, others, plain, skipped = piece.start, list(piece.others), found.rows, found.rejects
+        plain, skipped = found.rows, found.rejects
         for index in found.left.tolist():
             packet = piece.packet(index)
             self._take(packet)
-            if self._text > MOST_TEXT and packet.stop < piece.start + piece.size:
+            if self._held > MOST_HELD and packet.stop < found.stop:
                 now = [other for other in others if other.start < packet.stop]
                 (rows, plain), (rejects, skipped) = (_parted(table, packet.stop) for table in (plain, skipped))
                 yield from self._close(rows, rejects, now, begin, packet.stop)
                 others, begin = others[len(now) :], packet.stop
-        yield from self._close(plain, skipped, others, begin, piece.start + piece.size)
+        yield from self._close(plain, skipped, others, begin, found.stop)
 
     def _close(
         self, rows: pa.Table, rejects: pa.Table, others: list[Reject], start: int, stop: int
@@ -105,7 +112,7 @@ class Capture:
             self._collect()
             yield self._parts.pop(0).batch()
         self._parts.append(Part())
-        self._text = 0
+        self._held = 0
 
     def _take(self, packet: Packet) -> None:
         found = read_packet(packet.interface.link, packet.data, is_whole=packet.is_whole)
@@ -113,6 +120,7 @@ class Capture:
             found = REJECT, "bad-time"
         part = self._parts[-1]
         part.taken[packet.start] = packet, None if isinstance(found, tuple) else found
+        self._held += _PACKET + 2 * len(packet.data)
         if isinstance(found, tuple):
             part.outcomes[packet.start] = found
         elif isinstance(found, Segment):
@@ -151,7 +159,7 @@ class Capture:
         packet, datagram = part.taken[start]
         common = _common(packet, datagram, earlier)
         part.outcomes[start] = rows + [common | _ends(datagram, row) | row for row in found]
-        self._text += sum(text_length(row) for row in found) + 16 * len(earlier) * len(found)
+        self._held += sum(map(held_by, found)) + 16 * len(earlier) * len(found)
 
     def _say(self) -> None:
         if self._lost:
@@ -169,7 +177,7 @@ def _common(packet: Packet, datagram: Datagram | None, earlier: tuple[tuple[int,
         "time_digits": None if packet.time == NO_TIME else packet.interface.digits,
         "time_zone": None if packet.time == NO_TIME else "UTC",
         "transport": "tcp" if isinstance(datagram, Segment) else "udp", "vantage": packet.interface.name,
-        "earlier": [{"start": start, "stop": stop} for start, stop in earlier] or None,
+        "earlier": earlier or None,
     }  # fmt: skip
 
 
@@ -182,8 +190,10 @@ def _ends(datagram: Datagram | None, row: Row) -> Row:
     return {"client": client, "port": port, "server": server, "server_port": server_port}
 
 
-def with_plain_rows(piece: Piece) -> tuple[Piece, Found]:
-    return piece, plain_rows(piece)
+def with_plain_rows(piece: Piece) -> tuple[Piece, Iterable[Found]]:
+    """The first part is made at once, by the thread that reads the piece; few pieces have more."""
+    parts = plain_rows(piece)
+    return piece, chain([next(parts)], parts)
 
 
 def _parted(table: pa.Table, stop: int) -> tuple[pa.Table, pa.Table]:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evidence.reading import gather
-from evidence.table.schema import LOOKUPS, complete
+from evidence.table.schema import LOOKUPS, QUERY, complete
 from evidence.wire.address_columns import addresses
 from evidence.wire.datagrams import families, merged, plain_datagrams
-from evidence.wire.message_columns import message_columns
+from evidence.wire.message_columns import message_parts
 from evidence.wire.octets import Octets
 from evidence.wire.skips import skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evidence.reading.gather import Ints
     from evidence.wire.datagrams import Datagrams
     from evidence.wire.pieces import Piece
@@ -24,29 +27,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows of a piece's plain packets, rejects of those that carry no DNS, and the places of all others."""
+    """Of consecutive packets of a piece: rows of the plain ones, rejects of those that carry no DNS, and the places of
+    all others. `stop` is the byte of the capture behind them.
+    """
 
     rows: pa.Table
     rejects: pa.Table
     left: Ints
+    stop: int
 
 
-def plain_rows(piece: Piece) -> Found:
+def plain_rows(piece: Piece) -> Iterator[Found]:
+    """All packets of a piece, in parts that take little memory each: as a rule one is all."""
     octets = Octets(gather.padded(piece.data))
     packets, not_ip = families(octets, piece)
     parts = [plain_datagrams(piece, family) for family in packets]
     index, rejects = skipped(octets, piece, [part[2] for part in parts], not_ip)
     datagrams, messages = merged([part[:2] for part in parts])
-    taken, columns = message_columns(octets, messages)
-    if len(taken) < len(messages.begin):
-        datagrams, messages = datagrams.only(taken), messages.only(taken)
     left = np.ones(len(piece.starts), dtype=bool)
-    left[datagrams.index] = left[index] = False
-    if not len(taken):
-        return Found(LOOKUPS.empty_table(), rejects, np.flatnonzero(left))
-    columns |= _places(piece, datagrams.index) | _ends(octets, datagrams, messages.bits & 0x8000 == 0)
-    columns["transport"] = gather.constant("udp", len(taken), pa.string())
-    return Found(complete(columns, len(taken), LOOKUPS), rejects, np.flatnonzero(left))
+    left[index] = False
+    first = 0
+    for part in message_parts(octets, messages):
+        mine = datagrams.only(part.first + part.taken)
+        left[mine.index] = False
+        is_last = part.stop == len(messages.begin)
+        last = len(left) if is_last else int(datagrams.index[part.stop])
+        stop = piece.start + (piece.size if is_last else int(piece.starts[last]))
+        skips = slice(*np.searchsorted(index, [first, last]).tolist())
+        yield Found(
+            _rows(octets, piece, mine, part.columns), rejects[skips], first + np.flatnonzero(left[first:last]), stop
+        )
+        first = last
+
+
+def _rows(octets: Octets, piece: Piece, found: Datagrams, columns: dict[str, pa.Array]) -> pa.Table:
+    count = len(found.index)
+    if not count:
+        return LOOKUPS.empty_table()
+    is_query = pc.equal(columns["event"], QUERY).to_numpy(zero_copy_only=False)
+    columns |= _places(piece, found.index) | _ends(octets, found, is_query)
+    columns["transport"] = gather.constant("udp", count, pa.string())
+    return complete(columns, count, LOOKUPS)
 
 
 def _places(piece: Piece, index: Ints) -> dict[str, pa.Array]:

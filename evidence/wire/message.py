@@ -10,9 +10,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from evidence.errors import MessageError
@@ -23,13 +24,17 @@ from evidence.wire.labels import columns_of, name_of, read_labels, read_uint16
 from evidence.wire.rdata import rdata_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from evidence.reading.format import NoRow, Row
-    from evidence.wire.labels import Labels
+    from evidence.wire.labels import Known
 
 HEADER = struct.Struct(">6H")
 MOST_QUESTIONS = 32  # RFC 9619 allows one
-MOST_TEXT = 32 << 20
-"""A batch ends when its names and answers have so many characters: compressed, they take a hundredth of that."""
+MOST_HELD = 32 << 20
+"""A batch ends when its rows take so many bytes: compressed, their names and answers took a hundredth of that."""
+_ROW, _ANSWER = 1024, 320
+"""Bytes that a row and an answer take here, but for their texts."""
 OPCODES = {1: "iquery", 2: "status", 4: "notify", 5: "update", 6: "stateful"}
 _RECORD = struct.Struct(">HHIH")
 _OPT, _TSIG = 41, 250
@@ -69,7 +74,7 @@ def _read(data: bytes) -> list[Row] | NoRow:
         raise MessageError("too-many-questions")
     at = HEADER.size
     asked: list[Row] = []
-    known: dict[int, Labels] = {}
+    known: Known = {}
     for _ in range(questions):
         columns, at = _question(data, at, known)
         asked.append(columns)
@@ -87,19 +92,17 @@ def _read(data: bytes) -> list[Row] | NoRow:
     return _rows(data, bits, asked, sections[0], sections[2])
 
 
-def _question(data: bytes, at: int, known: dict[int, Labels]) -> tuple[dict[str, Any], int]:
-    labels, end = read_labels(data, at, known)
-    known[at], at = labels, end
+def _question(data: bytes, at: int, known: Known) -> tuple[dict[str, Any], int]:
+    labels, at = read_labels(data, at, known)
     name, written = columns_of(labels)
     kind, class_ = read_uint16(data, at), read_uint16(data, at + 2)
     return {"name": name, "name_as_written": written, "type": type_name(kind), "class": class_name(class_)}, at + 4
 
 
-def _section(data: bytes, at: int, count: int, known: dict[int, Labels]) -> tuple[list[Record], int]:
+def _section(data: bytes, at: int, count: int, known: Known) -> tuple[list[Record], int]:
     records: list[Record] = []
     for _ in range(count):
-        owner, end = read_labels(data, at, known)
-        known[at], at = owner, end
+        owner, at = read_labels(data, at, known)
         start = at + _RECORD.size
         if start > len(data):
             raise MessageError("short-message")
@@ -123,15 +126,16 @@ def _rows(data: bytes, bits: int, asked: list[Row], answers: list[Record], addit
         common |= {"event": RESPONSE, "rcode": rcode_name(rcode)}
     rows = [common | columns for columns in asked]
     if answers:
-        rows[0]["answers"] = [_answer(data, record) for record in answers]
+        known: Known = {}
+        rows[0]["answers"] = [_answer(data, record, known) for record in answers]
     return rows
 
 
-def _answer(data: bytes, record: Record) -> dict[str, Any]:
+def _answer(data: bytes, record: Record, known: Known) -> dict[str, Any]:
     kind = type_name(record.type)
     return {
         "name": name_of(record.owner), "type": kind, "ttl": record.ttl,
-        "data": rdata_text(data, record.start, record.stop, kind, record.class_),
+        "data": rdata_text(data, record.start, record.stop, kind, record.class_, known),
     }  # fmt: skip
 
 
@@ -164,21 +168,22 @@ def option_words(data: bytes, start: int, stop: int) -> frozenset[str]:
     return frozenset(word for code, word in _OPTIONS.items() if code in codes)
 
 
-def text_length(row: Row) -> int:
-    """Characters of the names and answers of a row."""
-    return len(row["name"]) + sum(len(item["name"]) + len(item["data"] or "") for item in row.get("answers") or ())
+def held_by(row: Row) -> int:
+    """Bytes that a row takes, about."""
+    answers = row.get("answers") or ()
+    return _ROW + len(row["name"]) + sum(_ANSWER + len(item["name"]) + len(item["data"] or "") for item in answers)
 
 
 def table_of(rows: list[Row]) -> pa.Table:
-    """Rows whose times are microseconds since 1970."""
+    """Rows whose times are microseconds since 1970, and whose `earlier` are pairs of numbers."""
     present = set().union(*rows)
+    nested: dict[str, Callable[[Any], pa.Array]] = {"answers": _answers, "earlier": _earlier}
     columns = {
         field.name: pa.array([row.get(field.name) for row in rows], field.type)
         for field in LOOKUPS
-        if field.name in present and field.name != "answers"
+        if field.name in present and field.name not in nested
     }
-    if "answers" in present:
-        columns["answers"] = _answers([row.get("answers") for row in rows])
+    columns |= {name: make([row.get(name) for row in rows]) for name, make in nested.items() if name in present}
     return complete(columns, len(rows), LOOKUPS)
 
 
@@ -186,10 +191,20 @@ def _answers(lists: list[list[dict[str, Any]] | None]) -> pa.Array:
     """As Arrow would make it of the lists themselves, in a third of the time."""
     kind: Any = LOOKUPS.field("answers").type
     items = [item for answers in lists if answers for item in answers]
-    fields = list(kind.value_type)
-    values = [pa.array([item[field.name] for item in items], field.type) for field in fields]
-    offsets = [0, *accumulate(len(answers or ()) for answers in lists)]
+    values = [pa.array([item[field.name] for item in items], field.type) for field in kind.value_type]
+    return _lists(kind, lists, values)
+
+
+def _earlier(lists: list[tuple[tuple[int, int], ...] | None]) -> pa.Array:
+    """Rows of one packet share their list, which would take far more in words of its own for each."""
+    numbers = np.fromiter(chain.from_iterable(chain.from_iterable(filter(None, lists))), dtype=np.int64)
+    return _lists(LOOKUPS.field("earlier").type, lists, [pa.array(numbers[place::2].copy()) for place in (0, 1)])
+
+
+def _lists(kind: Any, lists: Sequence[Sequence[object] | None], values: list[pa.Array]) -> pa.Array:
+    """Values of all lists, one behind the other, as lists; an empty one is null."""
+    offsets = [0, *accumulate(len(each or ()) for each in lists)]
     return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(values, fields=fields), type=kind,
-        mask=pa.array([not answers for answers in lists]),
+        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(values, fields=list(kind.value_type)), type=kind,
+        mask=pa.array([not each for each in lists]),
     )  # fmt: skip

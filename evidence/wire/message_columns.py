@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,28 +11,57 @@ import pyarrow.compute as pc
 
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
-from evidence.wire.answer_columns import read_answers
+from evidence.wire.answer_columns import read_answers, read_names, text_sizes
 from evidence.wire.message import flag_words
+from evidence.wire.name_columns import ranges
 from evidence.wire.sections import COOKIE, DO, ECS, EDNS, read_questions, read_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from evidence.reading.gather import Ints
-    from evidence.wire.answer_columns import Answers
+    from evidence.wire.answer_columns import Answers, Names
     from evidence.wire.datagrams import Messages
     from evidence.wire.name_columns import Texts
     from evidence.wire.octets import Octets
+    from evidence.wire.sections import Questions, Sections
 
+_MOST_RECORDS, MOST_UNFOLDED = 1 << 17, 16 << 20
+"""Records and bytes of names and answers that are made at once."""
 _HEADER_BITS = 0x07B0
 _WORDS = {DO: "DO", COOKIE: "COOKIE", ECS: "ECS"}
 
 
-def message_columns(octets: Octets, found: Messages) -> tuple[Ints, dict[str, pa.Array]]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Messages from number `first` up to `stop`: which are plain, counted from `first`, and columns of these."""
+
+    first: int
+    stop: int
+    taken: Ints
+    columns: dict[str, pa.Array]
+
+
+def message_parts(octets: Octets, found: Messages) -> Iterator[Part]:
+    """All messages, in parts that take little memory each, however many records they have and however these unfold.
+
+    There is one at least.
+    """
+    for first, stop in ranges(found.answers + found.authority + found.additional, _MOST_RECORDS):
+        some = found.only(slice(first, stop))
+        asked = read_questions(octets, some)
+        sections = read_sections(octets, some, asked)
+        names = read_names(octets, some, sections.answers)
+        for begin, end in ranges(text_sizes(some, asked, sections.answers, names), MOST_UNFOLDED):
+            mine = some.only(slice(begin, end)), asked.only(begin, end), sections.only(begin, end)
+            yield Part(first + begin, first + end, *_columns(octets, *mine, names.only(sections.answers, begin, end)))
+
+
+def _columns(
+    octets: Octets, found: Messages, asked: Questions, sections: Sections, names: Names
+) -> tuple[Ints, dict[str, pa.Array]]:
     """The numbers of the messages that are plain, and columns of these."""
-    asked = read_questions(octets, found)
-    sections = read_sections(octets, found, asked)
-    answers = read_answers(octets, found, asked, sections)
+    answers = read_answers(octets, found, asked, sections, names)
     taken = np.flatnonzero(answers.taken)
     bits, ends, edns, code = (column[taken] for column in (found.bits, asked.ends, sections.edns, sections.code))
     is_response = bits & 0x8000 != 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 _LONGEST, _HEADER = 255, 12
 _MOST_STEPS = 48
 """Labels and pointers of a name; one with more is read by itself."""
-_AT_ONCE = 1 << 14
+_AT_ONCE = 1 << 19
+"""Characters that are made at once: they take many times their size until then."""
 _DOT, _BACKSLASH = 0x2E, 0x5C
 
 
@@ -29,23 +31,34 @@ class Walked:
     end: Ints
     length: Ints
 
+    def only(self, kept: Any) -> Walked:
+        return Walked(*(getattr(self, name)[kept] for name in self.__slots__))
+
 
 def walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> Walked:
     """The names at `at`, in messages that begin at `begin`; none goes beyond `stop`."""
-    parts = [_walk(octets, begin[cut], at[cut], stop[cut])[0] for cut in _cuts(len(at))]
-    return Walked(*(np.concatenate([getattr(part, name) for part in parts]) for name in Walked.__slots__))
+    return _walk(octets, begin, at, stop)
 
 
-def _cuts(count: int) -> list[slice]:
-    """So many at once that labels and characters of names that are compressed much take little memory."""
-    return [slice(at, at + _AT_ONCE) for at in range(0, max(count, 1), _AT_ONCE)]
+def ranges(sizes: Ints, most: int) -> list[tuple[int, int]]:
+    """Ranges of items that come to `most` together, or are one item alone; one range is there at least."""
+    total = np.concatenate([[0], np.cumsum(sizes)])
+    edges = [0]
+    while edges[-1] < len(sizes):
+        reached = int(np.searchsorted(total, total[edges[-1]] + most, side="right")) - 1
+        edges.append(max(edges[-1] + 1, reached))
+    return list(pairwise(edges)) or [(0, 0)]
 
 
-def _walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> tuple[Walked, list[tuple[Ints, Ints, Ints]]]:
-    """Names, and labels: the number of their name, where the octet stands that says their size, and the size."""
+def _walk(
+    octets: Octets, begin: Ints, at: Ints, stop: Ints, labels: list[tuple[Ints, Ints, Ints]] | None = None
+) -> Walked:
+    """Labels are added to those that are given: the number of their name, where the octet stands that says their size,
+    and the size.
+    """
     count = len(at)
     good, end, length = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    live, limit, labels = np.arange(count), at, []
+    live, limit = np.arange(count), at
     for _ in range(_MOST_STEPS):
         if not len(live):
             break
@@ -57,13 +70,15 @@ def _walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> tuple[Walked, li
         is_label = (size > 0) & (size < 64) & (at + size + 2 <= stop) & (length[live] + size + 2 <= _LONGEST)
         leaves = live[is_end | is_pointer]
         end[leaves] = np.where(end[leaves], end[leaves], (at + np.where(is_pointer, 2, 1))[is_end | is_pointer])
-        labels.append((live[is_label], at[is_label], size[is_label]))
-        length[live[is_label]] += size[is_label] + 1
+        which, length_of = live[is_label], size[is_label]
+        length[which] += length_of + 1
+        if labels is not None:
+            labels.append((which, at[is_label], length_of))
         limit = np.where(is_pointer, target, limit)
         at = np.where(is_pointer, target, at + size + 1)
         goes_on = np.flatnonzero(is_label | is_pointer)
         live, at, limit, begin, stop = (column[goes_on] for column in (live, at, limit, begin, stop))
-    return Walked(good, end, np.maximum(length - 1, 0)), labels
+    return Walked(good, end, np.maximum(length - 1, 0))
 
 
 def _joined(parts: list[tuple[Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints]:
@@ -82,18 +97,24 @@ class Texts:
     written: pa.Array
     odd: Any
 
+    def only(self, first: int, stop: int) -> Texts:
+        name = self.name[first:stop]
+        written = name if self.written is self.name else self.written[first:stop]
+        return Texts(name, written, self.odd[first:stop])
 
-def texts(octets: Octets, begin: Ints, at: Ints, stop: Ints, kept: Any) -> Texts:
-    """Of the names that are kept, all of them good; others are empty."""
+
+def texts(octets: Octets, begin: Ints, at: Ints, stop: Ints, walked: Walked, kept: Any) -> Texts:
+    """Of the names that are kept, all of them good; others are empty. All were `walked` before."""
     characters, dots = [np.zeros(0, dtype=np.uint8)], [np.zeros(0, dtype=np.int64)]
-    sizes, places, done = np.zeros(len(kept), dtype=np.int64), np.flatnonzero(kept), 0
-    for cut in _cuts(len(places)):
-        mine = places[cut]
-        walked, labels = _walk(octets, begin[mine], at[mine], stop[mine])
+    sizes, places, done = np.where(kept, walked.length, 0), np.flatnonzero(kept), 0
+    for first, last in ranges(sizes[places], _AT_ONCE):
+        mine = places[first:last]
+        labels: list[tuple[Ints, Ints, Ints]] = []
+        _walk(octets, begin[mine], at[mine], stop[mine], labels)
         some, between = _characters(octets, *_joined(labels))
         characters.append(some)
         dots.append(done + between)
-        sizes[mine], done = walked.length, done + len(some)
+        done += len(some)
     return spelled(np.concatenate(characters), np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(dots))
 
 

@@ -80,15 +80,17 @@ def cut(source: Source, data: bytes, take: Callable[[bytes, int, int], tuple[Pie
     """All bytes of the source, of which `data` were read; a record stands in one piece.
 
     `take(data, start, line)` makes a piece of the whole records that `data` begins with, and says whether the length of
-    the next one is impossible: then nothing tells where others begin.
+    the next one is impossible: then nothing tells where others begin. It may leave some for the next piece.
     """
     start, line = 0, 1
     while True:
-        if data:
+        size = 1
+        while data and size:
             piece, is_broken = take(data, start, line)
-            if piece.size:
+            size = piece.size
+            if size:
                 yield piece
-            start, line, data = start + piece.size, line + len(piece.starts), data[piece.size :]
+            start, line, data = start + size, line + len(piece.starts), data[size:]
             if is_broken:
                 yield rest(source, data, start, line, "gap")
                 return

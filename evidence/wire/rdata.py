@@ -25,6 +25,8 @@ from evidence.wire.labels import read_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from evidence.wire.labels import Known
+
 IN = 1
 FIELDS = {
     "A": "a", "NS": "n", "CNAME": "n", "SOA": "nn44444", "PTR": "n", "HINFO": "ss", "MX": "2n", "TXT": "S", "RP": "nn",
@@ -41,24 +43,31 @@ _ESCAPES = {octet: f"\\{octet:03}" for octet in range(256) if not 0x20 <= octet 
 }  # fmt: skip
 
 
-def rdata_text(data: bytes, start: int, stop: int, kind: str, class_: int) -> str:
-    """The data of a record of type `kind` at `start` up to `stop` of a message."""
+def rdata_text(data: bytes, start: int, stop: int, kind: str, class_: int, known: Known | None = None) -> str:
+    """The data of a record of type `kind` at `start` up to `stop` of a message; `known` are names in data before it."""
     fields = FIELDS.get(kind)
     if fields and (class_ == IN or kind not in _OF_THE_INTERNET):
         try:
-            return _presentation(data[:stop], start, fields)
+            return _presentation(data, start, stop, fields, {} if known is None else known)
         except (MessageError, ValueError, IndexError):
             pass
     return rf"\# {stop - start} {data[start:stop].hex()}".rstrip()
 
 
-def _presentation(data: bytes, at: int, fields: str) -> str:
-    """Raises `MessageError`, `ValueError` or `IndexError` where the fields do not fill the data exactly."""
-    texts = []
+def _presentation(data: bytes, at: int, stop: int, fields: str, known: Known) -> str:
+    """Raises `MessageError`, `ValueError` or `IndexError` where the fields do not fill the data exactly.
+
+    What is no name stands in the data alone: so no more than these is copied, however long the message is.
+    """
+    texts, own = [], data[at:stop]
     for field in fields:
-        text, at = _READ[field](data, at)
+        if field == "n":
+            text, at = read_name(data, at, stop, known)
+        else:
+            text, end = _READ[field](own, len(own) - stop + at)
+            at = stop - len(own) + end
         texts.append(text)
-    if at != len(data):
+    if at != stop:
         raise MessageError("bad-rdata")
     return " ".join(filter(None, texts))
 
@@ -210,7 +219,7 @@ _VALUES: dict[int, Callable[[bytes], str]] = {
     4: _addresses(4), 5: lambda value: base64.b64encode(value).decode(), 6: _addresses(16), 7: _quoted,
 }  # fmt: skip
 _READ: dict[str, Callable[[bytes, int], tuple[str, int]]] = {
-    "1": _number(1), "2": _number(2), "4": _number(4), "n": read_name, "t": _type, "d": _time, "s": _string,
+    "1": _number(1), "2": _number(2), "4": _number(4), "t": _type, "d": _time, "s": _string,
     "S": _strings, "g": _tag, "a": _address(4), "A": _address(16), "m": _bitmap, "x": _salt, "H": _hash,
     "v": _parameters,
     "q": lambda data, at: (_quoted(data[at:]), len(data)),

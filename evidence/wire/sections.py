@@ -6,7 +6,7 @@ one OPT in its place: all others are left to `message`, which is the reference. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Records:
     def only(self, kept: Any) -> Records:
         return Records(*(getattr(self, name)[kept] for name in self.__slots__))
 
+    def of(self, first: int, stop: int) -> slice:
+        """Where those of a range of messages stand."""
+        return slice(*np.searchsorted(self.row, [first, stop]).tolist())
+
 
 @dataclass(frozen=True, slots=True)
 class Questions:
@@ -54,6 +58,11 @@ class Questions:
     taken: Any
     ends: Ints
     names: Texts
+
+    def only(self, first: int, stop: int) -> Questions:
+        if first == 0 and stop == len(self.ends):
+            return self
+        return Questions(self.taken[first:stop], self.ends[first:stop], self.names.only(first, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,12 @@ class Sections:
     answers: Records
     edns: Ints
     code: Ints
+
+    def only(self, first: int, stop: int) -> Sections:
+        """Of a range of messages, numbered from its first."""
+        answers = self.answers.only(self.answers.of(first, stop))
+        answers = replace(answers, row=answers.row - first)
+        return Sections(self.taken[first:stop], answers, self.edns[first:stop], self.code[first:stop])
 
 
 def read_questions(octets: Octets, found: Messages) -> Questions:

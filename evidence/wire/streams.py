@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 MOST_STREAMS = 1 << 15
 MOST_HELD = 64 << 20
-"""Octets of all streams together."""
+"""Bytes that all streams together take, what stands around their octets included."""
+_SPAN, _WAITING = 160, 384
+"""Bytes that a packet of a chain takes, and one that waits but for its octets."""
 MOST_WAITING, MOST_WAITING_SEGMENTS = 1 << 18, 64
 MOST_EARLIER = 128
 """A message is not read if more packets than these are needed to find where it begins."""
@@ -70,8 +72,8 @@ class Stream:
 
     @property
     def held(self) -> int:
-        waiting = sum(len(data) for data, _ in self.waiting.values()) if self.waiting else 0
-        return len(self.pending) + waiting
+        waiting = sum(_WAITING + len(data) for data, _ in self.waiting.values()) if self.waiting else 0
+        return len(self.pending) + _SPAN * len(self.chain) + waiting
 
     def open(self, sequence: int, span: Span) -> None:
         """A SYN: the first octet has the number after its own. One that is sent again changes nothing."""
@@ -94,6 +96,8 @@ class Stream:
             return self._wait(sequence, data, span)
         if ahead + len(data) <= 0:
             return REPEAT
+        if ahead < 0:
+            self._keep_anchor()
         self._take(data[-ahead:], span)
         self._take_waiting()
         self._settle()
@@ -114,13 +118,17 @@ class Stream:
         return self.acknowledged is not None and 0 <= _distance(self.acknowledged, sequence) < _WINDOW
 
     def _wait(self, sequence: int, data: bytes, span: Span) -> NoRow:
-        if not self.chain and self.anchor:
-            self.chain.append(self.anchor)
+        self._keep_anchor()
         if len(data) > len(self.waiting.get(sequence, (b"",))[0]):
             self.waiting[sequence] = data, span
         if len(self.waiting) > MOST_WAITING_SEGMENTS or self.held > MOST_WAITING:
             self._leave_gap(self._first_waiting())
         return PART
+
+    def _keep_anchor(self) -> None:
+        """What does not begin where the packet before ended needs that packet, which tells where a message begins."""
+        if not self.chain and self.anchor:
+            self.chain.append(self.anchor)
 
     def _first_waiting(self) -> int:
         expected = self.expected or 0
@@ -148,6 +156,7 @@ class Stream:
         self.expected = (self.expected or 0) + len(data) & 0xFFFFFFFF
         self.pending += data
         self.chain = [*self.chain[-MOST_EARLIER - 1 :], span]
+        needed = None
         while len(self.pending) >= 2:
             size = int.from_bytes(self.pending[:2])
             if not self.in_step and not _plausible(self.pending):
@@ -159,15 +168,14 @@ class Stream:
                 return self._drop(span)
             self.in_step = True
             del self.pending[: size + 2]
-            self._complete(found)
+            needed = needed or _needed(self.chain)
+            self._complete(*needed, found)
         return None
 
-    def _complete(self, found: list[Row] | NoRow) -> None:
-        last = max(self.chain)
-        earlier = sorted({*self.chain} - {last})
+    def _complete(self, earlier: tuple[Span, ...], last: Span, found: list[Row] | NoRow) -> None:
         if len(earlier) > MOST_EARLIER:
-            earlier, found = [], UNALIGNED
-        self.results.completed.append(Completed(last, tuple(earlier), found))
+            earlier, found = (), UNALIGNED
+        self.results.completed.append(Completed(last, earlier, found))
 
     def _settle(self) -> None:
         """Where a packet ends together with a message, what comes after needs none of those before."""
@@ -240,6 +248,12 @@ class Streams:
         stream = self._streams.pop(next(iter(self._streams)))
         self._held -= stream.held
         stream.give_up()
+
+
+def _needed(chain: list[Span]) -> tuple[tuple[Span, ...], Span]:
+    """The packets that a message needs, in their order, and the last, which completes it."""
+    *earlier, last = sorted({*chain})
+    return tuple(earlier), last
 
 
 def _distance(number: int, other: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from evidence.reading.source import Source
 from evidence.table.trace import read_back, values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evidence.reading.format import Format
 
@@ -29,19 +30,25 @@ class Read:
         return [reject["reason"] for reject in self.rejects]
 
 
-def read(form: Format, data: bytes, parameters: Mapping[str, Any] | None = None) -> Read:
+@contextmanager
+def as_file(data: bytes) -> Iterator[Source]:
     descriptor = os.memfd_create("source")
     try:
         os.write(descriptor, data)
-        reading = form.read(Source(descriptor), parameters or {})
+        yield Source(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(form: Format, data: bytes, parameters: Mapping[str, Any] | None = None) -> Read:
+    with as_file(data) as source:
+        reading = form.read(source, parameters or {})
         result = Read(notes=reading.notes)
         for batch in reading.batches:
             assert batch.rows.schema.equals(reading.schema)
             result.counted.add(batch)
             result.rows += batch.rows.to_pylist()
             result.rejects += batch.rejects.to_pylist()
-    finally:
-        os.close(descriptor)
     assert result.counted.bytes == len(data)
     return result
 

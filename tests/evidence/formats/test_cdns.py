@@ -382,7 +382,7 @@ def test_rows_are_the_same_wherever_the_source_is_cut(monkeypatch: pytest.Monkey
         whole = read(FORMAT, data)
         for module, limit, value in (
             (source, "BLOCK", 100),
-            (cdns, "MOST_TEXT", 50),
+            (cdns, "MOST_HELD", 50),
             (cdns, "_MOST_RECORDS", 10),
             (cdns_tables, "_MOST_KEPT", 1),
         ):

@@ -228,7 +228,7 @@ def test_frames_are_whole_across_blocks_of_the_source(monkeypatch: pytest.Monkey
     whole = read(FORMAT, data).rows
     monkeypatch.setattr(source, "BLOCK", 1000)
     assert read(FORMAT, data).rows == whole
-    monkeypatch.setattr(dnstap, "MOST_TEXT", 100)
+    monkeypatch.setattr(dnstap, "MOST_HELD", 100)
     assert read(FORMAT, data).rows == whole
 
 

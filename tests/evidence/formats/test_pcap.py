@@ -234,6 +234,13 @@ def test_order_repeats_and_overlaps_do_not_matter(begin: int) -> None:
     assert check_way_back(FORMAT, pcap(packets)) == 3
 
 
+def test_a_message_behind_octets_that_were_seen_needs_the_packet_that_had_them() -> None:
+    data = framed(ANSWER)
+    packets = segments((b"", 99, SYN), (data, 100, ACK), (data[-1:] + data, 99 + len(data), ACK), back=True)
+    assert earlier(capture(*packets)) == [(2, []), (3, [2])]
+    assert check_way_back(FORMAT, pcap(packets)) == 2
+
+
 @st.composite
 def cut_streams(draw) -> tuple[list[bytes], int]:
     """Messages of one connection, cut anywhere, some parts sent again or in another order; and how many messages."""
@@ -315,14 +322,6 @@ def test_what_waits_is_bounded_and_the_oldest_connection_gives_way(monkeypatch: 
     result = capture(*waiting, *others)
     assert [row["line"] for row in result.rows] == [2, 3, 4, 5, 6]
     assert [reason for _, reason in plain(result)[5:]] == ["tcp-control"] + 3 * ["tcp-incomplete"]
-
-
-def test_answers_that_unfold_end_a_batch_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evidence.wire import capture as reader
-
-    monkeypatch.setattr(reader, "MOST_TEXT", 1000)
-    result = capture(*[make.ip(udp(LONG, 53, 40000))] * 9)
-    assert [row["line"] for row in result.rows] == list(range(1, 10))
 
 
 # Broken files

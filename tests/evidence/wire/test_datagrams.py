@@ -14,7 +14,7 @@ from evidence.formats.registry import FORMATS
 from evidence.reading.batch import rejects_table
 from evidence.reading.source import Source
 from evidence.table.schema import LOOKUPS
-from evidence.wire import capture, name_columns
+from evidence.wire import capture, message_columns, name_columns
 from evidence.wire.datagram_rows import Found, plain_rows
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
@@ -35,7 +35,8 @@ def opt(flags: int = 0, options: bytes = b"", code: int = 0, version: int = 0) -
 
 def one_by_one(form: Any, data: bytes) -> Read:
     def none(piece: Piece) -> tuple:
-        return piece, Found(LOOKUPS.empty_table(), rejects_table([]), np.arange(len(piece.starts)))
+        left = np.arange(len(piece.starts))
+        return piece, [Found(LOOKUPS.empty_table(), rejects_table([]), left, piece.start + piece.size)]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(capture, "with_plain_rows", none)
@@ -54,7 +55,7 @@ def found_in(data: bytes, tmp_path: Any) -> list[Found]:
 
     (tmp_path / "capture").write_bytes(data)
     with (tmp_path / "capture").open("rb") as file:
-        return [plain_rows(piece) for piece in reader.pieces(Source(file.fileno()))]
+        return [found for piece in reader.pieces(Source(file.fileno())) for found in plain_rows(piece)]
 
 
 def plain_count(data: bytes, tmp_path: Any) -> int:
@@ -91,6 +92,8 @@ PLAIN = [
     message(answers=[record(OWN, 5, b"\1x\0\0"), record(OWN, 5, b"\xc0\xff"), record(OWN, 5, b""), record(OWN, 5, b"\1x\xc0")]),
     message(answers=[record(OWN, 1, b"\1\2\3\4")] * 32), message(authority=[record(b"\7example\0", 6, b"")] * 2),
     message(authority=[record(b"\0", 41, b"x")]),
+    message([question(name(*[b"x" * 63] * 3))], answers=[record(OWN, 5, OWN)] * 12),
+    message(answers=[record(OWN, 15, b"\0\1" + OWN)] * 8),
 ]  # fmt: skip
 UNUSUAL = [
     message([question(b"\0", 2)]), message([question(name(b"a.b"))]), message([question(name(b"a\0b"))]), message([question(name(b"back\\"))]),
@@ -101,7 +104,6 @@ UNUSUAL = [
     message(answers=[record(b"\0", 2, name(b"ns"))]), message(answers=[record(name(b"a b"), 1, b"\1\2\3\4")]),
     message(answers=[record(name(b"a.b"), 1, b"\1\2\3\4")]), message(authority=[record(b"\x80", 1, b"")]),
     message(authority=[record(b"\1x" * 127 + b"\1x\0", 1, b"")]), message(authority=[record(b"\1x" * 49 + b"\0", 1, b"")]),
-    message([question(name(*[b"x" * 63] * 3))], answers=[record(OWN, 5, OWN)] * 12), message(answers=[record(OWN, 15, b"\0\1" + OWN)] * 8),
     message(additional=[opt(), opt()]), message(additional=[opt(version=1)]), message(additional=[opt(options=b"\0\x0a\0\x09abc")]),
     message(additional=[opt(options=b"\0\x0a\0")]), message(additional=[opt(options=bytes(4) * 9)]), message(additional=[record(OWN, 41, b"")]),
     message(additional=[record(OWN, 250, b"")]), message(answers=[record(OWN, 1, b"\1\2\3\4")] * 65, flags=0x8180),
@@ -250,9 +252,36 @@ def test_packets_without_dns_are_not_read_one_by_one(tmp_path: Any) -> None:
 def test_batches_that_end_early_for_their_text_hold_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pcap([frame(OTHERS[0], None), frame(make.ip(udp(UNUSUAL[1])), None), frame(QUERY, None)] * 5, 1)
     whole = both(data)
-    monkeypatch.setattr(capture, "MOST_TEXT", 5)
+    monkeypatch.setattr(capture, "MOST_HELD", 5)
     assert (parts := both(data)).rows == whole.rows
     assert parts.rejects == whole.rejects
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(responses() | st.sampled_from(UNUSUAL), max_size=9))
+def test_rows_are_the_same_in_however_many_parts_a_piece_is_read(messages: list[bytes]) -> None:
+    file = pcap([make.ip(udp(data, 53, 40000)) for data in messages])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_columns, "MOST_UNFOLDED", 600)
+        patch.setattr(message_columns, "_MOST_RECORDS", 4)
+        both(file)
+
+
+def test_what_unfolds_is_made_in_parts_of_few_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    long = name(*[b"x" * 63] * 3, b"y" * 61)
+    sent = [
+        message([question(long)], [record(OWN, 5, OWN)] * 20),
+        message([question(name(b"a"))], [record(OWN, 17, long[:190] + b"\0" + b"\xc0\x1d")] + [record(OWN, 17, b"\xc0\x1d" * 2)] * 20),
+        message([question(name(b"a"))], [record(OWN, 2, b"\x3f" + b"\xff" * 63 + b"\0")] + [record(OWN, 2, b"\xc0\x1f")] * 30),
+        message([question(name(b"a"))], [record(OWN, 16, b"\xff" + b"\0" * 255)] * 3),
+    ]  # fmt: skip
+    file = pcap([make.ip(udp(data, 53, 40000)) for data in sent] * 40)
+    monkeypatch.setattr(message_columns, "MOST_UNFOLDED", 100_000)
+    found = found_in(file, tmp_path)
+    sizes = [part.rows.nbytes for part in found]
+    assert sum(len(part.rows) for part in found) == 160
+    assert max(sizes) < 100_000
+    assert sum(sizes) > 4 * 100_000
 
 
 @settings(max_examples=50, deadline=None)
