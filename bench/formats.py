@@ -28,6 +28,10 @@ ZEEK = (
     "1795558147.{n:06} C1 10.0.{n}.7 53124 10.0.0.53 53 udp 7 0.000212 {q} 1 C_INTERNET 1 A 0 NOERROR F F T T 0 "
     "192.0.2.1,192.0.2.2 300.000000,300.000000 F\n"
 )
+TYPES = {
+    name: float if name in ("ts", "rtt") else int
+    for name in ("ts", "rtt", "id.orig_p", "id.resp_p", "trans_id", "qclass", "qtype", "rcode", "Z")
+}
 HEAD = {
     "timestamp": "2026-11-24T22:13:33.621051+0000", "flow_id": 1541494925358816, "in_iface": "eth0",
     "event_type": "dns", "src_ip": "10.0.1.7", "src_port": 53124, "dest_ip": "10.0.0.53", "dest_port": 53,
@@ -41,6 +45,17 @@ def bind(number: int) -> str:
 
 def zeek(number: int) -> str:
     return ZEEK.format(n=number % 200, q=f"host{number}.example.com").replace(" ", "\t")
+
+
+def zeek_json(number: int) -> str:
+    """The record of `zeek` as Zeek's JSON writer makes it."""
+    return json.dumps(dict(map(_member, FIELDS.split(), zeek(number).split())), separators=(",", ":")) + "\n"
+
+
+def _member(name: str, written: str) -> tuple[str, object]:
+    if name in ("answers", "TTLs"):
+        return name, [written if name == "answers" else float(written) for written in written.split(",")]
+    return name, written == "T" if written in ("T", "F") else TYPES.get(name, str)(written)
 
 
 def eve(number: int) -> str:
@@ -87,9 +102,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     said = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        files = {f"parse.{name}": Path(folder, name) for name in ("bind@2", "zeek@1", "eve@1")}
+        files = {f"parse.{name}": Path(folder, name) for name in ("bind@2", "zeek@1", "zeek_json@1", "eve@1")}
         generate(files["parse.bind@2"], bind, said.records)
         generate(files["parse.zeek@1"], zeek, said.records, HEADER)
+        generate(files["parse.zeek_json@1"], zeek_json, said.records)
         generate(files["parse.eve@1"], eve, said.records)
         for _ in range(said.rounds):
             print({procedure: rate(procedure, path) for procedure, path in files.items()})

@@ -1,6 +1,6 @@
 """Logs to Parquet with provenance, against one-liners of DuckDB and Polars without provenance, in the same run.
 
-    .venv/bin/python bench/reading.py [--formats bind csv zeek eve] [--records 2000000] [--rounds 2] [--polars PYTHON]
+    .venv/bin/python bench/reading.py [--formats FORMAT ...] [--records 2000000] [--rounds 2] [--polars PYTHON]
 
 Each side runs in a process of its own; records a second are of wall-clock time and of processor time, memory is the
 process's peak. Polars is no dependency of this project: `--polars` names a Python that has it.
@@ -37,6 +37,7 @@ FORMATS = {
     "bind": ("parse.bind@2", {}),
     "csv": ("parse.delimited@2", {"kind": "lookups", "columns": CSV}),
     "zeek": ("parse.zeek@1", {}),
+    "zeek_json": ("parse.zeek_json@1", {}),
     "eve": ("parse.eve@1", {}),
 }
 
@@ -51,7 +52,7 @@ def generate(form: str, path: Path, records: int) -> None:
             for start in range(0, records, len(part)):
                 file.writelines(part[: records - start])
         else:
-            file.write({"csv": b"time,client,name,type\n", "eve": b"", "zeek": formats.HEADER.encode()}[form])
+            file.write({"csv": b"time,client,name,type\n", "zeek": formats.HEADER.encode()}.get(form, b""))
             file.writelines(made_up(form, records))
 
 
@@ -60,7 +61,7 @@ def made_up(form: str, records: int) -> Iterator[bytes]:
     chance = random.Random(1)
     for number in range(records):
         if form != "csv":
-            yield {"zeek": formats.zeek, "eve": formats.eve}[form](number).encode()
+            yield {"zeek": formats.zeek, "zeek_json": formats.zeek_json, "eve": formats.eve}[form](number).encode()
             continue
         moment = dt.datetime.fromtimestamp(1_471_262_400 + number // 200, dt.UTC)
         client = f"192.0.{int(chance.random() ** 2 * 20)}.{number % 250}"
@@ -94,6 +95,7 @@ def duckdb(form: str, path: Path, folder: Path) -> None:
         "bind": f"SELECT {captures} FROM {lines}",
         "csv": f"SELECT * FROM read_csv('{path}', columns={kinds}, header=true)",
         "zeek": f"SELECT * FROM read_csv('{path}', columns={{{zeek}}}, delim='\\t', skip=3, header=false, quote='')",
+        "zeek_json": f"SELECT * FROM read_json('{path}', format='newline_delimited')",
         "eve": f"SELECT timestamp, src_ip, src_port, dns FROM read_json('{path}', format='newline_delimited')",
     }[form]
     begin = now()
@@ -115,6 +117,8 @@ def polars(form: str, path: Path, folder: Path) -> None:
         frame = pl.scan_csv(
             path, separator="\t", skip_rows=3, has_header=False, new_columns=formats.FIELDS.split(), quote_char=None
         )
+    elif form == "zeek_json":
+        frame = pl.scan_ndjson(path)
     else:
         frame = pl.scan_ndjson(path).select("timestamp", "src_ip", "src_port", "dns")
     frame.sink_parquet(folder / "peer.parquet", compression="zstd", compression_level=1)

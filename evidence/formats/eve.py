@@ -11,24 +11,23 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from evidence.formats import eve_columns
-from evidence.reading.batch import HEAD, REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading import json_batches
+from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import address
-from evidence.reading.format import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
+from evidence.reading.format import Format, Reading, guess_lines, in_order, refuse_parameters
 from evidence.reading.jsonlines import fits, object_of, spelled
 from evidence.reading.lines import chunks
 from evidence.reading.mnemonics import type_name, word
 from evidence.reading.names import unescaped_name_columns
 from evidence.reading.stamps import iso_time
-from evidence.table.schema import LOOKUPS, QUERY, RESPONSE, in_order_of_source
+from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from evidence.reading.batch import Batch
     from evidence.reading.format import NoRow, Row
-    from evidence.reading.json_lines import Lines
     from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
 
@@ -154,29 +153,7 @@ def _data(item: dict[str, Any]) -> str | None:
 
 def read_run(run: Chunk) -> Batch:
     """Whole lines: usual ones as columns, all others by `read_line`."""
-    if run.too_long:
-        return too_long(run, LOOKUPS)
-    found = eve_columns.read(run, _WORDS)
-    rows: list[Row] = []
-    rejects = [_reject(run, found.lines, line, (SKIP, "other-event")) for line in found.other_events.tolist()]
-    for line in found.left.tolist():
-        begin, end = found.lines.span(line)
-        text = run.data[begin:end]
-        row = plain_line(text) or read_line(text)
-        if isinstance(row, dict):
-            rows.append({"line": run.line + line, "start": run.start + begin, "stop": run.start + end, **row})
-        else:
-            rejects.append(_reject(run, found.lines, line, row))
-    table = found.rows
-    if rows:
-        table = in_order_of_source(table, pa.Table.from_pylist(rows, schema=LOOKUPS))
-    return Batch(table, rejects_table(rejects), run.size)
-
-
-def _reject(run: Chunk, lines: Lines, line: int, why: NoRow) -> Reject:
-    begin, end = lines.span(line)
-    head = run.data[begin : min(end, begin + HEAD)]
-    return Reject(run.line + line, run.start + begin, run.start + end, *why, head=head)
+    return json_batches.read_run(run, functools.partial(eve_columns.read, words=_WORDS), read_line)
 
 
 def _zone(written: str) -> tuple[str, int] | None:

@@ -14,22 +14,20 @@ import pyarrow as pa
 
 from evidence.reading import digits, gather
 from evidence.reading.addresses import addresses
-from evidence.reading.json_lines import Lines
+from evidence.reading.json_batches import Found
 from evidence.reading.json_shapes import NUMBER, TEXT
 from evidence.reading.json_tokens import Collected
 from evidence.reading.spellings import Spellings, spellings
-from evidence.table.schema import LOOKUPS, RESPONSE, complete
+from evidence.table.schema import LOOKUPS, RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evidence.reading.gather import Ints
-    from evidence.reading.json_lines import Token
+    from evidence.reading.json_batches import Columns
+    from evidence.reading.json_lines import Lines, Token
     from evidence.reading.json_shapes import Path, Shape
     from evidence.reading.json_tokens import Tokens
-    from evidence.reading.lines import Chunk
-
-    type Columns = dict[str, pa.Array]
 
 _NEEDED: dict[str, Path] = {
     "event_type": ("event_type",), "time": ("timestamp",), "src_ip": ("src_ip",), "dest_ip": ("dest_ip",),
@@ -62,20 +60,9 @@ class Words:
     zone: Callable[[str], tuple[str, int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Rows of usual lines, the numbers of those that tell of another event, and of those that are left."""
-
-    rows: pa.Table
-    other_events: Ints
-    left: Ints
-    lines: Lines
-
-
-def read(run: Chunk, words: Words) -> Found:
-    """What is usual in the run."""
-    lines = Lines(run.data)
-    rest, others = np.ones(len(lines.starts), dtype=bool), [np.empty(0, dtype=np.int64)]
+def read(lines: Lines, words: Words) -> Found:
+    """What is usual in the lines, and which of them tell of another event."""
+    others = [np.empty(0, dtype=np.int64)]
     collected = Collected(lines, (*_NEEDED, *_TEXTS, *_PORTS, *_ASKED), _RECORD)
     for group in lines.groups():
         kinds = group.shape.kinds()
@@ -84,13 +71,7 @@ def read(run: Chunk, words: Words) -> Found:
         if _is_usual(group.shape):
             collected.add(group, _members(kinds), [_members_of(record, kinds) for record in _answers(kinds)])
     taken, columns = _Rows(collected.tokens(), words).read()
-    spans = {
-        "line": pa.array(taken + run.line, pa.int64()), "start": pa.array(lines.starts[taken] + run.start, pa.int64()),
-        "stop": pa.array(lines.stops[taken] + run.start, pa.int64()),
-    }  # fmt: skip
-    other_events = np.concatenate(others)
-    rest[taken] = rest[other_events] = False
-    return Found(complete(spans | columns, len(taken), LOOKUPS), other_events, np.flatnonzero(rest), lines)
+    return Found(taken, columns, np.concatenate(others), "other-event")
 
 
 def _question(kinds: dict[Path, str]) -> Path:

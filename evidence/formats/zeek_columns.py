@@ -34,17 +34,17 @@ NEEDED = frozenset({"ts", "id.orig_h", "id.orig_p", "query"})
 USED = NEEDED | {
     "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs",
 }  # fmt: skip
-_MOST_DIGITS, _GREATEST = 5, 65535
+MOST_DIGITS, GREATEST = 5, 65535
 _TAB, _NEWLINE, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 46, 45, 40, 127
 _FRACTION = 7  # `.000000` of a TTL
 _POINT = digits.template("?.000000")
 _TRUE, _FALSE = ord("T"), ord("F")
 _TRANSPORTS = gather.literals(b"udp", b"tcp")
-_FLAGS = ("AA", "TC", "RD", "RA")
-_FLAG_WORDS = pa.array(
-    [" ".join(name for bit, name in enumerate(_FLAGS) if bits >> bit & 1) or None for bits in range(16)]
+FLAGS = ("AA", "TC", "RD", "RA")
+FLAG_WORDS = pa.array(
+    [" ".join(name for bit, name in enumerate(FLAGS) if bits >> bit & 1) or None for bits in range(16)]
 )
-_WORDS = {"qtype": ("type", type_name), "qclass": ("class", class_name), "rcode": ("rcode", rcode_name)}
+WORDS = {"qtype": ("type", type_name), "qclass": ("class", class_name), "rcode": ("rcode", rcode_name)}
 _ANSWERS = LOOKUPS.field("answers").type
 
 
@@ -100,8 +100,8 @@ class _Rows:
 
     def read(self) -> tuple[Any, Columns]:
         """The lines that are usual throughout, and their columns."""
-        time, ports = self._time(), {name: self._number(name) for name in ("id.orig_p", "id.resp_p")}
-        codes = {name: self._number(name) for name in _WORDS}
+        time, sides = self._time(), {name: self._number(name) for name in ("id.orig_p", "id.resp_p")}
+        codes = {name: self._number(name) for name in WORDS}
         flags = self._flags()
         self._check_transport()
         answers = self._answers()
@@ -111,14 +111,14 @@ class _Rows:
             columns["transport"] = self._strings("proto", chosen)
         if answers is not None:
             columns["answers"] = answers.column(chosen, len(self.keep))
-        for name, (column, word) in _WORDS.items():
-            columns[column] = _words(codes[name][chosen], word)
+        for name, (column, word) in WORDS.items():
+            columns[column] = words_of(codes[name][chosen], word)
         return chosen, columns | {
             "time": pa.array(time.micros[chosen], pa.int64()).view(LOOKUPS.field("time").type),
             "time_digits": pa.array(np.broadcast_to(time.digits, len(self.keep))[chosen], pa.int8()),
             "time_zone": gather.constant("UTC", len(chosen), pa.string()),
-            "port": _ports(ports["id.orig_p"][chosen]), "server_port": _ports(ports["id.resp_p"][chosen]),
-            "flags": _FLAG_WORDS.take(pa.array(flags[chosen])),
+            "port": ports(sides["id.orig_p"][chosen]), "server_port": ports(sides["id.resp_p"][chosen]),
+            "flags": FLAG_WORDS.take(pa.array(flags[chosen])),
             "event": pc.if_else(pa.array(codes["rcode"][chosen] >= 0), EXCHANGE, QUERY),
         }  # fmt: skip
 
@@ -143,7 +143,7 @@ class _Rows:
             return np.full(len(self.keep), -1)
         begin, end = self._tokens[name]
         good, value = digits.numbers(self._buffer, begin, end)
-        good &= (end - begin <= _MOST_DIGITS) & (value <= _GREATEST)
+        good &= (end - begin <= MOST_DIGITS) & (value <= GREATEST)
         if good.all():
             return value
         unset = self._is_unset(name)
@@ -176,7 +176,7 @@ class _Rows:
     def _flags(self) -> Any:
         """The flags of each line as bits; one that is unset is not set."""
         value = np.zeros(len(self.keep), dtype=np.uint8)
-        for bit, name in enumerate(_FLAGS):
+        for bit, name in enumerate(FLAGS):
             if name not in self._tokens:
                 continue
             begin, end = self._tokens[name]
@@ -186,7 +186,7 @@ class _Rows:
             value |= is_true.view(np.uint8) << np.uint8(bit)
         return value
 
-    def _answers(self) -> _Answers | None:
+    def _answers(self) -> Answers | None:
         """The answers of lines that have some; a line whose TTLs are not as many, or none, is not usual."""
         if "answers" not in self._tokens:
             return None
@@ -195,7 +195,7 @@ class _Rows:
         lines = np.flatnonzero(self.keep & ~self._is_unset("answers"))
         data = gather.members(self._buffer, begin[lines], end[lines])
         if "TTLs" not in self._tokens:
-            return _Answers(lines, data, None)
+            return Answers(lines, data, None)
         begin, end = self._tokens["TTLs"]
         written = gather.members(self._buffer, begin[lines], end[lines])
         value, is_ttl = _seconds(written)
@@ -204,12 +204,12 @@ class _Rows:
         self.keep[lines[~good]] = False
         usual = np.repeat(good, data.counts)
         data = gather.Members(data.text, data.counts[good], data.begins[usual], data.ends[usual])
-        return _Answers(lines[good], data, value[np.repeat(good, written.counts)])
+        return Answers(lines[good], data, value[np.repeat(good, written.counts)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    """The members of the lines that have answers, and the TTL of each member."""
+class Answers:
+    """The members of the lines that have answers, and the TTL of each member, -1 where there is none."""
 
     lines: Ints
     data: gather.Members
@@ -224,7 +224,7 @@ class _Answers:
         is_taken = np.repeat(is_chosen[self.lines], self.data.counts)
         texts = gather.strings(self.data.text, self.data.begins[is_taken], self.data.ends[is_taken])
         nothing = pa.nulls(len(texts), pa.string())
-        ttls = pa.nulls(len(texts), pa.int64()) if self.ttls is None else pa.array(self.ttls[is_taken])
+        ttls = pa.nulls(len(texts), pa.int64()) if self.ttls is None else _numbers(self.ttls[is_taken], pa.int64())
         records = pa.StructArray.from_arrays([nothing, nothing, ttls, texts], fields=list(_ANSWERS.value_type))
         counts = counts[chosen]
         offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
@@ -240,12 +240,17 @@ def _seconds(written: gather.Members) -> tuple[Ints, Any]:
     return value, good & usual & (sizes > _FRACTION)
 
 
-def _ports(values: Ints) -> pa.Array:
+def ports(values: Ints) -> pa.Array:
     """Numbers of ports; null where one is unset (-1)."""
-    return pa.array(values, pa.int32(), mask=values < 0 if (values < 0).any() else None)
+    return _numbers(values, pa.int32())
 
 
-def _words(values: Ints, word: Callable[[int], str]) -> pa.Array:
+def _numbers(values: Ints, kind: pa.DataType) -> pa.Array:
+    is_none = values < 0
+    return pa.array(values, kind, mask=is_none if is_none.any() else None)
+
+
+def words_of(values: Ints, word: Callable[[int], str]) -> pa.Array:
     """Numbers as their words, each made once; null where one is unset (-1)."""
     known = np.flatnonzero(np.bincount(values + 1)) - 1
     words = [None if number < 0 else word(int(number)) for number in known]

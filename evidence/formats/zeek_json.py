@@ -6,18 +6,29 @@ by rule. `_system_name` is the vantage. Zeek 3.0 to 7.0, `src/threading/formatte
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
+from evidence.formats import zeek_json_columns
 from evidence.formats.zeek_record import row_of
+from evidence.reading import json_batches
 from evidence.reading.batch import REJECT, SKIP
-from evidence.reading.format import line_format
+from evidence.reading.format import Format, Reading, guess_lines, in_order, refuse_parameters
 from evidence.reading.jsonlines import fits, object_of, spelled
+from evidence.reading.lines import chunks
 from evidence.reading.stamps import iso_time, unix_time
+from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
-    from evidence.reading.format import NoRow, Row
+    from collections.abc import Mapping
 
+    from evidence.reading.batch import Batch
+    from evidence.reading.format import NoRow, Row
+    from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
+
+PROCEDURE, TITLE = "parse.zeek_json@1", "a Zeek dns.log in JSON"
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "ts": (int, float, str), "id.orig_h": str, "id.orig_p": int, "id.resp_h": str, "id.resp_p": int, "proto": str,
     "query": str, "qclass": int, "qtype": int, "rcode": int, "AA": bool, "TC": bool, "RD": bool, "RA": bool,
@@ -63,4 +74,14 @@ def _time(written: float | str, text: bytes) -> Row | None:
     return unix_time(found["seconds"].decode(), (found["fraction"] or b"").decode()) if found else None
 
 
-FORMAT = line_format("parse.zeek_json@1", "a Zeek dns.log in JSON", read_line)
+def read_run(run: Chunk) -> Batch:
+    """Whole lines: usual ones as columns, all others by `read_line`."""
+    return json_batches.read_run(run, zeek_json_columns.read, read_line)
+
+
+def _open(source: Source, parameters: Mapping[str, Any]) -> Reading:
+    refuse_parameters(PROCEDURE, parameters, set())
+    return Reading(LOOKUPS, in_order(chunks(source), read_run))
+
+
+FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _open)

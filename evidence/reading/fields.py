@@ -184,7 +184,7 @@ def _chosen(spans: dict[str, Span], keep: Ints) -> dict[str, Span]:
     return {target: (chosen(starts, keep), chosen(stops, keep)) for target, (starts, stops) in spans.items()}
 
 
-def _time_columns(found: Times, keep: Ints) -> Columns:
+def time_columns(found: Times, keep: Ints) -> Columns:
     """`time`, `time_digits` and `time_zone`."""
     stated = np.where(found.has_zone, found.ahead, _NO_ZONE)
     return {
@@ -231,7 +231,7 @@ def _lookups(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
     named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
     keep = chosen(keep, named)
     spans = _chosen(spans, keep)
-    columns |= _time_columns(time, keep) | {
+    columns |= time_columns(time, keep) | {
         "event": gather.one_text(QUERY, len(keep)),
         "client": gather.lowered(buffer, *spans["client"]),
         **{text: gather.few(buffer, *spans[text]) for text in TEXTS["lookups"] if text in spans},
@@ -260,7 +260,7 @@ def _sightings(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
     named, columns = gather.names(buffer, *_chosen(spans, keep)["name"])
     keep = chosen(keep, named)
     spans = _chosen(spans, keep)
-    columns |= _time_columns(time, keep)
+    columns |= time_columns(time, keep)
     columns |= {text: gather.stated(buffer, *spans[text]) for text in TEXTS["sightings"] if text in spans}
     if seen and last:
         none = (last[1] == last[0])[keep]

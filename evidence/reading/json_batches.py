@@ -1,0 +1,80 @@
+"""JSON lines as one batch: usual ones as columns, those that a rule skips at once, all others line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from evidence.reading import gather
+from evidence.reading.batch import HEAD, REJECTS, SKIP, Batch, Reject, rejects_table
+from evidence.reading.format import plain_line, too_long
+from evidence.reading.json_lines import Lines
+from evidence.table.schema import LOOKUPS, complete, in_order_of_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from evidence.reading.format import ReadLine, Row
+    from evidence.reading.gather import Ints
+    from evidence.reading.lines import Chunk
+
+    type Columns = dict[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The numbers of usual lines, their columns, and the numbers of lines that are skipped by the rule `reason`."""
+
+    taken: Ints
+    columns: Columns
+    skipped: Ints
+    reason: str
+
+
+def read_run(run: Chunk, read: Callable[[Lines], Found], read_line: ReadLine) -> Batch:
+    """Whole lines: what `read` finds in them, the rest by `read_line`; both make the same rows of a line."""
+    if run.too_long:
+        return too_long(run, LOOKUPS)
+    lines = Lines(run.data)
+    found = read(lines)
+    is_left = np.ones(len(lines.starts), dtype=bool)
+    is_left[found.taken] = is_left[found.skipped] = False
+    rows, rejects = _by_line(run, lines, np.flatnonzero(is_left).tolist(), read_line)
+    table = complete(_spans(run, lines, found.taken) | found.columns, len(found.taken), LOOKUPS)
+    return Batch(in_order_of_source(table, rows), in_order_of_source(_skips(run, lines, found), rejects), run.size)
+
+
+def _by_line(run: Chunk, lines: Lines, numbers: Iterable[int], read_line: ReadLine) -> tuple[pa.Table, pa.Table]:
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for number in numbers:
+        begin, end = lines.span(number)
+        text = run.data[begin:end]
+        found = plain_line(text) or read_line(text)
+        line, start, stop = run.line + number, run.start + begin, run.start + end
+        if isinstance(found, dict):
+            rows.append({"line": line, "start": start, "stop": stop, **found})
+        else:
+            rejects.append(Reject(line, start, stop, *found, head=text))
+    return pa.Table.from_pylist(rows, schema=LOOKUPS), rejects_table(rejects)
+
+
+def _spans(run: Chunk, lines: Lines, numbers: Ints) -> Columns:
+    starts, stops = lines.starts[numbers] + run.start, lines.stops[numbers] + run.start
+    return {
+        name: pa.array(values, pa.int64())
+        for name, values in (("line", numbers + run.line), ("start", starts), ("stop", stops))
+    }
+
+
+def _skips(run: Chunk, lines: Lines, found: Found) -> pa.Table:
+    """What became no row by rule, with its first bytes."""
+    numbers = np.sort(found.skipped)
+    starts, stops = lines.starts[numbers], lines.stops[numbers]
+    heads = gather.strings(lines.buffer, starts, np.minimum(stops, starts + HEAD)).view(pa.binary())
+    kinds = {"kind": SKIP, "reason": found.reason}
+    words = {name: gather.constant(word, len(numbers), pa.string()) for name, word in kinds.items()}
+    return complete(_spans(run, lines, numbers) | words | {"head": heads}, len(numbers), REJECTS)
