@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evidence.log.witness import WitnessKeys
 
 FAILED = 1
+_LAST_PORT = 65_535
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "custos-witness") -> int:
@@ -48,7 +49,7 @@ def policy_lines(keys: WitnessKeys, url: str) -> str:
 
 def _run(folder: Path, listen: str) -> None:
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > _LAST_PORT:
         raise state.WitnessError(f"--listen {listen!r}: write ADDRESS:PORT")
     with state.claim(folder):
         server = serve(folder, host.strip("[]"), int(port))

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from evidence.errors import EvidenceError
-from evidence.log.witness import BODY_LIMIT, SIZE_TYPE, Answer, Verdict, judge, parse_request
+from evidence.log.witness import BODY_LIMIT, SIZE_TYPE, Answer, Verdict, judge, log_lines, parse_request
 from witness import state
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Witness:
             if verdict.checkpoint is None:
                 return verdict, ""
             lines = self.keys.cosign(verdict.checkpoint, int(time.time()))
-            state.remember(self.folder, origin, f"{verdict.checkpoint.text}\n{_log_lines(request.note)}{lines}")
+            signed = log_lines(request, self.logs)
+            state.remember(self.folder, origin, f"{verdict.checkpoint.text}\n{signed}{lines}")
         return verdict, lines
 
     def last(self, name: str) -> bytes | None:
@@ -49,11 +50,6 @@ class Witness:
             if path.name == f"{name}.checkpoint" and path.exists():
                 return path.read_bytes()
         return None
-
-
-def _log_lines(note: str) -> str:
-    origin, lines = note.partition("\n")[0], note.rpartition("\n\n")[2]
-    return "".join(f"{line}\n" for line in lines.split("\n") if line.startswith(f"\u2014 {origin} "))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.path != "/add-checkpoint":
             self._answer(404, TEXT, "POST /add-checkpoint, GET /HASH/checkpoint\n", close=True)
-        elif not (length.isascii() and length.isdecimal()) or int(length) > BODY_LIMIT:
+        elif not (length.isascii() and length.isdecimal()) or len(length) > 9 or int(length) > BODY_LIMIT:
             self._answer(413, TEXT, f"send Content-Length of at most {BODY_LIMIT}\n", close=True)
         else:
             self._add(self.rfile.read(int(length)), int(length))

@@ -19,7 +19,7 @@ from evidence.strictjson import b64
 if TYPE_CHECKING:
     from evidence.keys import Signer
 
-_BODY = re.compile(r"([^\n]+)\n(0|[1-9][0-9]*)\n([^\n]+)\n")
+_BODY = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([^\n]+)\n")
 _LARGEST = 2**63
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LOG_KEYS = frozenset({ED25519, ML_DSA_44})
 WITNESS_KEYS = frozenset({COSIGNATURE_V1, ML_DSA_44})
 NO_WITNESS = "quorum none\n"
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _group(
     unknown = [name for name in names if name not in witnesses and name not in groups]
     if unknown or not names or len(set(names)) != len(names):
         raise FormatError(f"policy line {number}: members unknown, doubled or none: {unknown}")
-    count = {"any": 1, "all": len(names)}.get(threshold) or (int(threshold) if threshold.isdecimal() else 0)
+    count = {"any": 1, "all": len(names)}.get(threshold) or (int(threshold) if _COUNT.fullmatch(threshold) else 0)
     if not 1 <= count <= len(names):
         raise FormatError(f"policy line {number}: threshold {threshold!r} of {len(names)} members")
     return Group(count, tuple(names))

@@ -97,6 +97,18 @@ def judge(request: Request, logs: Sequence[Vkey], known: Checkpoint | None) -> V
     return _consistent(request, checkpoint, known)
 
 
+def log_lines(request: Request, logs: Sequence[Vkey]) -> str:
+    """Of a request that may be cosigned the log's own signature lines, one of each key in `logs`, which have verified.
+
+    Anybody may send the log's checkpoint again with lines of his own under it, and many of one: no more than these is
+    worth keeping.
+    """
+    note = parse_note(request.note)
+    lines = {(line.name, line.keyid): str(line) for line in note.signatures}
+    origin = parse_checkpoint(note.text).origin
+    return "".join(lines[vkey.name, vkey.keyid] for vkey in logs if vkey.name == origin)
+
+
 def _consistent(request: Request, checkpoint: Checkpoint, known: Checkpoint | None) -> Verdict:
     if known is None or not known.size:
         if request.hashes:

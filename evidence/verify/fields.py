@@ -183,7 +183,7 @@ def _record(text: bytes, places: dict[str, int], ahead: int, delimiter: str) -> 
     if time is None or not name or re.fullmatch(r"0*[1-9][0-9]{0,17}", count) is None:
         return None
     client = said.get("client", "").strip().lower()
-    return Row(time, name, client, said.get("place", ""), said.get("observer", ""), int(count))
+    return Row(time, name, client, said.get("place", ""), said.get("observer", ""), int(count.lstrip("0")))
 
 
 def _time(text: str, ahead: int) -> int | None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from evidence.log.checkpoint import parse_checkpoint, verify_signature
-from evidence.log.note import parse_note, parse_vkey
+from evidence.log.note import NoteSignature, parse_note, parse_vkey
 from evidence.log.policy import parse_policy, problems
 from tests.witness.conftest import ORIGIN, Log, Running, said
 
@@ -48,6 +48,7 @@ def test_each_refusal_has_its_status_and_changes_nothing(witness, log) -> None:
         "another history": (fork.request(100, 200), 422),
         "another root of one size": (fork.request(100, 100), 422),
         "junk": (b"junk", 400),
+        "a size of 5,000 digits": (log.request(100, 200).replace(b"\n200\n", b"\n" + b"9" * 5000 + b"\n"), 400),
         "not UTF-8": (b"old 100\n\n\xff", 400),
         "a leading zero": (log.request(100, 200).replace(b"old 100", b"old 0100"), 400),
         "too many hashes": (b"old 100\n" + b"A" * 43 + b"=\n" + (b"A" * 43 + b"=\n") * 63 + b"\n" + b"x", 400),
@@ -68,9 +69,27 @@ def test_odd_requests_are_answered_and_harm_nobody(witness, log) -> None:
     assert httpx.get(f"{witness.url}/{NAME}/../../etc/passwd").status_code == 404
     assert httpx.post(f"{witness.url}/add-checkpoint", content=b"x" * 70_000).status_code == 413
     host, port = witness.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as endless:
+        endless.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n")
+        assert endless.recv(1 << 16).startswith(b"HTTP/1.1 413 ")
     with socket.create_connection((host, int(port))) as half:
         half.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 1000\r\n\r\nold 0\n")
     assert witness.add(log.request(0, 1)).status_code == 200
+
+
+def test_lines_that_others_add_to_a_checkpoint_are_not_kept(witness, log) -> None:
+    """Anybody may send the published checkpoint again: what the archive compares with stays small enough to be read."""
+    policy = parse_policy("".join(f"log {key}\n" for key in log.vkeys) + "quorum none\n")
+    assert witness.add(log.request(0, 100)).status_code == 200
+    kept = httpx.get(f"{witness.url}/{NAME}/checkpoint").text
+    keys = [line.keyid for line in parse_note(kept).signatures]
+    junk = str(NoteSignature(ORIGIN, b"junk", bytes(1000)))
+    again = log.note(100).partition("\n\n")[2].splitlines(keepends=True)[0]
+    for lines in (junk * 40, again * 300, str(NoteSignature("elsewhere", b"junk", b"x"))):
+        assert witness.add(log.request(100, 100) + lines.encode()).status_code == 200
+        now = httpx.get(f"{witness.url}/{NAME}/checkpoint").text
+        assert [line.keyid for line in parse_note(now).signatures] == keys
+        assert (len(now), problems(policy, parse_note(now))) == (len(kept), [])
 
 
 def test_what_was_cosigned_is_remembered_through_a_kill(witness, log) -> None:
@@ -121,6 +140,7 @@ def test_keys_stay_secret_and_mistakes_are_named(found, tmp_path, log) -> None:
         ("follow", "--folder", str(folder), "nonsense"): "not a verifier key",
         ("run", "--folder", str(tmp_path / "absent")): "absent",
         ("run", "--folder", str(folder), "--listen", "nowhere"): "ADDRESS:PORT",
+        ("run", "--folder", str(folder), "--listen", "127.0.0.1:99999"): "ADDRESS:PORT",
     }
     for arguments, words in mistakes.items():
         code, _out, err = said(*arguments)

@@ -30,6 +30,8 @@ def policy(rest: str) -> str:
         policy(f"{WITNESSES}group a 1 w1 w2\ngroup b 1 w2 w3\ngroup c all a b\nquorum c\n"),
         policy("quorum none\nquorum none\n"),
         policy("trust me\nquorum none\n"),
+        policy(f"{WITNESSES}group a {'9' * 5000} w1 w2\nquorum a\n"),
+        policy(f"{WITNESSES}group a \u0661 w1 w2\nquorum a\n"),
     ],
 )
 def test_a_policy_that_could_be_read_in_two_ways_is_refused(text) -> None:

@@ -102,11 +102,20 @@ def test_a_changed_checkpoint_is_not_trusted(change: tuple[str, str]) -> None:
     assert trouble(policy, text)
 
 
+@pytest.mark.parametrize("digits", [19, 20, 5000])
+def test_a_size_that_no_log_has_is_refused(digits: int) -> None:
+    text = parse_note((OURS / "log/checkpoint.300").read_text()).text
+    assert parse_checkpoint(text).size == 300
+    with pytest.raises(FormatError):
+        parse_checkpoint(text.replace("\n300\n", f"\n{'9' * digits}\n"))
+
+
 def test_tile_paths_are_spelled_in_one_way() -> None:
     assert Tile(0, 1234067, 256).path == "tile/0/x001/x234/067"
     assert parse_tile_path("0/x001/x234/067") == Tile(0, 1234067, 256)
     assert parse_tile_path("entries/001.p/44") == Tile(None, 1, 44)
-    for path in ("0/67", "0/x000/067", "00/067", "64/000", "0/000.p/0", "0/000.p/256", "0/../000", "-1/000", "0/000/"):
+    for path in ("0/67", "0/x000/067", "00/067", "64/000", "0/000.p/0", "0/000.p/256", "0/../000", "-1/000", "0/000/",
+                 "0/" + "x001/" * 2000 + "067"):  # fmt: skip
         with pytest.raises(LogError):
             parse_tile_path(path)
     assert partial_width(0, 300) == 44

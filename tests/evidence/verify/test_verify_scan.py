@@ -156,6 +156,14 @@ def test_fields_are_cut_where_the_parameters_say(delimiter, mark) -> None:
     assert not other.is_read
 
 
+def test_a_count_behind_thousands_of_zeros_is_a_count() -> None:
+    data = b"n,t,c,x\nA.,2016-01-01,B," + b"0" * 5000 + b"1\n"
+    columns = {**CSV.parameters["columns"], "count": "x"}
+    asked = claim((2, 8, len(data)), of=Format(CSV.procedure, {**CSV.parameters, "columns": columns}))
+    asked.name = "a"
+    assert watched(data, asked).good == 1
+
+
 def test_a_file_without_the_columns_that_its_reader_names_has_no_rows() -> None:
     data = b"n,t\na,2016-01-01\n"
     found = watched(data, claim((2, 4, len(data)), of=CSV), 99)
