@@ -127,6 +127,10 @@ class S3Store:
             return iter(())
         with self._said(f"read {locator}"):
             answer = self._client.get_object(**cast("Any", self._pinned(locator)), Range=f"bytes={start}-{stop - 1}")
+        if not answer.get("ContentRange", "").startswith(f"bytes {start}-{stop - 1}/"):
+            answer["Body"].close()
+            wanted, said = f"bytes {start}-{stop - 1} of {locator}", answer.get("ContentRange", "no Content-Range")
+            raise StoreError(f"{self.name} was asked for {wanted} and gave others ({said})")
         return _Body(answer["Body"], stop - start, lambda: self._said(f"read {locator}"))
 
     def stat(self, locator: str) -> Stat:

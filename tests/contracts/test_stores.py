@@ -322,6 +322,16 @@ def test_a_store_out_of_reach_is_not_called_damaged(tmp_path: Path, monkeypatch)
     assert copy.state == UNREACHABLE
 
 
+@pytest.mark.parametrize("span", [(1, 3), (0, 6)])
+def test_a_server_that_does_not_heed_which_bytes_are_asked_for_gives_none(tmp_path: Path, monkeypatch, span) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with answering(200, "application/octet-stream", b"abcdef") as url:
+        store = S3Store("bucket", "", tmp_path, endpoint=url)
+        with pytest.raises(StoreError, match="and gave others"):
+            list(store.open_range(f"sha256/ab/cd/{'ab' * 32}?versionId=x", *span))
+
+
 def test_a_store_that_is_away_stops_nothing_that_another_carries(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
