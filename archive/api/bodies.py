@@ -10,8 +10,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from archive.api.problems import problem
 from archive.services.following import read_blob
+from archive.services.whole import read_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.http import HttpResponseBase
     from rest_framework.request import Request
 
@@ -54,8 +57,10 @@ def blob_body(request: Request, blob: Blob, content_type: str, name: str) -> Htt
     if partial:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{blob.size}"
     headers["Content-Length"] = str(stop - start)
-    body = () if request.method == "HEAD" else read_blob(blob, start, stop)
-    return StreamingHttpResponse(body, status=206 if partial else 200, content_type=content_type, headers=headers)
+    read: Iterator[bytes] = iter(())
+    if request.method != "HEAD":
+        read = read_blob(blob, start, stop) if partial else read_whole(blob)
+    return StreamingHttpResponse(read, status=206 if partial else 200, content_type=content_type, headers=headers)
 
 
 def _names(condition: str, etag: str) -> bool:

@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
 from archive.services import refusals
-from archive.storage.store import MissingBlobError, StoreError, UnsafeStoreError
+from archive.storage.store import MissingBlobError, StoreError, UnsafeStoreError, WrongBytesError
 from evidence.errors import EvidenceError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     EvidenceError: (422, "The evidence does not allow it"),
     UnsafeStoreError: (503, "The store does not hold"),
     MissingBlobError: (503, "The store does not have the bytes"),
+    WrongBytesError: (503, "The store gives other bytes"),
     StoreError: (503, "The store does not answer"),
 }
 

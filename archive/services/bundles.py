@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from archive.models import Checkpoint, CustodyEvent, Run, Submission
 from archive.services import finding
 from archive.services.deaccessions import deaccession_behind, deaccession_in
-from archive.services.following import read_blob
 from archive.services.keys import events_of_keys
 from archive.services.receipts import common_size, issue_receipt
 from archive.services.refusals import NotReady
+from archive.services.whole import read_whole
 from archive.services.witnessing import cosigned
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def zip_stream(files: Iterable[Item]) -> Iterator[bytes]:
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload] # the stubs ask for a seekable file, zipfile does not
         for item in files:
             with archive.open(zipfile.ZipInfo(item.name, _EARLIEST), "w", force_zip64=True) as file:
-                for piece in [item.content] if isinstance(item.content, bytes) else read_blob(item.content):
+                for piece in [item.content] if isinstance(item.content, bytes) else read_whole(item.content):
                     file.write(piece)
                     yield pipe.take()
     yield pipe.take()

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from archive import wiring
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _LOCK = 0x666978697479  # one round at a time, in the whole database
-DAMAGE, DEACCESSIONED = "damage", "deaccessioned"
+DAMAGE, DEACCESSIONED, SUSPECTED = "damage", "deaccessioned", "suspected"
 
 
 class Pace:
@@ -54,10 +54,18 @@ class Pace:
 
 
 def due_blobs(seen_before: dt.datetime) -> QuerySet[Blob]:
-    """Blobs that nobody looked at since then; never looked at comes first."""
+    """Blobs that nobody looked at since then; never looked at comes first, and what is suspected before all."""
+    suspected = Q(fixity__state=SUSPECTED)
     never = Q(fixity__checked=None, stored__lte=seen_before)  # which those have, too, of which there is no row
-    due = never | Q(fixity__checked__lte=seen_before)
-    return Blob.objects.filter(due).order_by(F("fixity__checked").asc(nulls_first=True), "digest")
+    due = suspected | never | Q(fixity__checked__lte=seen_before)
+    first = Case(When(suspected, then=0), default=1)
+    return Blob.objects.filter(due).order_by(first, F("fixity__checked").asc(nulls_first=True), "digest")
+
+
+def suspect(blob: Blob, said: str) -> None:
+    """Somebody was about to be given other bytes: an alarm until the next round, which looks at this blob first."""
+    raise_alarm(kind=DAMAGE, subject=blob.digest, text=said)
+    Fixity.objects.update_or_create(blob=blob, defaults={"state": SUSPECTED, "said": said})
 
 
 def check_due() -> int:

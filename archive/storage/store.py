@@ -39,6 +39,10 @@ class UnreadableBlobError(StoreError):
     """The bytes lie there, and the disk does not give them, or not all."""
 
 
+class WrongBytesError(StoreError):
+    """The store gives bytes that are not those of the digest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """What is asked for: in how many places at least, locked until when, under a legal hold."""
