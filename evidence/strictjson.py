@@ -69,6 +69,8 @@ def canonical_form(value: Any) -> bytes:
         return _written(value).encode("utf-8")
     except UnicodeEncodeError as error:
         raise FormatError(f"a text that is no Unicode: {error}") from error
+    except RecursionError as error:
+        raise FormatError("objects and lists stand too deep in one another") from error
 
 
 def _written(value: Any) -> str:

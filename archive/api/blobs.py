@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -17,7 +16,7 @@ from archive.api.submissions import SIZE, receipt_size, run_value
 from archive.models import Fixity, Submission
 from archive.services import access, finding
 from archive.services.chain import chain_of
-from archive.services.custody import rfc3339
+from archive.services.custody import rfc3339, told
 from archive.services.deaccessions import DEACCESSION, deaccession_behind
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
@@ -36,14 +35,15 @@ if TYPE_CHECKING:
 
 
 def event_value(link: Link, digest: str) -> dict[str, Any]:
-    """One act of custody on a blob, and how it stands in the ledger."""
-    event = link.event
-    said = json.loads(event.text)
+    """One act of custody on a blob, and how it stands in the ledger; of a text that is no event nothing is repeated."""
+    event, said = link.event, link.told
     leaf = getattr(event, "leaf", None)
     return {
         "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
-        "case": event.case.slug if event.case else None, "agent": said["agent"], "detail": said["detail"],
-        "role": next((item["role"] for item in said["objects"] if item["digest"] == digest), ""),
+        "case": event.case.slug if event.case else None,
+        "agent": {"kind": said.agent_kind, "id": said.agent_id} if said else None,
+        "detail": said.detail if said else None,
+        "role": next((item.role for item in (said.objects if said else ()) if str(item.digest) == digest), ""),
         "state": link.state, "said": link.said, "outcome": event.outcome,
         "leaf_hash": leaf_hash(bytes(event.commitment)).hex(), "inclusion": [value.hex() for value in link.hashes],
         "leaf": leaf.index if leaf else None, "receipt": f"/api/v1/events/{event.pk}/receipt" if leaf else None,
@@ -73,9 +73,9 @@ def deaccession_value(principal: Principal, blob: Blob) -> dict[str, Any] | None
     event = finding.events_of(principal, row.blob_id).filter(type=DEACCESSION).first() if row is not None else None
     if row is None or event is None:
         return None
-    reason = json.loads(event.text)["detail"]["reason"]
+    said = told(event)
     return {
-        "time": rfc3339(event.time), "reason": reason, "digest": row.blob_id,
+        "time": rfc3339(event.time), "reason": said.detail.get("reason") if said else None, "digest": row.blob_id,
         "receipt": f"/api/v1/events/{event.pk}/receipt",
     }  # fmt: skip
 

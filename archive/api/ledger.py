@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from archive.api.bodies import disposition
 from archive.api.problems import problem
 from archive.models import Leaf
 from archive.models.key import DSSE
-from archive.services.custody import rfc3339
+from archive.services.custody import rfc3339, told
 from archive.services.keys import events_of_keys, lives_of
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotReady
@@ -111,7 +110,8 @@ def key_events(request: HttpRequest) -> JsonResponse:
                 {
                     "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
                     "leaf": event.leaf.index if hasattr(event, "leaf") else None,
-                    "detail": json.loads(event.text)["detail"], "receipt": f"/log/key-events/{event.pk}.receipt.json",
+                    "detail": said.detail if (said := told(event)) else None,
+                    "receipt": f"/log/key-events/{event.pk}.receipt.json",
                 }
                 for event in events_of_keys()
             ]

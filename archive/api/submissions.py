@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -14,7 +13,7 @@ from archive.api import bodies
 from archive.api.authentication import principal
 from archive.api.queries import Pages, query_value
 from archive.services import finding
-from archive.services.custody import rfc3339
+from archive.services.custody import rfc3339, told
 from archive.services.identification import state_reading
 from archive.services.reading import note_access
 from archive.services.receipts import issue_receipt
@@ -47,11 +46,9 @@ def submission_value(row: Submission, *, runs: bool = True) -> dict[str, Any]:
 
 
 def _is_duplicate(row: Submission) -> bool | None:
-    """Whether the case held these bytes already; None until they are sealed."""
-    if row.event is None:
-        return None
-    known: bool = json.loads(row.event.text)["detail"]["duplicate"]
-    return known
+    """Whether the case held these bytes already; None until they are sealed, and where their event cannot be read."""
+    said = told(row.event) if row.event else None
+    return said.detail.get("duplicate") if said else None
 
 
 def run_value(run: Run) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archive.models import Handover
 from archive.services import access, finding, row_check
+from archive.services.custody import told
 from archive.services.sequencing import Tiles, latest_checkpoint
 from archive.services.witnessing import quorum_of
 from evidence.errors import EvidenceError
@@ -18,6 +18,7 @@ from evidence.opening import commitment
 if TYPE_CHECKING:
     from archive.models import Checkpoint, CustodyEvent, Submission
     from archive.services.access import Principal
+    from evidence.opening import Event
 
 PROVED, PENDING, UNKNOWN = "proved", "pending", "unknown to the ledger"
 _ORIGINS = ("ingestion", "creation")
@@ -28,6 +29,8 @@ class Link:
     """An event and how it stands: proved, pending, or unknown to the ledger with what does not fit."""
 
     event: CustodyEvent
+    told: Event | None
+    """What its text says; None where that is no event."""
     state: str
     said: str
     hashes: tuple[bytes, ...] = ()
@@ -48,17 +51,23 @@ class Chain:
 def chain_of(principal: Principal, digest: str) -> Chain:
     """The links that one's cases show, oldest first, and what is missing among them."""
     checkpoint = latest_checkpoint()
-    events = list(finding.events_of(principal, digest))
     tiles = Tiles(checkpoint.size if checkpoint else 0)
-    links = [Link(event, *_state(event, checkpoint, tiles)) for event in events]
+    links = [_link(event, checkpoint, tiles) for event in finding.events_of(principal, digest)]
     head = (checkpoint.size, bytes(checkpoint.root)) if checkpoint else (0, b"")
-    return Chain(links, _gaps(principal, digest, events), *head, quorum_of(checkpoint))
+    return Chain(links, _gaps(principal, digest, links), *head, quorum_of(checkpoint))
+
+
+def _link(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> Link:
+    said = told(event)
+    if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
+        return Link(event, said, UNKNOWN, "its text is not the one that was committed")
+    if said is None:
+        return Link(event, said, UNKNOWN, "its text is no event")
+    return Link(event, said, *_state(event, checkpoint, tiles))
 
 
 def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> tuple[str, str, tuple[bytes, ...]]:
     leaf = getattr(event, "leaf", None)
-    if commitment(bytes(event.salt), event.text.encode()) != bytes(event.commitment):
-        return UNKNOWN, "its text is not the one that was committed", ()
     if leaf is None and not hasattr(event, "pending"):
         return UNKNOWN, "a gap: it has no leaf in the ledger and waits for none", ()
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
@@ -72,13 +81,13 @@ def _state(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> 
     return PROVED, f"leaf {leaf.index} under the checkpoint of size {checkpoint.size}", tuple(hashes)
 
 
-def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list[str]:
+def _gaps(principal: Principal, digest: str, links: list[Link]) -> list[str]:
     """Acts that must have left an event and did not, and rows that say otherwise than theirs."""
     gaps: list[str] = []
-    said: list[dict[str, Any]] = [json.loads(event.text) for event in events]
+    events = [link.event for link in links]
     for case in {event.case_id: event.case for event in events}.values():
         types = {event.type for event in events if case is not None and event.case_id == case.pk}
-        if not types & set(_ORIGINS) and not any(_is_statement(value, digest) for value in said):
+        if not types & set(_ORIGINS) and not any(_is_statement(link.told, digest) for link in links):
             gaps.append(f"in {case}: no event says where the bytes came from")
         if "ingestion" in types and "message digest calculation" not in types:
             gaps.append(f"in {case}: no event says when they were hashed")
@@ -90,5 +99,5 @@ def _gaps(principal: Principal, digest: str, events: list[CustodyEvent]) -> list
     return gaps + row_check.handover_problems(list(handed_over))
 
 
-def _is_statement(value: dict[str, Any], digest: str) -> bool:
-    return any(item["digest"] == digest and item["role"] == "statement" for item in value["objects"])
+def _is_statement(said: Event | None, digest: str) -> bool:
+    return any((str(item.digest), item.role) == (digest, "statement") for item in (said.objects if said else ()))

@@ -14,7 +14,8 @@ from django.utils import timezone
 from archive import outbox, wiring
 from archive.models import Case, CustodyEvent, CustodyObject, PendingLeaf, User
 from evidence.custody import event_bytes, seal_members
-from evidence.opening import Event, EventObject, commitment
+from evidence.errors import EvidenceError
+from evidence.opening import Event, EventObject, commitment, parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,14 @@ def record_event(
     pending = PendingLeaf.objects.create(event=event)
     transaction.on_commit(lambda: _wake_sequencer(pending.pk), robust=True)
     return Recorded(event, list(hidden.disclosures))
+
+
+def told(event: CustodyEvent) -> Event | None:
+    """What an event tells; None where its text is none, which whoever shows it has to say (`chain`, `ledger_check`)."""
+    try:
+        return parse_event(event.text)
+    except EvidenceError:
+        return None
 
 
 def _wake_sequencer(own: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from django.db.models import Count
 
 from archive.models import Checkpoint, CustodyEvent, CustodyObject, KeyEnd, KeyVersion, Signing
 from archive.models.key import DSSE, periods
+from archive.services.custody import told
 from archive.services.keys import PURPOSES, introduction_detail, public_keys
 from evidence.keys import ED25519
 from evidence.log.checkpoint import parse_checkpoint, subtree_message
@@ -20,7 +20,7 @@ from evidence.log.note import Vkey
 from evidence.opening import KEY_EVENTS, KEY_INTRODUCTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from archive.models.key import Period
     from evidence.log.note import SignedNote
@@ -73,8 +73,7 @@ def differences(note: SignedNote, period: Period, known: Signatures) -> Iterator
         yield f"key {keyid[:16]}… signed another checkpoint of this size, says the record of signatures"
 
 
-def problems() -> Iterator[str]:
-    """Everything about keys and statements that does not fit."""
+def _lives() -> Iterator[str]:
     for purpose in PURPOSES:
         found = periods(purpose)
         for period in found:
@@ -84,15 +83,12 @@ def problems() -> Iterator[str]:
             if before.last != after.after:
                 what = f"they begin after {after.after}, those before end at {before.last}"
                 yield f"{purpose} keys {after.number}: {what}"
-    yield from _events_without_rows()
-    yield from _lost_checkpoints()
-    yield from _statements()
 
 
 def _introduction(period: Period) -> Iterator[str]:
     for key in period.keys:
-        event = key.event
-        if event.type != KEY_INTRODUCTION or json.loads(event.text)["detail"] != introduction_detail(period.keys):
+        event, said = key.event, told(key.event)
+        if event.type != KEY_INTRODUCTION or said is None or said.detail != introduction_detail(period.keys):
             yield f"key {key.name} ({key.keyid[:16]}…): the event {event.pk} does not introduce it"
 
 
@@ -103,8 +99,9 @@ def _end(period: Period) -> Iterator[str]:
             if period.last is not None:
                 yield f"key {key.name} ({key.keyid[:16]}…): it goes on while the other of its pair has ended"
             continue
-        leaf, detail = getattr(end.event, "leaf", None), json.loads(end.event.text)["detail"]
-        said = (end.event.type in KEY_EVENTS[1:], detail.get("keys"), leaf.index + 1 if leaf else None)
+        leaf, event = getattr(end.event, "leaf", None), told(end.event)
+        keys = event.detail.get("keys") if event else None
+        said = (end.event.type in KEY_EVENTS[1:], keys, leaf.index + 1 if leaf else None)
         if said != (True, public_keys(period.keys), end.last):
             yield f"key {key.name} ({key.keyid[:16]}…): the event {end.event_id} does not end it at {end.last}"
 
@@ -128,3 +125,12 @@ def _statements() -> Iterator[str]:
     whole = signed.filter(keys__gte=2).values("digest")
     for row in named.exclude(digest__in=whole).order_by("event_id").iterator(_AT_ONCE):
         yield f"statement {row.digest} (event {row.event_id}): no record says that both keys of this archive signed it"
+
+
+LOOKS: dict[str, Callable[[], Iterator[str]]] = {
+    "the keys": _lives,
+    "the events of keys": _events_without_rows,
+    "the record of checkpoints": _lost_checkpoints,
+    "the record of statements": _statements,
+}
+"""Everything about keys and statements that may not fit, by what is looked at."""

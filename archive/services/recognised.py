@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archive.models import Blob, CustodyEvent, Run
 from archive.models.run import EXTRACT, PARSE
 from archive.services import access, following
+from archive.services.custody import told
 from archive.services.deaccessions import deaccession_behind
 from archive.services.reading import note_access
 from archive.services.refusals import NotReady, NotVisible
@@ -88,12 +89,13 @@ def recognised_of(submission: Submission, offset: int, limit: int) -> list[Recog
 
 
 def recognised(case: Case, source: Source) -> Recognised | None:
-    """As the last event of its identification says; None for a member that is not looked at yet."""
+    """As the last event of its identification says; None for a member that has none yet, or one that cannot be read."""
     events = CustodyEvent.objects.filter(case=case, type="format identification", objects_named__digest=source.digest)
     event = events.order_by("time", "id").last()
-    if event is None:
+    said = told(event) if event else None
+    if said is None:
         return None
-    detail = json.loads(event.text)["detail"]
+    detail = said.detail
     runs = Run.objects.filter(case=case, procedure__startswith=PARSE, inputs__blob=source.digest)
     readings = tuple(runs.order_by("created", "id"))
     last = next((run for run in reversed(readings) if run.state == Run.State.SUCCEEDED), None)

@@ -7,17 +7,18 @@ is shown as said is opened from the event; where the row says something else, th
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from archive.models import CustodyEvent, Deaccession, Handover, Submission
-from archive.services.custody import case_id
+from archive.services.custody import case_id, told
 from archive.services.deaccessions import DEACCESSION
 from evidence.custody import DECOYS
 from evidence.errors import EvidenceError
 from evidence.opening import Event, disclosure_digest, open_disclosure, parse_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 type Told = dict[str, dict[str, Event]]
 """Of hand-overs by their id, the event of each stage."""
@@ -30,33 +31,39 @@ _MOMENT = dt.timedelta(minutes=1)
 """Between a row's time and its event's, which are taken in one transaction."""
 
 
-def _opened(event: Event, disclosures: Sequence[Any]) -> dict[str, Any]:
-    """Names and values of the disclosures that the event vouches for; of others nothing."""
-    sealed = set(event.sealed)
-    good = [item for item in disclosures if isinstance(item, str) and disclosure_digest(item) in sealed]
-    return dict(open_disclosure(item) for item in good)
+def _opened(event: Event, disclosures: Any) -> dict[str, Any]:
+    """Names and values of the disclosures that the event vouches for; of others, and of what is no list, nothing."""
+    sealed, found = set(event.sealed), {}
+    for item in disclosures if isinstance(disclosures, list) else ():
+        if isinstance(item, str) and disclosure_digest(item) in sealed:
+            with suppress(EvidenceError):  # whoever sealed it sealed what is none
+                name, value = open_disclosure(item)
+                found[name] = value
+    return found
 
 
 def sealed_members(row: Submission) -> dict[str, Any]:
     """What its uploader said of it, as it was sealed; nothing before, or if its event cannot be read."""
-    try:
-        return _opened(parse_event(row.event.text), row.disclosures) if row.event else {}
-    except EvidenceError:
-        return {}
+    event = told(row.event) if row.event else None
+    return _opened(event, row.disclosures) if event else {}
 
 
-def problems() -> Iterator[str]:
-    """Every row that says something else than its event, and every event whose row is gone."""
+def _submissions() -> Iterator[str]:
     handed_in = Submission.objects.filter(state=Submission.State.SEALED) | Submission.objects.exclude(event=None)
     for row in handed_in.select_related("event").order_by("pk").iterator(_AT_ONCE):
         yield from submission_problems(row)
-    told = _told(CustodyEvent.objects.filter(type=TRANSFER).iterator(_AT_ONCE))
+
+
+def _handovers() -> Iterator[str]:
+    stages = _told(CustodyEvent.objects.filter(type=TRANSFER).iterator(_AT_ONCE))
     for handover in Handover.objects.order_by("pk").iterator(_AT_ONCE):
-        yield from _handover_problems(handover, told.pop(str(handover.pk), {}))
-    yield from (f"hand-over {pk}: its events stand and its row is gone" for pk in sorted(told))
+        yield from _handover_problems(handover, stages.pop(str(handover.pk), {}))
+    yield from (f"hand-over {pk}: its events stand and its row is gone" for pk in sorted(stages))
+
+
+def _deaccessions() -> Iterator[str]:
     for deaccession in Deaccession.objects.select_related("event").order_by("pk").iterator(_AT_ONCE):
         yield from _deaccession_problems(deaccession)
-    yield from _events_without_rows()
 
 
 def submission_problems(row: Submission) -> list[str]:
@@ -81,20 +88,17 @@ def submission_problems(row: Submission) -> list[str]:
 
 def handover_problems(rows: Sequence[Handover]) -> list[str]:
     """What rows of hand-overs say otherwise than the events of their cases."""
-    told = _told(CustodyEvent.objects.filter(type=TRANSFER, case__in={row.case_id for row in rows}))
-    return [said for row in rows for said in _handover_problems(row, told.get(str(row.pk), {}))]
+    stages = _told(CustodyEvent.objects.filter(type=TRANSFER, case__in={row.case_id for row in rows}))
+    return [said for row in rows for said in _handover_problems(row, stages.get(str(row.pk), {}))]
 
 
 def _told(events: Iterable[CustodyEvent]) -> Told:
     """Events that cannot be read are named elsewhere (`ledger_check`)."""
-    told: Told = {}
-    for row in events:
-        try:
-            event = parse_event(row.text)
-        except EvidenceError:
-            continue
-        told.setdefault(str(event.detail.get("handover")), {})[str(event.detail.get("stage"))] = event
-    return told
+    found: Told = {}
+    for event in map(told, events):
+        if event is not None:
+            found.setdefault(str(event.detail.get("handover")), {})[str(event.detail.get("stage"))] = event
+    return found
 
 
 def _handover_problems(row: Handover, stages: dict[str, Event]) -> list[str]:
@@ -153,3 +157,12 @@ def _others(pairs: dict[str, tuple[Any, Any]]) -> list[str]:
 
 def _said(what: str, wrong: Sequence[str], event: Any) -> list[str]:
     return [f"{what}: its row says another {', '.join(wrong)} than the event {event}"] if wrong else []
+
+
+LOOKS: dict[str, Callable[[], Iterator[str]]] = {
+    "submissions": _submissions,
+    "hand-overs": _handovers,
+    "deaccessions": _deaccessions,
+    "events of which rows should know": _events_without_rows,
+}
+"""Every row that says something else than its event, and every event whose row is gone, by what is looked at."""

@@ -47,7 +47,10 @@ def test_a_sealed_member_is_opened_by_its_disclosure_alone() -> None:
     assert [open_disclosure(item) for item in sealed.disclosures] == [("file_name", "a\u0000../b.log"), ("note", "x")]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"a":1,"a":1}', '{"format":"custos/event@2"}', "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"a":1,"a":1}', '{"format":"custos/event@2"}', "\ud800", '{"a":' + "[" * 3000 + "]" * 3000 + "}"],
+)
 def test_what_is_no_event_is_refused(text: str) -> None:
     with pytest.raises((EvidenceError, UnicodeEncodeError)):
         parse_event(text)

@@ -106,6 +106,9 @@ def test_a_damaged_file_of_what_was_published_stops_the_log_and_is_named(scratch
         ("UPDATE archive_tileroot SET hash = sha256(hash)", "tile root 1/0"),
         ("UPDATE archive_checkpoint SET root = sha256(root)", "checkpoint 300: its root"),
         ("UPDATE archive_checkpoint SET note = replace(note, E'\\n300\\n', E'\\n299\\n')", "checkpoint 300:"),
+        ("UPDATE archive_custodyevent SET time = time + interval '1 second' WHERE text LIKE '%\"n\":7}%'",
+         "its columns say something else"),
+        ("DELETE FROM archive_tileroot", "tile roots of level 1: 0 are there, 300 leaves fill 1"),
         (("INSERT INTO archive_custodyobject (event_id, digest, role) SELECT id, 'sha256:' || repeat('0', 64), 'source'"
          " FROM archive_custodyevent WHERE text LIKE '%\"n\":7}%'"), "the files listed for it"),
     ],
@@ -115,6 +118,60 @@ def test_a_row_that_was_changed_past_the_triggers_is_named(scratch: Scratch, sta
     said = scratch.refused("check_ledger")
     assert named in said
     assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
+
+
+UNREADABLE = {
+    "UPDATE archive_custodyevent SET text = 'x' WHERE type = 'key introduction'": [
+        "its text or salt is not what was committed to", "does not introduce it",
+    ],
+    "UPDATE archive_keyversion SET public = 'x' WHERE purpose = 'log' AND algorithm = 'ed25519'": [
+        "the log keys log-ed25519, log-ml-dsa-44: no signature can be checked by them",
+    ],
+    "UPDATE archive_keyversion SET begun = 'infinity'": ["the log keys: ", "the keys: the look at them broke off"],
+    "UPDATE archive_custodyevent SET time = 'infinity' WHERE text LIKE '%\"n\":7}%'": ["its columns say something else"],
+    "UPDATE archive_checkpoint SET note = E'\\x01'": ["checkpoint 300: "],
+    "UPDATE archive_leaf SET hash = '' WHERE index = 250": ["leaf 250 (event"],
+    "UPDATE archive_tileroot SET level = 32767": ["tile roots of level 1: 0 are there"],
+    ('INSERT INTO archive_submission (id, case_id, user_id, state, length, "offset", declared_digest, file_name, note,'
+     " metadata, stated_custody, reading, created, disclosures, read_as, read_reason, problem, event_id)"
+     " SELECT gen_random_uuid(), c.id, u.id, 'sealed', 1, 1, '', '', '', '', '', '{}', 'infinity', '7', '', '', '', e.id"
+     " FROM archive_case c, archive_user u, (SELECT id FROM archive_custodyevent WHERE text LIKE '%\"n\":7}%') e"): [
+        "submissions: the look at them broke off",
+    ],
+}  # fmt: skip
+"""What no code expects in a row, and what is said of it."""
+
+
+@pytest.mark.parametrize("statement", UNREADABLE, ids=lambda statement: UNREADABLE[statement][0])
+def test_a_row_that_cannot_be_read_is_named_and_not_the_end_of_the_check(scratch: Scratch, statement) -> None:
+    scratch.tamper("UPDATE archive_leaf SET hash = sha256(hash) WHERE index = 17")
+    scratch.tamper(statement)
+    said = scratch.refused("check_ledger")
+    for named in [*UNREADABLE[statement], "leaf 17 (event"]:
+        assert named in said
+    ((alarm,),) = scratch.rows("SELECT text FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL")
+    assert "leaf 17 (event" in alarm
+
+
+def test_many_rows_that_cannot_be_read_hide_none_of_each_other(scratch: Scratch) -> None:
+    scratch.tamper("DELETE FROM archive_leaf WHERE index = 17")
+    for statement in UNREADABLE:
+        scratch.tamper(statement)
+    said = scratch.refused("check_ledger")
+    about_keys = ("log-ed25519", "does not introduce it")  # whose rows are not readable at all here
+    others = [named[-1] for named in UNREADABLE.values() if not any(words in named[-1] for words in about_keys)]
+    for named in [*others, "leaf 17 is missing"]:
+        assert named in said
+    assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
+
+
+def test_an_alarm_names_something_of_each_look(scratch: Scratch) -> None:
+    scratch.tamper("UPDATE archive_custodyevent SET outcome = 'failure'")
+    scratch.tamper("UPDATE archive_checkpoint SET root = sha256(root)")
+    scratch.refused("check_ledger")
+    ((alarm,),) = scratch.rows("SELECT text FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL")
+    assert f"and {EVENTS - 5} more about the events" in alarm
+    assert "checkpoint 300: its root" in alarm
 
 
 CHECK = "from archive.services import ledger_check\nprint(*ledger_check.check_ledger().problems, sep='\\n')"

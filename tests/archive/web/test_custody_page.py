@@ -55,6 +55,37 @@ def test_a_changed_event_is_shown_as_unknown_to_the_ledger(row: Submission, tamp
     }  # fmt: skip
 
 
+DEEP = '{"a":' + "[" * 3000 + "]" * 3000 + "}"
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "", "[]", "{}", '{"detail":7}', DEEP], ids=["x", "empty", "list", "none", "odd", "deep"]
+)
+def test_events_whose_text_is_none_are_shown_as_unknown_to_the_ledger(row: Submission, tamper, text: str) -> None:
+    tamper("UPDATE archive_custodyevent SET text = %s", [text])
+    page, client = signed_in("ann"), api("ann")
+    custody = client.get(f"/api/v1/blobs/{row.blob_id}").json()["custody"]
+    said = "its text is not the one that was committed"
+    assert [(link["said"], link["agent"], link["detail"], link["role"]) for link in custody] == [
+        (said, None, None, "")
+    ] * 3
+    shown = page.get(f"/blobs/{row.blob_id}")
+    assert (shown.status_code, shown.content.decode().count(f"unknown to the ledger: {said}")) == (200, 3)
+    for address in (f"/api/v1/submissions/{row.pk}", "/api/v1/submissions", f"/api/v1/events/{row.event_id}/receipt"):
+        assert client.get(address).status_code == 200
+    assert page.get(f"/submissions/{row.pk}").status_code == 200
+    assert client.get(f"/api/v1/submissions/{row.pk}").json()["duplicate"] is None
+
+
+def test_a_text_that_is_committed_to_and_no_event_is_not_proved(row: Submission, tamper) -> None:
+    tamper("UPDATE archive_custodyevent SET text = 'x', commitment = sha256('custos-event-v1'::bytea || '\\x0a'::bytea"
+           " || salt || 'x'::bytea) WHERE id = %s", [row.event_id])  # fmt: skip
+    (link,) = [
+        each for each in api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()["custody"] if each["detail"] is None
+    ]
+    assert (link["state"], link["said"]) == ("unknown to the ledger", "its text is no event")
+
+
 def test_an_event_that_was_taken_out_leaves_a_gap(row: Submission, tamper) -> None:
     hashed = CustodyEvent.objects.get(type="message digest calculation")
     tamper("DELETE FROM archive_custodyobject WHERE event_id = %s", [str(hashed.pk)])
@@ -88,7 +119,9 @@ def test_custody_before_us_comes_by_tus_and_is_shown_as_a_statement(row: Submiss
     assert text.count("forged") == 0
 
 
-def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(row: Submission) -> None:
+def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(
+    row: Submission, tamper
+) -> None:
     ann = access.principal_of(access.ensure_user(user_name="ann"))
     ann.user.is_staff = True
     ann.user.save()
@@ -109,3 +142,6 @@ def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of
         answer = client.get(address)
         assert (answer.status_code, answer.json()["title"]) == (410, "Taken away by law")
         assert value["time"] in answer.json()["detail"]
+    tamper("UPDATE archive_custodyevent SET text = 'x' WHERE type = %s", ["deaccession"])
+    assert client.get(f"/api/v1/blobs/{row.blob_id}").json()["deaccessioned"]["reason"] is None
+    assert "the event that says it cannot be read" in signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
