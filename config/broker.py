@@ -3,7 +3,8 @@
 Elsewhere a lost connection ends the channel, and with it the count of messages that are under way. PGMQ's channel
 stays, as its pool of connections heals; so the message has to give its place back, or the worker, which holds one
 message at a time, never asks for another one. And a pool is opened before anybody knows whether the database answers:
-if it does not, nobody but this would close it, and its threads go on trying.
+if it does not, nobody but this would close it, and its threads go on trying. One that has channels stays open: Kombu
+tries again in its place, and whoever consumes on them would wait for ever on a transport that lost them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Channel(pgmq.Channel):
 
 
 class Transport(pgmq.Transport):
-    """As Kombu's, with that channel; what could not be established is closed."""
+    """As Kombu's, with that channel; what could not be established and serves nobody is closed."""
 
     Channel = Channel
 
@@ -33,7 +34,8 @@ class Transport(pgmq.Transport):
         try:
             return super().establish_connection()  # type: ignore[no-untyped-call]
         except Exception:
-            self.close_connection(self)
+            if not self.channels:
+                self.close_connection(self)
             raise
 
 

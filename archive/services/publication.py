@@ -1,7 +1,8 @@
 """The newest checkpoint that left the house, kept in a file beside the database, so that a restored backup is noticed.
 
 A database alone cannot know that it is older than what others hold already. The file is written after each commit; it
-may be behind the database (a crash between the two) and is then written anew, but never ahead of it or beside it.
+may be one checkpoint behind the database (a crash between the two) and is then written before another is signed, but
+never ahead of it or beside it.
 """
 
 from __future__ import annotations
@@ -41,25 +42,40 @@ def path() -> Path:
 
 
 def publish(note: str) -> None:
-    """Keep the note if it is larger than the one that is kept; whole and on the disk, or not at all."""
-    target = path()
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (target.parent / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known = _kept()
-        if known is not None and known.size >= _checkpoint(note).size:
-            return
-        staged = target.with_name("next")
-        with staged.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    """Keep the note if it is larger than the one that is kept; whole and on the disk, or not at all.
+
+    Raises `LogError`: what left the house unnoticed could be taken back unnoticed.
+    """
+    try:
+        size = own_checkpoint(note).size
+    except EvidenceError as error:
+        raise LogError(f"the newest checkpoint is not one that this log signed ({error}): nothing is signed") from error
+    try:
+        path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (path().parent / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = _kept()
+            if known is None or known.size < size:
+                _replace(note)
+    except OSError as error:
+        raise LogError(
+            f"the checkpoint of size {size} cannot be kept in {path()} ({error.strerror}); see to that folder: nothing "
+            "more is signed until it can"
+        ) from error
+
+
+def _replace(note: str) -> None:
+    staged = path().with_name("next")
+    with staged.open("w", encoding="utf-8") as file:
+        file.write(note)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.rename(path())
+    folder = os.open(path().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def refuse_if_ahead(root_at: Callable[[int], bytes]) -> None:

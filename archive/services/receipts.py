@@ -1,12 +1,14 @@
 """Receipts: the opened event with its inclusion proof under a signed checkpoint, cosignatures and timestamps.
 
 A receipt is made under the earliest checkpoint with a token that holds its event, for that bounds its time best and
-stays the same; until there is one, under the newest. It is always one by the log keys that are in force, so that it
-fits the policy that is given out now; a receipt of an earlier size carries the policy of its time.
+stays the same; until there is one, under the newest. Where the archive asks for witnesses, one with their quorum goes
+before all others, and the tokens over later ones come with it. It is always one by the log keys that are in force, so
+that it fits the policy that is given out now; a receipt of an earlier size carries the policy of its time.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from archive import wiring
@@ -14,7 +16,7 @@ from archive.models import Checkpoint, CustodyEvent, Leaf, Timestamp
 from archive.models.key import LOG
 from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import Tiles
-from archive.services.witnessing import cosigned, newest_to_show
+from archive.services.witnessing import cosigned, has_quorum, quorum_is_asked
 from evidence.log.proof import consistency_proof, inclusion_proof
 from evidence.log.tlogproof import TlogProof
 from evidence.opening import Timestamp as Stamp
@@ -22,6 +24,9 @@ from evidence.receipt import receipt_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+_LOOKED_AT = 20
+"""Checkpoints of each kind in which one with its quorum is looked for."""
 
 
 def issue_receipt(*, event: CustodyEvent, size: int | None = None, disclosures: Sequence[str] = ()) -> bytes:
@@ -62,13 +67,19 @@ def _checkpoint(leaf: Leaf, size: int | None) -> Checkpoint:
 
 
 def _best(index: int) -> Checkpoint | None:
-    """The earliest stamped checkpoint over a leaf, or the newest with a quorum, or the newest."""
+    """Over a leaf: the earliest stamped checkpoint, or the newest, that has the quorum; below it, simply the newest.
+
+    One that was stamped without its quorum would stay without for good: witnesses cosign only what is new.
+    """
     rows = Checkpoint.objects.filter(size__gt=max(index, wiring.key_periods(LOG)[-1].after))
-    stamped = rows.filter(timestamps__isnull=False).order_by("size").first()
-    shown = newest_to_show()
-    if stamped is not None or shown is None or shown in rows:
-        return stamped or shown
-    return rows.order_by("-size").first()
+    stamped = rows.filter(timestamps__isnull=False).distinct().order_by("size")
+    if not quorum_is_asked():
+        return stamped.first() or rows.order_by("-size").first()
+    cosigned_ones = rows.filter(cosignatures__isnull=False).distinct()
+    candidates = chain(
+        stamped[:_LOOKED_AT], cosigned_ones.order_by("-size")[:_LOOKED_AT], cosigned_ones.order_by("size")[:_LOOKED_AT]
+    )
+    return next(filter(has_quorum, candidates), None) or rows.order_by("-size").first()
 
 
 def tokens_over(checkpoint: Checkpoint) -> list[Timestamp]:

@@ -113,13 +113,14 @@ def nudge_if_one_waits() -> None:
 def sequence_pending() -> int:
     """Place what is pending and sign; how many leaves were added. Safe to call at any time, by anybody.
 
-    Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published, and
-    `SignatureError` if a key does not sign; either is an alarm as well, which ends when signing goes on.
+    Raises `LogError` if the rows do not continue the last signed checkpoint, or all that was published, or if that
+    cannot be kept, and `SignatureError` if a key does not sign; each is an alarm too, which ends when signing goes on.
     """
     if not PendingLeaf.objects.exists():
         return 0
     placed, taken = 0, _BATCH
     try:
+        _publish_last()
         while taken == _BATCH:
             taken, added = _sequence()
             placed += added
@@ -128,6 +129,13 @@ def sequence_pending() -> int:
         raise
     end_alarm(kind=STOPPED, subject=wiring.origin())
     return placed
+
+
+def _publish_last() -> None:
+    """What was committed before a crash, or while the folder took nothing, is kept before more is signed."""
+    last = latest_checkpoint()
+    if last is not None:
+        publication.publish(last.note)
 
 
 def place_alone(event: CustodyEvent) -> int:
@@ -215,9 +223,9 @@ def _sign(edge: tree.Edge) -> None:
     body = checkpoints.Checkpoint(wiring.origin(), edge.size, edge.root)
     note = signatures.sign_checkpoint(body)
     Checkpoint.objects.create(size=body.size, root=body.root, note=note)
-    transaction.on_commit(lambda: publication.publish(note), robust=True)
     if wiring.witnesses():
         outbox.nudge("workers.cosign.cosign", expires=_WINDOW)
+    transaction.on_commit(lambda: publication.publish(note))
 
 
 def latest_checkpoint() -> Checkpoint | None:

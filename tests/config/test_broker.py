@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -12,7 +13,11 @@ from kombu import Connection, Consumer, Queue
 from kombu.exceptions import OperationalError
 
 from config.broker import register
+from config.embedded import postgres
 from config.embedded.databases import install_broker
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUEUE = Queue("celery", routing_key="celery")
 
@@ -35,6 +40,32 @@ def test_a_message_whose_acknowledgement_failed_gives_its_place_back(conninfo: s
             _until(connection, seen, 2)
             seen[1].ack()
     assert [message.payload["number"] for message in seen] == [0, 1]
+
+
+def test_whoever_waits_for_messages_hears_of_them_after_the_database_was_away(tmp_path: Path) -> None:
+    """Kombu makes the connection anew in its place: the consumer is not told, and must not lose its channel by it."""
+    register()
+    server = postgres.start(tmp_path)
+    conninfo = server.conninfo("postgres")
+    install_broker(conninfo)
+    options = {"conn_string": conninfo, "init_extension": False, "use_notify": True, "pool_timeout": 0.5}
+    seen = []
+    try:
+        with (
+            Connection("pgmq://", transport_options=options) as connection,
+            connection.channel() as channel,
+            Consumer(channel, [QUEUE], callbacks=[lambda _, message: seen.append(message)], prefetch_count=1),
+        ):
+            server.stop()
+            with pytest.raises(psycopg.OperationalError):
+                connection.drain_events(timeout=2)
+            server = postgres.start(tmp_path)
+            with Connection("pgmq://", transport_options=options) as other, other.Producer() as producer:
+                producer.publish({"number": 1}, routing_key="celery", declare=[QUEUE])
+            _until(connection, seen, 1)
+            seen[0].ack()
+    finally:
+        server.stop()
 
 
 def test_a_database_that_is_away_leaves_no_pool_behind() -> None:

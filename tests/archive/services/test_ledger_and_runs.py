@@ -13,8 +13,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Checkpoint, CustodyEvent, Leaf, Run
-from archive.services import access, bundles, custody, execution, finding, following, runs, sealing, sequencing
+from archive.models import Alarm, Checkpoint, CustodyEvent, Leaf, Run
+from archive.services import (
+    access,
+    bundles,
+    custody,
+    execution,
+    finding,
+    following,
+    publication,
+    runs,
+    sealing,
+    sequencing,
+)
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput, NotAllowed, NotReady
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
@@ -75,6 +86,28 @@ def test_nothing_is_signed_over_leaves_that_are_not_those_of_the_last_checkpoint
     with pytest.raises(LogError, match="nothing is signed"):
         sequencing.sequence_pending()
     assert Checkpoint.objects.count() == 2
+
+
+def test_nothing_more_is_signed_until_what_was_signed_is_kept_outside(case, django_capture_on_commit_callbacks) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        record(case, 3)
+        sequencing.sequence_pending()
+    in_the_way = publication.path().with_name("next")
+    in_the_way.mkdir()
+    record(case, 2)
+    with (
+        pytest.raises(LogError, match=r"size 5 cannot be kept in .*Is a directory"),
+        django_capture_on_commit_callbacks(execute=True),
+    ):
+        sequencing.sequence_pending()
+    record(case, 1)
+    with pytest.raises(LogError, match="nothing more is signed"):
+        sequencing.sequence_pending()
+    assert (Checkpoint.objects.count(), Alarm.objects.get(ended=None).kind) == (2, sequencing.STOPPED)
+    in_the_way.rmdir()
+    sequencing.sequence_pending()
+    assert publication.own_checkpoint(publication.kept_note()).size == 5
+    assert not Alarm.objects.filter(ended=None).exists()
 
 
 def test_the_ledgers_order_is_that_of_recording_whatever_the_clock_says(case, monkeypatch) -> None:

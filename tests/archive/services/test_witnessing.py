@@ -12,17 +12,19 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Cosignature, Pause
-from archive.services import access, custody, ledger_check, publication, sequencing, witnessing
+from archive.models import Alarm, Cosignature, Pause, Timestamp
+from archive.services import access, custody, ledger_check, publication, sequencing, timestamps, witnessing
 from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt
 from evidence.errors import LogError
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
+from evidence.opening import parse_receipt
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
 from tests.answering import answering
 from tests.scratch import ROOT
+from tests.timestamping import Authority
 from tests.witness.conftest import Running, command, said
 from workers import sequence
 
@@ -122,6 +124,35 @@ def test_a_reader_who_asks_for_more_witnesses_than_signed_is_told(newsroom) -> N
     assert "checkpoint-signature" in newsroom.checked(event)["wrong"]
     one = wiring.policy().replace("group both all", "group both any")
     assert newsroom.checked(event, one)["wrong"] == set()
+
+
+def test_a_receipt_is_not_tied_to_a_checkpoint_that_was_stamped_below_its_quorum(newsroom, tmp_path, settings) -> None:
+    event = newsroom.grow()
+    newsroom.witnesses[1].kill()
+    witnessing.cosign_newest()
+    with Authority(tmp_path, "Time Authority") as authority:
+        settings.CUSTOS_TSA, settings.CUSTOS_TSA_MINUTES = [(authority.url, str(authority.pem))], 0
+        assert timestamps.stamp_due() == 1
+        newsroom.witnesses[1].start()
+        newsroom.ask_for(BOTH)
+        for _ in range(2):
+            newsroom.grow()
+            witnessing.cosign_newest()
+        assert newsroom.checked(event) == {"wrong": set(), "unchecked": {"timestamp-absent"}}
+        assert timestamps.stamp_due() == 1
+    assert Timestamp.objects.count() == 2
+    assert newsroom.checked(event)["wrong"] == set()
+    assert parse_receipt(issue_receipt(event=event)).timestamps
+
+
+def test_a_receipt_leads_to_a_quorum_of_before_while_a_witness_is_away(newsroom) -> None:
+    event = newsroom.grow()
+    witnessing.cosign_newest()
+    newsroom.witnesses[1].kill()
+    for _ in range(7):
+        newsroom.grow()
+        witnessing.cosign_newest()
+    assert newsroom.checked(event) == {"wrong": set(), "unchecked": {"timestamp-absent"}}
 
 
 def test_a_witness_that_is_away_delays_nothing_and_is_asked_again(newsroom) -> None:
