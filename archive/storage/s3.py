@@ -162,9 +162,21 @@ class S3Store:
                 self._client.put_object_legal_hold(**pinned, LegalHold=status)
 
     def describe(self, name: str, text: bytes) -> None:
+        if self._is_shown(name):
+            return
         with self._said(f"write {name}"):
-            if not self._versions(self._key(name)):
-                self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=text)
+            self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=text)
+        if self.described(name) != [text]:
+            raise StoreError(f"{self.name} does not show {name} as it was just written")
+
+    def _is_shown(self, name: str) -> bool:
+        """Whether people find something there; versions below a delete marker are not what they find."""
+        try:
+            with self._said(f"look for {name}"):
+                self._client.head_object(Bucket=self._bucket, Key=self._key(name))
+        except MissingBlobError:
+            return False
+        return True
 
     def described(self, name: str) -> list[bytes | None]:
         """The newest version: the one that people see who do not ask for another."""
@@ -237,7 +249,36 @@ class S3Store:
             with contextlib.suppress(ClientError), self._said("be tried", unless=ClientError):
                 act()
             found.append(self._still(attempt, at, first, data))
-        return found
+        return [*found, self._end_broken_off()]
+
+    def _end_broken_off(self) -> Challenge:
+        """Only said: whether evidence is safe does not depend on it, and the user may lack the right to it."""
+        attempt = "leave the parts of uploads that broke off"
+        try:
+            with self._said("be tidied", unless=ClientError):
+                ended = self.end_broken_off_uploads(dt.datetime.now(dt.UTC) - _DAY)
+        except ClientError as error:
+            said = f"{error.response['Error']['Code']}; let this user list and abort multipart uploads"
+            return Challenge(self.name, attempt, held=False, said=said, binding=False)
+        return Challenge(self.name, attempt, held=True, said=f"{ended} were ended", binding=False)
+
+    def end_broken_off_uploads(self, silent_since: dt.datetime) -> int:
+        """End the uploads of blobs of which no part came since then; how many. What they hold is no evidence yet."""
+        pages = self._client.get_paginator("list_multipart_uploads")
+        ended = 0
+        for page in pages.paginate(Bucket=self._bucket, Prefix=self._key("sha256/")):
+            for upload in page.get("Uploads", ()):
+                at: Any = {"Bucket": self._bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                with contextlib.suppress(self._client.exceptions.NoSuchUpload):  # it came to its end by itself
+                    if self._last_part(at, upload["Initiated"]) <= silent_since:
+                        self._client.abort_multipart_upload(**at)
+                        ended += 1
+        return ended
+
+    def _last_part(self, at: Any, begun: dt.datetime) -> dt.datetime:
+        """When the last one came: a large file on a slow line may take more than a day."""
+        pages = self._client.get_paginator("list_parts").paginate(**at)
+        return max((part["LastModified"] for page in pages for part in page.get("Parts", ())), default=begun)
 
     def _locked_object(self, at: Any, data: bytes, until: dt.datetime) -> str | Challenge:
         """The version of an object to be tried; in a bucket that takes no locks, that it does not."""

@@ -10,7 +10,7 @@ import pytest
 
 from archive import wiring
 from archive.models import Alarm, Blob
-from archive.services import access, keeping, protecting
+from archive.services import access, keeping, manifests, protecting
 from archive.storage.store import WHOLE, Keeping, place_of
 from evidence.digest import Digest
 from tests.archive.conftest import home
@@ -72,4 +72,15 @@ def test_a_good_copy_that_comes_again_is_pinned_in_the_place_of_a_bad_one(bucket
     row = hand_in(b"abc")
     assert row.blob.place != bad
     assert [copy.state for copy in bucket.examine(row.blob.place, lambda _: None)] == [WHOLE]
+    assert not Alarm.objects.filter(ended=None).exists()
+
+
+def test_a_manifest_that_was_deleted_is_written_again_and_its_alarm_ends(bucket, hand_in) -> None:
+    row = hand_in(b"abc")
+    name = manifests.manifest_name(row)
+    key = f"{bucket.name.removeprefix('s3://custos-tests/')}/{name}"
+    bucket._client.delete_object(Bucket="custos-tests", Key=key)
+    assert [said.endswith("it is written again") for said in manifests.check_manifests(row.blob)] == [True]
+    assert bucket.described(name) == [manifests.manifest_text(row)]
+    assert manifests.check_manifests(row.blob) == []
     assert not Alarm.objects.filter(ended=None).exists()

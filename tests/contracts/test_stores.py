@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import secrets
 import subprocess
@@ -143,6 +144,64 @@ def test_more_copies_than_stores_are_refused(store: BlobStore, tmp_path: Path) -
 def test_a_description_is_written_once(store: BlobStore) -> None:
     store.describe("submissions/a.txt", b"first")
     store.describe("submissions/a.txt", b"second")
+
+
+def test_a_description_that_was_deleted_is_written_again(s3: S3Store) -> None:
+    at = {"Bucket": "custos-tests", "Key": f"{s3.name.removeprefix('s3://custos-tests/')}/submissions/a.txt"}
+    s3.describe("submissions/a.txt", b"text")
+    s3._client.delete_object(**at)
+    assert s3.described("submissions/a.txt") == [None]
+    s3.describe("submissions/a.txt", b"text")
+    assert s3.described("submissions/a.txt") == [b"text"]
+    s3._client.put_object(**at, Body=b"other")
+    s3.describe("submissions/a.txt", b"text")
+    assert s3.described("submissions/a.txt") == [b"other"]
+
+
+def broken_off(s3: S3Store, place: str) -> tuple[str, dt.datetime, dt.datetime]:
+    """An upload that ended in the middle: its id, when it began, and when its last part came, which is later."""
+    at = {"Bucket": "custos-tests", "Key": place}
+    upload = s3._client.create_multipart_upload(**at)["UploadId"]
+    (begun,) = (item["Initiated"] for item in going_on(s3, place) if item["UploadId"] == upload)
+    last = begun
+    while last <= begun:
+        s3._client.upload_part(**at, UploadId=upload, PartNumber=1, Body=b"part")
+        (part,) = s3._client.list_parts(**at, UploadId=upload)["Parts"]
+        last = part["LastModified"]
+    return upload, begun, last
+
+
+def going_on(s3: S3Store, place: str) -> list:
+    return s3._client.list_multipart_uploads(Bucket="custos-tests", Prefix=place).get("Uploads", [])
+
+
+def test_uploads_that_broke_off_are_ended_once_no_part_has_come_for_long(s3: S3Store) -> None:
+    prefix = s3.name.removeprefix("s3://custos-tests/")
+    own, other = (f"{start}/sha256/ab/cd/x" for start in (prefix, secrets.token_hex(4)))
+    _, begun, last = broken_off(s3, own)
+    broken_off(s3, other)
+    assert s3.end_broken_off_uploads(begun) == 0
+    tidied = [item for item in s3.challenge() if "broke off" in item.attempt]
+    assert [(item.held, item.binding, item.said) for item in tidied] == [(True, False, "0 were ended")]
+    assert len(going_on(s3, own)) == 1
+    assert s3.end_broken_off_uploads(last) == 1
+    assert (len(going_on(s3, own)), len(going_on(s3, other))) == (0, 1)
+
+
+def test_a_user_who_may_not_look_for_broken_uploads_may_keep_evidence(s3: S3Store, tmp_path: Path) -> None:
+    store = S3Store(f"strict-{secrets.token_hex(4)}", "", tmp_path)
+    store.prepare()
+    denied = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:ListBucketMultipartUploads",
+        "Resource": f"arn:aws:s3:::{store.name.removeprefix('s3://')}",
+    }  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    s3._client.put_bucket_policy(Bucket=store.name.removeprefix("s3://"), Policy=policy)
+    found = store.challenge()
+    assert [item for item in found if item.binding and not item.held] == []
+    assert (found[-1].held, found[-1].said) == (
+        False, "AccessDenied; let this user list and abort multipart uploads",
+    )  # fmt: skip
 
 
 def test_a_lock_is_extended_and_never_shortened(s3: S3Store, tmp_path: Path) -> None:
