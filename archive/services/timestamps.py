@@ -71,7 +71,11 @@ def _last(url: str) -> Timestamp | None:
 
 
 def _is_due(last: Timestamp | None, newest: Checkpoint) -> bool:
-    return last is None or (last.checkpoint_id < newest.size and timezone.now() - last.kept >= wiring.tsa_period())
+    """Whether something was added and the period is over; also if the clock was set back since."""
+    if last is None:
+        return True
+    waited = timezone.now() - last.kept
+    return last.checkpoint_id < newest.size and not dt.timedelta(0) <= waited < wiring.tsa_period()
 
 
 def _say_late(url: str, last: Timestamp | None, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from archive.storage.store import (
@@ -74,7 +75,14 @@ class ReplicatedStore:
         return places
 
     def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
-        """From the first store that gives them; where one breaks off, the next goes on."""
+        """From the first store that gives them; where one breaks off, the next goes on.
+
+        That none gives any is said before the first piece, while whoever asked can still say so.
+        """
+        pieces = self._pieces(locator, start, stop)
+        return chain([*islice(pieces, 1)], pieces)
+
+    def _pieces(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
         problems: list[str] = []
         for place, inner in self._places(locator).items():
             try:

@@ -61,9 +61,12 @@ class FileStore:
     def put(self, source: Path, digest: Digest, keeping: Keeping) -> str:
         refuse_more_copies(self, keeping)
         locator = place_of(digest)
-        if (self._root / locator).exists() and not self._is_whole(locator):
+        target = self._root / locator
+        with _disk_gives(target):
+            is_there = target.exists()
+        if is_there and not self._is_whole(locator):
             return self.replace(source, locator, keeping)
-        self._keep(source, self._root / locator, linking=self._linking)
+        self._keep(source, target, linking=self._linking)
         return locator
 
     def _keep(self, source: Path, target: Path, *, linking: bool) -> None:
@@ -114,8 +117,9 @@ class FileStore:
 
     def _path(self, locator: str) -> Path:
         path = self._root / locator
-        if not path.is_file():
-            raise MissingBlobError(f"the store has no {locator}; compare it with a replica or a backup")
+        with _disk_gives(path):
+            if not path.is_file():
+                raise MissingBlobError(f"the store has no {locator}; compare it with a replica or a backup")
         return path
 
     def open_range(self, locator: str, start: int, stop: int) -> Iterator[bytes]:
@@ -123,8 +127,9 @@ class FileStore:
 
     def stat(self, locator: str) -> Stat:
         path = self._path(locator)
-        flagged = _is_immutable(path)
-        return Stat(path.stat().st_size, "immutable flag" if flagged else "read-only file; its owner could change it")
+        with _disk_gives(path):
+            lock = "immutable flag" if _is_immutable(path) else "read-only file; its owner could change it"
+            return Stat(path.stat().st_size, lock)
 
     def listing(self) -> Iterator[str]:
         for folder, names, files in os.walk(self._root / "sha256"):
@@ -279,6 +284,17 @@ def _flags(descriptor: int) -> int | None:
         if error.errno in _NO_FLAGS:
             return None
         raise
+
+
+@contextlib.contextmanager
+def _disk_gives(path: Path) -> Iterator[None]:
+    """A file that cannot be looked at (a bad sector, a folder's rights) is one copy's damage and ends nothing else."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableBlobError(
+            f"{path} cannot be read: {error.strerror}; see to the disk and to its rights"
+        ) from error
 
 
 def _pieces(path: Path, start: int, stop: int) -> Iterator[bytes]:

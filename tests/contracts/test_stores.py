@@ -304,6 +304,17 @@ def test_with_no_whole_copy_nothing_is_mended(tmp_path: Path) -> None:
     assert {copy.state for copy in store.examine(locator, lambda _: None)} == {DAMAGED}
 
 
+def test_that_no_store_gives_any_byte_is_said_before_the_first_piece(tmp_path: Path) -> None:
+    store = ReplicatedStore([FileStore(tmp_path / "one"), FileStore(tmp_path / "two")])
+    locator = put(store, tmp_path, b"abc", Keeping(copies=2))
+    for place in ("one", "two"):
+        for path in (tmp_path / place / "sha256").rglob("*"):
+            if path.is_file():
+                path.unlink()
+    with pytest.raises(StoreError, match="no store gives the bytes"):
+        store.open_range(locator, 0, 3)
+
+
 def test_copies_that_were_made_count_though_another_store_fails(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(b"no folder")
     first, second, broken = (FileStore(tmp_path / name, linking=False) for name in "abc")

@@ -135,6 +135,20 @@ def test_nothing_is_asked_when_nothing_was_added_or_it_is_too_soon(authorities, 
     assert [each.asked for each in authorities] == [2, 2]
 
 
+def test_a_clock_that_is_set_back_by_a_day_keeps_no_checkpoint_from_its_tokens(
+    authorities, grow, settings, monkeypatch
+) -> None:
+    settings.CUSTOS_TSA_MINUTES = 60
+    grow()
+    assert timestamps.stamp_due() == 2
+    a_day_ago = timezone.now() - dt.timedelta(days=1)
+    monkeypatch.setattr(timestamps.timezone, "now", lambda: a_day_ago)
+    grow()
+    assert timestamps.stamp_due() == 2
+    grow()
+    assert timestamps.stamp_due() == 0  # the period begins anew
+
+
 @pytest.mark.parametrize(
     "manner", ["with an error", "with junk", "with a page", "without end", "with a refusal", "about other data"]
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
-from archive.storage.store import Keeping, StoreError
+from archive.storage.store import DAMAGED, WHOLE, Keeping, StoreError, UnreadableBlobError
 from archive.storage.worm import FileStore
 from evidence.digest import Digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_NOBODY = 65534
 
 
 def put(store: FileStore, folder: Path, data: bytes) -> str:
@@ -57,6 +62,36 @@ def test_a_missing_or_shortened_file_is_said_and_not_served(tmp_path: Path) -> N
     path.unlink()
     with pytest.raises(StoreError, match="the store has no"):
         store.open_range(locator, 0, 5)
+
+
+def test_a_file_that_its_rights_keep_from_us_is_said_to_be_damaged(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    locator = put(store, tmp_path, b"abcde")
+    (tmp_path / "again").write_bytes(b"abcde")
+    folder = tmp_path / "store" / "sha256"
+    folder.chmod(0)
+    try:
+        with without_rights():
+            for act in (store.stat, lambda place: store.open_range(place, 0, 5)):
+                with pytest.raises(UnreadableBlobError, match="Permission denied; see to the disk and to its rights"):
+                    act(locator)
+            assert [copy.state for copy in store.examine(locator, lambda _: None)] == [DAMAGED]
+            with pytest.raises(StoreError, match="Permission denied"):
+                store.put(tmp_path / "again", Digest.of(b"abcde"), Keeping())
+    finally:
+        folder.chmod(0o755)
+    assert [copy.state for copy in store.examine(locator, lambda _: None)] == [WHOLE]
+
+
+@contextlib.contextmanager
+def without_rights() -> Iterator[None]:
+    """As somebody whom a file's mode keeps out, which root is not."""
+    user = os.geteuid()
+    os.seteuid(user or _NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
