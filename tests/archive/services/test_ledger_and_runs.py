@@ -6,9 +6,12 @@ import datetime as dt
 import errno
 import json
 import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -37,6 +40,11 @@ from evidence.log.note import parse_note
 from evidence.log.proof import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from evidence.log.tlogproof import parse_tlog_proof
 from evidence.opening import EventObject, commitment, parse_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import Model
 
 LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.example): query: a.example IN A + (198.51.100.53)\n"
 
@@ -76,6 +84,35 @@ def test_every_checkpoint_continues_the_one_before_and_every_leaf_is_provable(ca
     assert (
         parse_tlog_proof(parse_receipt(issue_receipt(event=Leaf.objects.get(index=0).event, size=1)).proof).hashes == ()
     )
+
+
+def test_a_receipt_takes_as_much_however_many_checkpoints_came_after(case) -> None:
+    event = record(case, 1)[0]
+    sequencing.sequence_pending()
+    loaded: list[int] = []
+    for _ in range(2):
+        with counted(Checkpoint) as rows:
+            issue_receipt(event=event)
+        loaded.append(len(rows))
+        for _ in range(20):
+            record(case, 1)
+            sequencing.sequence_pending()
+    assert loaded[0] == loaded[1]
+
+
+@contextmanager
+def counted(model: type[Model]) -> Iterator[list[Model]]:
+    """The rows of a model that are read while the context lasts."""
+    rows: list[Model] = []
+
+    def count(instance: Model, **_: object) -> None:
+        rows.append(instance)
+
+    post_init.connect(count, sender=model)
+    try:
+        yield rows
+    finally:
+        post_init.disconnect(count, sender=model)
 
 
 def test_nothing_is_signed_over_leaves_that_are_not_those_of_the_last_checkpoint(case) -> None:

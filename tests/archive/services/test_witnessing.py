@@ -15,7 +15,7 @@ from archive import wiring
 from archive.models import Alarm, Cosignature, Pause, Timestamp
 from archive.services import access, custody, ledger_check, publication, sequencing, timestamps, witnessing
 from archive.services.keys import introduce_keys, replace_keys
-from archive.services.receipts import issue_receipt
+from archive.services.receipts import issue_receipt, place_in_log
 from evidence.errors import LogError
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
@@ -115,6 +115,16 @@ def test_checkpoints_are_cosigned_and_receipts_carry_it(newsroom, client) -> Non
     assert problems(parse_policy(wiring.policy()), parse_note(served)) == []
     assert len(parse_note(served).signatures) == 6
     assert client.get("/log/policy").content.decode().endswith("quorum both\n")
+
+
+def test_a_receipt_leads_to_the_newest_cosigned_checkpoint_that_holds_its_leaf(newsroom) -> None:
+    """One asked for right after its checkpoint is not given an older one, however many witnesses that has."""
+    old = newsroom.grow(2)
+    witnessing.cosign_newest()
+    new = newsroom.grow()
+    assert [place_in_log(event=event)[1].size for event in (old, new)] == [2, 3]
+    witnessing.cosign_newest()
+    assert [place_in_log(event=event)[1].size for event in (old, new)] == [3, 3]
 
 
 def test_a_reader_who_asks_for_more_witnesses_than_signed_is_told(newsroom) -> None:
