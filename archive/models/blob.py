@@ -54,7 +54,8 @@ class Segments(models.Model):
 class Fixity(models.Model):
     """When a blob was last re-hashed, last seen whole, and what was seen.
 
-    Of a check that is going on, when it was begun, and how many segments were seen whole since.
+    Of a check that is going on, when it was begun, and how many segments were seen whole since. Of a blob that lies in
+    fewer stores than there are, when it is looked at again for their copies, whether or not its turn has come.
     """
 
     blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="fixity")
@@ -64,6 +65,7 @@ class Fixity(models.Model):
     said = models.TextField(blank=True)
     begun = models.DateTimeField(null=True)
     seen = models.BigIntegerField(default=0)
+    again = models.DateTimeField(null=True, db_index=True)
 
 
 class Deaccession(models.Model):

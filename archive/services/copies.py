@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from archive import wiring
-from archive.models import BlobMove
+from archive.models import BlobMove, Fixity
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of, strictest_keeping
+from archive.services.pauses import as_long_again
 from archive.storage.store import WHOLE, Copy
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -20,7 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from django.db.models import QuerySet
+
     from archive.models import Blob
+
+_SOON, _LATEST = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,24 @@ class Mended:
 
     copies: list[Copy]
     changed: bool
+
+
+def lacks_copies(blob: Blob) -> bool:
+    """Whether one of the stores was never given it."""
+    return len(blob.place.split(" ")) < len(wiring.stores())
+
+
+def look_again(blob: Blob) -> dt.datetime | None:
+    """When its copies are looked at for those that stores were never given; None if there are none."""
+    if not lacks_copies(blob):
+        return None
+    return as_long_again(blob.stored, timezone.now(), least=_SOON, longest=_LATEST)
+
+
+def to_look_at() -> QuerySet[Fixity]:
+    """Of which that time has come; one later than is ever given was written before the clock was set back."""
+    now = timezone.now()
+    return Fixity.objects.filter(Q(again__lte=now) | Q(again__gt=now + _LATEST)).order_by("again")
 
 
 @contextmanager

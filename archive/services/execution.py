@@ -138,7 +138,7 @@ def store_file(path: Path, run: Run) -> Stored:
     digest, size = hash_file(path)
     ensure_stores_hold()
     locator = storing.keep_bytes(path, digest, run.case)
-    return Stored(*Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator}))
+    return Stored(*storing.record_blob(digest, size, locator))
 
 
 def _record(run: Run, made: list[tuple[str, Stored]]) -> None:

@@ -19,13 +19,13 @@ from archive import wiring
 from archive.models import Blob, Fixity, Segments
 from archive.services import segments
 from archive.services.alarms import end_alarm, is_open, raise_alarm
-from archive.services.copies import Mended, mend_blob
+from archive.services.copies import Mended, look_again, mend_blob, to_look_at
 from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
 from archive.services.manifests import check_manifests
 from archive.services.rounds import one_at_a_time
-from archive.services.worm_check import AWAY, try_those_back
+from archive.services.worm_check import AWAY, look_who_is_away, try_those_back
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -75,15 +75,24 @@ def check_due() -> int:
 
 
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
-    """Check what is due for about so many seconds; how many. What is cut off goes on with the same blob."""
+    """Check what is due for about so many seconds; how many. What is cut off goes on with the same blob.
+
+    First those that a store was never given, if all stores answer now.
+    """
     deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
     with one_round() as alone:
-        while alone and time.monotonic() < deadline and (blob := due_blobs(seen_before).first()):
+        copying = alone and to_look_at().exists() and look_who_is_away()
+        while alone and time.monotonic() < deadline and (blob := _next(seen_before, copying=copying)):
             if go_on(blob, Pace(limit), deadline) is None:
                 break
             check_manifests(blob)
             checked += 1
     return checked
+
+
+def _next(seen_before: dt.datetime, *, copying: bool) -> Blob | None:
+    row = to_look_at().select_related("blob").first() if copying else None
+    return row.blob if row else due_blobs(seen_before).first()
 
 
 def one_round() -> AbstractContextManager[bool]:
@@ -214,6 +223,7 @@ def _tell(
         if hashed and told:
             Segments.objects.create(blob=blob, size=hashed.size, digests=hashed.digests, event=told[0])
         values: dict[str, Any] = {"checked": now, "state": state, "said": said, "begun": None, "seen": 0}
+        values["again"] = look_again(blob) if state != DEACCESSIONED else None
         if state == WHOLE:
             values["whole"] = since or now
         return Fixity.objects.update_or_create(blob=blob, defaults=values)[0]

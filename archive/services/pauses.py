@@ -1,4 +1,4 @@
-"""How long whoever failed is left alone: a row for each, so that it holds for every worker and over a restart."""
+"""How long what failed is left alone: it stands in a row, so that it holds for every worker and over a restart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from archive.models import Pause
 
 if TYPE_CHECKING:
     import datetime as dt
+
+
+def as_long_again(
+    since: dt.datetime | None, now: dt.datetime, *, least: dt.timedelta, longest: dt.timedelta
+) -> dt.datetime:
+    """Until when what has not worked since then is left alone: for as long again, within bounds."""
+    return now + min(max(now - (since or now), least), longest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def _received(submission: Submission) -> QuerySet[Submission]:
 def _record(submission: Submission, digest: Digest, size: int, locator: str) -> None:
     copies = len(locator.split(" "))
     await_others(submission.case)
-    blob, fresh = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
+    blob, fresh = storing.record_blob(digest, size, locator)
     if more := copies > len(blob.place.split(" ")):
         BlobMove.objects.create(blob=blob, locator=locator)
     note_stored(submission.case, there_before=[] if fresh else [blob.digest])

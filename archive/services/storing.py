@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.utils import timezone
+
 from archive import wiring
-from archive.models import Blob
+from archive.models import Blob, Fixity
 from archive.services import fixity
 from archive.services.alarms import raise_alarm
-from archive.services.copies import look_at, mend_blob
+from archive.services.copies import lacks_copies, look_at, mend_blob
 from archive.services.deaccessions import deaccession_of
 from archive.services.keeping import keeping_of
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, StoreError
@@ -37,6 +40,16 @@ def keep_bytes(source: Path, digest: Digest, case: Case) -> str:
     if deaccession_of(blob) is None:
         restore_blob(blob, source, copies=keeping_of(case).copies)
     return blob.place
+
+
+def record_blob(digest: Digest, size: int, locator: str) -> tuple[Blob, bool]:
+    """The row of bytes that lie there, and whether it is new; what too few stores took fixity looks at soon."""
+    with transaction.atomic():
+        blob, is_new = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
+        if is_new and lacks_copies(blob):
+            said = f"{len(locator.split(' '))} of {len(wiring.stores())} copies were made; the others follow"
+            Fixity.objects.create(blob=blob, said=said, again=timezone.now())
+    return blob, is_new
 
 
 def restore_blob(blob: Blob, source: Path, *, copies: int) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from archive import outbox
 from archive.models import Alarm, Case, Run, Submission
 from archive.services import protecting, worm_check
+from archive.services.pauses import as_long_again
 from archive.services.runs import free
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ def _submissions(now: dt.datetime) -> QuerySet[Submission]:
 def _nudge_submissions(due: QuerySet[Submission], now: dt.datetime) -> int:
     """A store that is away is no reason to wait for long, a full one is."""
     longest = _STORE_AWAY if worm_check.stores_away().exists() else _SEALED_AGAIN
-    mine = [
-        row.pk for row in due if _claim(due, row.pk, try_after=now + _again(now, row.received or row.created, longest))
-    ]
-    for pk in mine:
-        outbox.nudge("workers.seal.seal", str(pk))
-    return len(mine)
+    count = 0
+    for row in due:
+        until = as_long_again(row.received or row.created, now, least=_LEAST, longest=longest)
+        if _claim(due, row.pk, try_after=until):
+            outbox.nudge("workers.seal.seal", str(row.pk))
+            count += 1
+    return count
 
 
 def _cases(now: dt.datetime) -> QuerySet[Case]:
@@ -74,12 +76,13 @@ def _cases(now: dt.datetime) -> QuerySet[Case]:
 def _nudge_cases(due: QuerySet[Case], now: dt.datetime) -> int:
     """What could not be applied has its alarm, which says since when."""
     since = dict(Alarm.objects.filter(kind=protecting.KIND, ended=None).values_list("subject", "raised"))
-    mine = [
-        row.pk for row in due if _claim(due, row.pk, keep_after=now + _again(now, since.get(str(row.pk)), _KEPT_AGAIN))
-    ]
-    for pk in mine:
-        outbox.nudge("workers.keep.apply_keeping", str(pk))
-    return len(mine)
+    count = 0
+    for row in due:
+        until = as_long_again(since.get(str(row.pk)), now, least=_LEAST, longest=_KEPT_AGAIN)
+        if _claim(due, row.pk, keep_after=until):
+            outbox.nudge("workers.keep.apply_keeping", str(row.pk))
+            count += 1
+    return count
 
 
 def _quiet(column: str, now: dt.datetime) -> Q:
@@ -90,11 +93,6 @@ def _quiet(column: str, now: dt.datetime) -> Q:
 def _due(column: str, now: dt.datetime, longest: dt.timedelta) -> Q:
     """Not left alone, or no longer; later than any wait ends was written before the clock was set back."""
     return Q(**{column: None}) | Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + longest})
-
-
-def _again(now: dt.datetime, since: dt.datetime | None, longest: dt.timedelta) -> dt.timedelta:
-    """How long to leave alone what has waited since then."""
-    return min(max(now - (since or now), _LEAST), longest)
 
 
 def _claim(due: QuerySet[Submission] | QuerySet[Case], pk: uuid.UUID, **until: dt.datetime) -> bool:

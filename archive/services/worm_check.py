@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from archive import wiring
-from archive.models import Alarm, Case, Pulse, Submission
+from archive.models import Alarm, Case, Fixity, Pulse, Submission
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.storage.store import StoreError, UnsafeStoreError
 
@@ -71,6 +71,7 @@ def _let_all_be_tried() -> None:
     """At once, though it did not work before."""
     Submission.objects.exclude(try_after=None).update(try_after=None)
     Case.objects.exclude(keep_after=None).update(keep_after=None)
+    Fixity.objects.exclude(again=None).update(again=timezone.now())
 
 
 def _say_away(store: BlobStore, error: StoreError) -> None:

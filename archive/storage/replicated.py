@@ -157,7 +157,7 @@ class ReplicatedStore:
             if place in places:
                 found += store.examine(places[place], on_piece)
             else:
-                found.append(Copy(store.name, MISSING, f"{store.name} was never given these bytes"))
+                found.append(_never_given(store))
         return found
 
     def segment(self, locator: str, start: int, stop: int | None, on_piece: Callable[[int], None]) -> list[Digest]:
@@ -254,6 +254,15 @@ class ReplicatedStore:
         if not done:
             raise StoreError("; ".join(problems))
         return done
+
+
+def _never_given(store: BlobStore) -> Copy:
+    """A copy that can be made now, or one that cannot."""
+    try:
+        store.probe()
+    except StoreError as error:
+        return Copy(store.name, UNREACHABLE, f"it was never given these bytes, and now {error}")
+    return Copy(store.name, MISSING, f"{store.name} was never given these bytes")
 
 
 def _put(store: BlobStore, source: Path, digest: Digest, keeping: Keeping) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from archive import wiring
 from archive.models import Blob, CustodyEvent, Submission
-from archive.services import health, intake, sealing
+from archive.services import fixity, health, intake, sealing, worm_check
 from archive.storage.replicated import ReplicatedStore
 from archive.storage.s3 import S3Store
 from archive.storage.store import UNREACHABLE, WHOLE, Keeping, StoreError
@@ -110,6 +110,26 @@ def test_half_an_answer_is_never_taken_for_the_whole(s3: S3Store, proxy: Proxy, 
         content(row)
     (copy,) = s3.examine(row.blob.place, lambda _: None)
     assert copy.state == UNREACHABLE
+
+
+def test_a_copy_that_was_missed_is_made_soon_after_the_store_is_back(
+    proxy: Proxy, home: Path, hand_in, settings
+) -> None:
+    bucket = f"s3://custos-faults/{secrets.token_hex(4)}"
+    settings.CUSTOS_STORE = f"file:{home / 'store'} {bucket}"
+    wiring.store.cache_clear()
+    worm_check.try_stores()
+    proxy.behave("gone")
+    data = secrets.token_bytes(SIZE)
+    row = hand_in(data)
+    assert (row.state, len(row.blob.place.split(" "))) == ("sealed", 1)
+    assert (fixity.check_due(), worm_check.stores_away().get().subject) == (0, bucket)
+    proxy.behave("well")
+    worm_check.look_for_those_away()
+    assert not worm_check.stores_away().exists()
+    assert fixity.check_due() == 1
+    (_, away) = wiring.stores()
+    assert b"".join(away.open_range(row.blob.place.split(" ")[1][2:], 0, SIZE)) == data
 
 
 def test_where_one_copy_breaks_off_the_other_goes_on(s3: S3Store, proxy: Proxy, tmp_path: Path) -> None:

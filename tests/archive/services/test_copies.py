@@ -1,0 +1,117 @@
+"""A copy that a store missed is made as soon as all stores answer, though the file's turn in fixity is weeks away."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from types import SimpleNamespace
+
+import pytest
+from django.utils import timezone
+
+from archive import wiring
+from archive.models import Alarm, Blob, CustodyEvent, Fixity
+from archive.services import access, deaccessions, fixity, worm_check
+from archive.services import copies as copies_of
+from archive.storage import s3
+from tests.archive.services.conftest import LINE
+
+pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
+NOBODY = "s3://custos/evidence?endpoint=http://127.0.0.1:9"
+
+
+@pytest.fixture
+def use(settings, tmp_path, monkeypatch):
+    """The store `one`, and another beside it: by default the folder `two`."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setattr(s3, "_CONFIG", s3._QUICK)
+
+    def stores(other: str = f"file:{tmp_path / 'two'}") -> None:
+        settings.CUSTOS_STORE = f"file:{tmp_path / 'one'} {other}"
+        wiring.store.cache_clear()
+
+    return stores
+
+
+def copies() -> set[int]:
+    return {blob.place.count(":sha256/") for blob in Blob.objects.all()}
+
+
+def events(kind: str) -> list[dict]:
+    return [json.loads(event.text) for event in CustodyEvent.objects.filter(type=kind).order_by("time", "id")]
+
+
+def open_alarms() -> set[tuple[str, str]]:
+    return set(Alarm.objects.filter(ended=None).values_list("kind", "subject"))
+
+
+def test_what_a_store_missed_is_made_when_it_answers_and_not_before(use, hand_in) -> None:
+    use(NOBODY)
+    hand_in(LINE, names=["a.example"])
+    Alarm.objects.all().delete()
+    assert fixity.check_due() == 0
+    assert (copies(), events("fixity check")) == ({1}, [])
+    assert open_alarms() == {(worm_check.AWAY, "s3://custos/evidence")}
+    assert {row.said for row in Fixity.objects.all()} == {"1 of 2 copies were made; the others follow"}
+    use()
+    assert fixity.check_due() == Blob.objects.count() > 3
+    assert copies() == {2}
+    assert {event["detail"]["copies"] for event in events("replication")} == {2}
+    assert set(Fixity.objects.values_list("state", "again")) == {("whole", None)}
+    assert fixity.check_due() == 0
+
+
+def test_a_store_that_takes_no_copy_though_it_answers_is_asked_less_and_less(
+    use, hand_in, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "two").mkdir()
+    blocked = tmp_path / "two" / "sha256"
+    blocked.touch()  # where its folders should be
+    use()
+    blob = hand_in(b"abc").blob
+    waits = []
+    for days in (0, 0.5, 3):
+        now = blob.stored + dt.timedelta(days=days)
+        monkeypatch.setattr(copies_of, "timezone", SimpleNamespace(now=lambda now=now: now))
+        Fixity.objects.update(again=now)
+        assert fixity.check_due() == 1
+        waits.append(Fixity.objects.get().again - now)
+        assert fixity.check_due() == 0
+    assert waits == [dt.timedelta(minutes=1), dt.timedelta(days=0.5), dt.timedelta(days=1)]
+    assert open_alarms() == {(fixity.DAMAGE, blob.digest)}
+    blocked.unlink()
+    assert fixity.check_due() == 0
+    Fixity.objects.update(again=now)
+    assert fixity.check_due() == 1
+    assert (copies(), open_alarms()) == ({2}, set())
+
+
+def test_a_time_of_tomorrow_is_not_waited_for(use, hand_in) -> None:
+    use(NOBODY)
+    hand_in(b"abc")
+    use()
+    Fixity.objects.update(again=timezone.now() + dt.timedelta(days=2))
+    assert fixity.check_due() == 1
+
+
+def test_a_check_while_the_store_is_away_calls_nothing_damaged(use, hand_in) -> None:
+    use(NOBODY)
+    blob = hand_in(b"abc").blob
+    seen = fixity.check_blob(blob, fixity.Pace(0))
+    assert (seen.state, "never given" in seen.said) == ("unreachable", True)
+    assert open_alarms() == {(worm_check.AWAY, "s3://custos/evidence")}
+    assert seen.again > timezone.now()
+
+
+def test_no_copy_is_made_of_what_the_law_had_taken_away(use, hand_in, ann) -> None:
+    use(NOBODY)
+    row = hand_in(b"abc")
+    ann.user.is_staff = True
+    ann.user.save()
+    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    use()
+    assert fixity.check_due() == 1
+    assert (copies(), Fixity.objects.get().again) == ({1}, None)
