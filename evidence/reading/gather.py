@@ -164,7 +164,7 @@ def equals(buffer: Bytes, starts: Ints, stops: Ints, literal: bytes) -> Any:
 
 def words(buffer: Bytes, starts: Ints) -> Any:
     """Eight bytes from each start as a little-endian number."""
-    return np.ndarray((len(buffer) - WORD,), dtype="<u8", buffer=buffer, strides=(1,))[starts]
+    return np.ndarray((len(buffer) - WORD + 1,), dtype="<u8", buffer=buffer, strides=(1,))[starts]
 
 
 def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
@@ -174,7 +174,7 @@ def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
 
 def windows(buffer: Bytes, size: int) -> Any:
     """The bytes from each place on, `size` of them as one value; few more cost little more to fetch than one."""
-    return np.ndarray((len(buffer) - size,), dtype=f"V{size}", buffer=buffer, strides=(1,))
+    return np.ndarray((len(buffer) - size + 1,), dtype=f"V{size}", buffer=buffer, strides=(1,))
 
 
 def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:

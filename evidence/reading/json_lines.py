@@ -6,6 +6,7 @@ between two quotes that follow each other, and all other values are of the kind 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 
     type Token = tuple[Ints, Ints]
 
-_QUOTE, _NEWLINE, _COLON, _BACKSLASH, _DELETE = 34, 10, 58, 92, 127
+_QUOTE, _NEWLINE, _BACKSLASH, _DELETE = 34, 10, 92, 127
 _MOST_SHAPES, _FEWEST_LINES = 96, 8
 _AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
-_END_OF_KEY = np.uint64((1 << 40) - 1)  # its last three bytes, the quote and the colon
-_LAST_KEYS = 4  # of a line, in which its shape differs from others with as many keys and quotes
-_BYTE, _ODD = 8, np.uint64(0x9E3779B97F4A7C15)
-_TRUE, _FALSE = b"true", b"false"
+_SOME, _SAMPLE = 4, 64
+_TRUE, _FALSE = gather.literals(b"true", b"false")
+_FOUR, _FIVE = np.uint64((1 << 32) - 1), np.uint64((1 << 40) - 1)  # so many first bytes of a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,55 +80,58 @@ class Lines:
             budget -= 1 if len(lines) >= _FEWEST_LINES else 2
             shape = shape_of(self.data[self.starts[lines[0]] : self.stops[lines[0]]])
             if shape is None:
+                budget -= 1
+                waiting += [lines[1:]] if len(lines) > 1 else []
                 continue
-            group = self._group(shape, lines)
+            group = self._group(shape, self._likely(shape, lines))
             yield group
             if len(group.lines) < len(lines):
                 waiting.append(np.setdiff1d(lines, group.lines, assume_unique=True))
 
     def _alike(self) -> list[Ints]:
-        """The usual lines by how many quotes and keys they have and how the last keys end; the most alike come last."""
-        if not len(self.usual):
-            return []
-        known = self._keys()[self.usual]
-        order = np.argsort(known, kind="stable")
-        edges = np.flatnonzero(np.diff(known[order])) + 1
-        return sorted(np.split(self.usual[order], edges), key=len)
+        """The usual lines by how many quotes they have; the most come last."""
+        counts = np.diff(self.first)[self.usual]
+        order = np.argsort(counts, kind="stable")
+        edges = np.flatnonzero(np.diff(counts[order])) + 1
+        return sorted(np.split(self.usual[order], edges), key=len) if len(order) else []
 
-    def _keys(self) -> Any:
-        """A number for each line, which lines of one shape share unless they have fewer keys than are looked at."""
-        counts, quotes = np.diff(self.first), self.quotes
-        is_odd = (counts & 1).astype(bool)
-        if is_odd.any():  # their quotes would bring those of all others out of step
-            quotes, counts = quotes[np.repeat(~is_odd, counts)], np.where(is_odd, 0, counts)
-        closing = quotes[1::2]
-        keys = np.flatnonzero(self.buffer[closing + 1] == _COLON)
-        first = np.searchsorted(keys, np.concatenate(([0], np.cumsum(counts >> 1))))
-        found = (np.diff(first) << _BYTE | counts).view(np.uint64) * _ODD
-        for back in range(1, _LAST_KEYS + 1 if len(keys) else 1):
-            found += gather.words(self.buffer, closing[keys.take(first[1:] - back, mode="clip")] - 3) & _END_OF_KEY
-            found *= _ODD
-        return found
+    def _likely(self, shape: Shape, lines: Ints) -> Ints:
+        """Most of the lines that have the shape; all of them, if by a sample few have another."""
+        if 2 * np.count_nonzero(self._may_have(shape, lines[::_SAMPLE])) > len(lines[::_SAMPLE]):
+            return lines
+        likely: Ints = lines[self._may_have(shape, lines)]
+        return likely
+
+    def _may_have(self, shape: Shape, lines: Ints) -> Any:
+        """Where some of the shape's literals stand, which tells most shapes of as many quotes apart."""
+        first, seen, good = self.first[lines], 0, np.ones(len(lines), dtype=bool)
+        for number, literal in enumerate(shape.literals[:-1]):
+            if number and number % _SOME == 0:
+                good &= self._is(np.maximum(self.quotes[first + seen] - literal.find(b'"'), 0), literal)
+            seen += literal.count(b'"')
+        return good
 
     def _group(self, shape: Shape, lines: Ints) -> Group:
         """Of these lines those that have the shape."""
-        first, stops, tokens = self.first[lines], self.stops[lines], []
-        begin, seen, good = self.starts[lines], 0, np.ones(len(lines), dtype=bool)
-        for (_, kind), literal, after in zip(shape.slots, shape.literals, shape.literals[1:], strict=False):
-            good &= self._is(begin, literal)
+        first, stops, good = self.first[lines], self.stops[lines], np.ones(len(lines), dtype=bool)
+        edges = np.empty((2 * len(shape.slots), len(lines)), dtype=np.int64)
+        end, seen = self.starts[lines], 0
+        for number, (literal, after) in enumerate(itertools.pairwise(shape.literals)):
+            good &= self._is(end, literal)
             seen += literal.count(b'"')
-            start, ahead = begin + len(literal), after.find(b'"')
-            end = stops - len(after) if ahead < 0 else self.quotes.take(first + seen, mode="clip") - ahead
-            good &= end >= start
-            end = np.maximum(end, start)
+            start = np.minimum(end + len(literal), len(self.data), out=edges[2 * number])
+            ahead = after.find(b'"')
+            found = stops - len(after) if ahead < 0 else self.quotes[first + seen] - ahead
+            good &= found >= start
+            end = np.maximum(found, start, out=edges[2 * number + 1])
+        good &= self._is(end, shape.literals[-1]) & (end + len(shape.literals[-1]) == stops)
+        for number, (_, kind) in enumerate(shape.slots):
             if kind in _GOOD:
-                good &= _GOOD[kind](self.buffer, start, end)
-            tokens.append((start, end))
-            begin = end
-        good &= self._is(begin, shape.literals[-1]) & (begin + len(shape.literals[-1]) == stops)
+                good &= _GOOD[kind](self.buffer, edges[2 * number], edges[2 * number + 1])
         kept = np.flatnonzero(good)
-        if len(kept) < len(good):
-            lines, tokens = lines[kept], [(start[kept], end[kept]) for start, end in tokens]
+        if len(kept) < len(lines):
+            lines, edges = lines[kept], edges[:, kept]
+        tokens = zip(edges[::2], edges[1::2], strict=True)
         return Group(shape, lines, dict(zip((path for path, _ in shape.slots), tokens, strict=True)))
 
     def _is(self, begin: Ints, literal: bytes) -> Any:
@@ -149,18 +152,22 @@ def _places(body: Bytes, mark: int) -> Ints:
 
 
 def _is_flag(buffer: Bytes, begin: Ints, end: Ints) -> Any:
-    return gather.equals(buffer, begin, end, _TRUE) | gather.equals(buffer, begin, end, _FALSE)
+    """Where `true` or `false` stands."""
+    word, size = gather.words(buffer, begin), end - begin
+    is_true = (size == len(b"true")) & ((word & _FOUR) == _TRUE)
+    return is_true | ((size == len(b"false")) & ((word & _FIVE) == _FALSE))
 
 
 def _are_numbers(buffer: Bytes, begin: Ints, end: Ints) -> Any:
     """Where numbers of either kind stand with commas between them."""
     found = gather.members(buffer, begin, end)
-    each = digits.is_integer(found.text, found.begins, found.ends)
+    each = digits.is_decimal(found.text, found.begins, found.ends)
     others = np.flatnonzero(~each)
     if len(others):
-        each[others] = digits.is_decimal(found.text, found.begins[others], found.ends[others])
+        each[others] = digits.is_integer(found.text, found.begins[others], found.ends[others])
     good = np.ones(len(begin), dtype=bool)
-    good[np.repeat(np.arange(len(begin)), found.counts)[~each]] = False
+    if not each.all():
+        good[np.repeat(np.arange(len(begin)), found.counts)[~each]] = False
     return good
 
 

@@ -44,6 +44,11 @@ def test_a_last_line_without_its_newline_is_left_out() -> None:
     assert lines_with_the_shape_of_the_first(LINE + LINE[:-1]) == [0]
 
 
+def test_a_last_line_that_is_far_shorter_than_the_shape_is_left_out() -> None:
+    line = b"{" + b",".join(b'"%b%d":%d' % (b"long" * 20, at, at) for at in range(9)) + b"}\n"
+    assert lines_with_the_shape_of_the_first(line * 2 + line.replace(b"long" * 20, b"")) == [0, 1]
+
+
 def test_values_are_found_where_they_stand() -> None:
     data = b"".join([LINE, *OTHERS])
     (group,) = Lines(data).groups()
