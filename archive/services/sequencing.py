@@ -132,9 +132,13 @@ def sequence_pending() -> int:
 
 
 def _publish_last() -> None:
-    """What was committed before a crash, or while the folder took nothing, is kept before more is signed."""
+    """What was committed before a crash, or while the folder took nothing, is kept before more is signed.
+
+    Never over a note of another history, which is all that shows that there is one.
+    """
     last = latest_checkpoint()
-    if last is not None:
+    if last is not None and publication.kept_note() != last.note:
+        publication.refuse_if_ahead(lambda size: subtree_root(0, size))
         publication.publish(last.note)
 
 
