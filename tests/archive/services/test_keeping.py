@@ -334,8 +334,8 @@ def test_the_chain_is_proved_and_names_what_does_not_fit(hand_in, ann) -> None:
     link.event.text = link.event.text.replace("ingestion", "Ingestion")
     checkpoint = chain.latest_checkpoint()
     assert checkpoint is not None
-    assert chain._state(link.event, checkpoint, chain.Tiles(checkpoint.size))[0] == "unknown to the ledger"
-    no_origin = [link.event for link in found.links if link.event.type != "ingestion"]
+    assert chain._link(link.event, checkpoint, chain.Tiles(checkpoint.size)).state == "unknown to the ledger"
+    no_origin = [link for link in found.links if link.event.type != "ingestion"]
     assert len(chain._gaps(ann, row.blob_id, no_origin)) == 2
 
 
