@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import structlog
 from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Func, TextField
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, Leaf, TileRoot
 from archive.models.key import LOG
-from archive.services import key_check, publication, row_check
+from archive.services import key_check, publication, row_check, run_check, store_check, voucher_check
 from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import case_id
 from archive.services.following import visible
@@ -41,17 +42,22 @@ if TYPE_CHECKING:
 KIND = "ledger"
 _AT_ONCE = 2_000
 _SHOWN = 5  # of what one look finds, in the alarm
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at, and what does not fit; `shown` are the first of it, from each look."""
+    """What was looked at, and what does not fit; `shown` are the first of it, from each look.
+
+    `notices` are what may well be as it should, and what could not be looked at.
+    """
 
     events: int = 0
     leaves: int = 0
     checkpoints: int = 0
     problems: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     def add(self, what: str, found: list[str]) -> None:
         self.problems += found
@@ -146,12 +152,23 @@ def check_ledger() -> Report:
         "events that are not in the ledger": _lost,
         "leaves and checkpoints": lambda: _leaves(report),
         "tiles": lambda: _tiles(report),
+        **key_check.LOOKS,
+        **row_check.LOOKS,
+        **run_check.LOOKS,
+        **store_check.LOOKS,
+        **voucher_check.looks(report.notices),
     }
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for what, look in (looks | key_check.LOOKS | row_check.LOOKS).items():
+        for what, look in looks.items():
             report.add(what, _found(what, look))
+    report.add(
+        "the files in the store", _found("the files in the store", lambda: store_check.lost_files(report.notices))
+    )
+    report.notices[:] = map(_plain, report.notices)
+    if report.notices:
+        _log.warning("ledger_notices", count=len(report.notices), first=report.notices[:_SHOWN])
     if report.problems:
         raise_alarm(kind=KIND, subject=wiring.origin(), text="; ".join(report.shown))
     else:

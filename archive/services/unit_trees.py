@@ -158,7 +158,7 @@ def _record(pending: PendingTree, made: UnitTree) -> None:
         )
         for case in cases_of(pending.blob):
             if event_of(tree, case) is None:
-                record_event(case=case, type=DIGESTS, objects=_objects(tree), detail=_detail(tree))
+                record_event(case=case, type=DIGESTS, objects=_objects(tree), detail=detail_of(tree))
         PendingTree.objects.filter(pk=pending.pk).delete()
     end_alarm(kind=KIND, subject=made.blob_id)
 
@@ -167,10 +167,11 @@ def _objects(tree: UnitTree) -> list[EventObject]:
     return [EventObject(Digest.parse(tree.blob_id), tree.blob.size, "source")]
 
 
-def _detail(tree: UnitTree) -> dict[str, Any]:
+def detail_of(tree: UnitTree) -> dict[str, Any]:
+    """As the event says it. The key is secret; by its digest it is seen whether it is still the one of this tree."""
     root = base64.b64encode(bytes(tree.root)).decode()
     said = {"format": unit_tree.FORMAT, "kind": tree.kind, "count": tree.count, "root": root}
-    return {"algorithm": "sha256", "unit_tree": said}
+    return {"algorithm": "sha256", "unit_tree": said, "key_digest": str(Digest.of(bytes(tree.key)))}
 
 
 def event_of(tree: UnitTree, case: Case) -> CustodyEvent | None:

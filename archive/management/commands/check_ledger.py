@@ -28,6 +28,8 @@ class Command(BaseCommand):
             report = ledger_check.check_ledger()
         except EvidenceError as error:
             raise CommandError(str(error)) from error
+        for notice in report.notices:
+            self.stdout.write(notice)
         for problem in report.problems:
             self.stderr.write(problem)
         looked = f"{report.events} events, {report.leaves} leaves, {report.checkpoints} checkpoints"

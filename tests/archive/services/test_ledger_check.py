@@ -109,6 +109,16 @@ def test_a_damaged_file_of_what_was_published_stops_the_log_and_is_named(scratch
         ("UPDATE archive_custodyevent SET time = time + interval '1 second' WHERE text LIKE '%\"n\":7}%'",
          "its columns say something else"),
         ("DELETE FROM archive_tileroot", "tile roots of level 1: 0 are there, 300 leaves fill 1"),
+        (("UPDATE archive_custodyevent SET type = 'creation' WHERE text LIKE '%\"n\":7}%';"
+          "INSERT INTO archive_custodyobject (event_id, digest, role) SELECT id, 'sha256:' || repeat('0', 64), 'source'"
+          " FROM archive_custodyevent WHERE text LIKE '%\"n\":7}%'"), "the row of sha256:000"),
+        ("UPDATE archive_custodyevent SET type = 'creation' WHERE text LIKE '%\"n\":7}%'", "a creation of which no run knows"),
+        (("INSERT INTO archive_timestamp (checkpoint_id, url, authority, response, time, kept)"
+         " VALUES (300, 'https://tsa.example', 'x', 'junk', now(), now())"), "by https://tsa.example over checkpoint 300"),
+        ("INSERT INTO archive_cosignature (checkpoint_id, witness, line, kept) VALUES (300, 'w', 'junk', now())",
+         "by w over checkpoint 300"),
+        ("INSERT INTO archive_blob (digest, size, locator, stored) VALUES ('sha256:' || repeat('0', 64), 1, 'x', now())",
+         "lies in no store"),
         (("INSERT INTO archive_custodyobject (event_id, digest, role) SELECT id, 'sha256:' || repeat('0', 64), 'source'"
          " FROM archive_custodyevent WHERE text LIKE '%\"n\":7}%'"), "the files listed for it"),
     ],
@@ -118,6 +128,18 @@ def test_a_row_that_was_changed_past_the_triggers_is_named(scratch: Scratch, sta
     said = scratch.refused("check_ledger")
     assert named in said
     assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL") == [(1,)]
+
+
+def test_a_file_that_no_row_names_is_said_and_no_alarm(scratch: Scratch) -> None:
+    scratch.python(
+        "from archive import wiring\nfrom archive.storage.store import Keeping\nfrom evidence.digest import Digest\n"
+        "path = wiring.staging() / 'left'\npath.write_bytes(b'x')\n"
+        "wiring.store().put(path, Digest.of(b'x'), Keeping())"
+    )
+    said = scratch.manage("check_ledger")
+    assert "lies in the store, and no row names it" in said
+    assert "all fit" in said
+    assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE ended IS NULL") == [(0,)]
 
 
 UNREADABLE = {

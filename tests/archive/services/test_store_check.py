@@ -1,0 +1,170 @@
+"""A blob whose row was taken away, one that lies nowhere, and files that no row names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+
+from archive import wiring
+from archive.models import Blob, BlobMove, Submission
+from archive.services import access, deaccessions, store_check
+from archive.storage.store import Keeping, StoreError, place_of
+from evidence.digest import Digest
+from tests.archive.services.conftest import LINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def store(file_store: Path) -> Path:
+    """Its files are changed here, so it is one of files whatever store the run is on."""
+    return file_store
+
+
+@pytest.fixture
+def first(store: Path, hand_in) -> Submission:
+    return hand_in(LINE * 3, names=["a.example"])
+
+
+@pytest.fixture
+def other(store: Path, hand_in) -> Submission:
+    return hand_in(b"other file\n")
+
+
+def tamper(statement: str, *values: str) -> None:
+    """As the database's owner, with the triggers taken away, once what came before is through all checks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement, values)
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+
+def looked() -> tuple[list[str], list[str]]:
+    """What does not fit, and what is only noticed."""
+    notices: list[str] = []
+    problems = [said for look in store_check.LOOKS.values() for said in look()]
+    return problems + list(store_check.lost_files(notices)), notices
+
+
+def test_what_is_as_it_was_left_fits(first: Submission, other: Submission) -> None:
+    assert Blob.objects.count() > 4
+    assert looked() == ([], [])
+
+
+def take_row_away(digest: str) -> None:
+    tamper("DELETE FROM archive_fixity WHERE blob_id = %s", digest)
+    tamper("DELETE FROM archive_blobmove WHERE blob_id = %s", digest)
+    tamper("DELETE FROM archive_blob WHERE digest = %s", digest)
+
+
+def test_a_file_that_is_gone_with_its_rows_is_missed(store: Path, first: Submission, other: Submission) -> None:
+    place = first.blob.place
+    (store / place).unlink()
+    take_row_away(first.blob_id)
+    assert looked() == ([
+        f"the row of {first.blob_id} is gone: the event {first.event_id} brought it in",
+        f"the row of {first.blob_id} is gone: the submission {first.pk} is of it",
+    ], [])  # fmt: skip
+
+
+def test_a_derived_file_that_is_gone_with_its_rows_is_missed(store: Path, first: Submission) -> None:
+    table = Blob.objects.get(made_by__name="table.parquet")
+    (store / table.place).unlink()
+    take_row_away(table.digest)
+    ((said,), notices) = looked()
+    assert said.startswith(f"the row of {table.digest} is gone: the event ")
+    assert notices == []
+
+
+def test_a_row_that_is_gone_while_its_file_is_there_is_missed_and_the_file_noticed(first: Submission) -> None:
+    place = first.blob.place
+    take_row_away(first.blob_id)
+    problems, notices = looked()
+    assert (len(problems), notices) == (2, [f"{place} lies in the store, and no row names it"])
+
+
+def test_a_file_that_is_gone_while_its_row_is_there_is_missed(
+    store: Path, first: Submission, other: Submission
+) -> None:
+    (store / first.blob.place).unlink()
+    ((said,), notices) = looked()
+    assert said.startswith(f"{first.blob_id} lies in no store: ")
+    assert notices == []
+
+
+def test_what_the_law_had_taken_away_is_not_missed(store: Path, other: Submission, ann) -> None:
+    ann.user.is_staff = True
+    ann.user.save()
+    asked = deaccessions.ask_deaccession(principal=ann, case=other.case, blob=other.blob, reason="order 1")
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    (store / other.blob.place).unlink()
+    assert looked() == ([], [])
+
+
+def test_what_was_put_and_never_recorded_is_a_notice(other: Submission, tmp_path: Path) -> None:
+    (tmp_path / "left").write_bytes(b"left by a put")
+    place = wiring.store().put(tmp_path / "left", Digest.of(b"left by a put"), Keeping())
+    assert looked() == ([], [f"{place} lies in the store, and no row names it"])
+
+
+def test_a_file_of_a_strange_name_is_a_notice_and_hides_nothing(
+    store: Path, first: Submission, other: Submission
+) -> None:
+    aside = store / "sha256" / "00" / "notes.txt"
+    aside.parent.mkdir(exist_ok=True)
+    aside.write_text("x")
+    (store / "sha256" / first.blob_id.removeprefix("sha256:")).write_text("in another place")
+    (store / first.blob.place).unlink()
+    problems, notices = looked()
+    assert [said.partition(" lies")[0] for said in problems] == [first.blob_id]
+    assert sorted(notice.partition(" lies")[0] for notice in notices) == [
+        "sha256/00/notes.txt", f"sha256/{first.blob_id.removeprefix('sha256:')}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("locator", ["", "x", "1:x 7", "nine:sha256/a", "sha256/00/00/" + "0" * 64])
+def test_a_row_that_leads_nowhere_is_missed(first: Submission, locator: str) -> None:
+    BlobMove.objects.create(blob=first.blob, locator=locator)
+    tamper("UPDATE archive_blob SET locator = %s WHERE digest = %s", locator, first.blob_id)
+    ((said,), notices) = looked()
+    assert said.startswith(f"{first.blob_id} lies in no store: ")
+    assert notices == [f"{place_of(Digest.parse(first.blob_id))} lies in the store, and no row names it"]
+
+
+def test_of_several_stores_one_copy_is_enough_here(settings, tmp_path: Path, hand_in) -> None:
+    settings.CUSTOS_STORE = f"file:{tmp_path / 'one'} file:{tmp_path / 'two'}"
+    wiring.store.cache_clear()
+    place = place_of(Digest.of(b"abc"))
+    hand_in(b"abc")
+    (tmp_path / "one" / place).unlink()
+    assert looked() == ([], [])
+    (tmp_path / "two" / place).unlink()
+    ((said,), notices) = looked()
+    assert (said.startswith(str(Digest.of(b"abc"))), notices) == (True, [])
+
+
+def test_a_store_that_does_not_list_what_it_has_is_a_notice(first: Submission, monkeypatch) -> None:
+    def away() -> None:
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr(wiring.store(), "listing", away)
+    assert looked() == ([], ["the stores were not held against the rows to the end: the store is away"])
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_many_are_named_up_to_a_number_and_then_counted(store: Path, hand_in, monkeypatch, most: int) -> None:
+    monkeypatch.setattr(store_check, "_MOST", most)
+    monkeypatch.setattr(store_check, "_AT_ONCE", 2)
+    rows = [hand_in(b"file %d" % n) for n in range(5)]
+    for row in rows:
+        (store / row.blob.place).unlink()
+    problems, _ = looked()
+    assert (len(problems), problems[-1]) == (most + 1, f"{5 - most} more blobs lie in no store")
