@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _A, _AAAA = 1, 28
 _NAMES = (2, 5, 12, 39)
 """NS, CNAME, PTR, DNAME: nothing but a name."""
-_ESCAPED, _NAME, _OF_RECORD = 4, 1020, 100
+_ESCAPED, _NAME, _OF_RECORD = 4, 1020, 48
 """Characters that an octet may take, and a name; bytes of a message or record beside its texts."""
 _NAMES_INSIDE = np.zeros(1 << 16, dtype=np.int64)
 """By type: names in its data."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
 from evidence.reading.format import in_order
@@ -40,7 +41,8 @@ _PACKET = 1024
 class Part:
     """Consecutive packets that become a batch: those read one by one, what each is as far as is known, and the others.
 
-    `stop` is the byte behind its last packet, `size` its bytes; the tables and sizes are there when all was taken.
+    `refused` is where packets begin that have rows and are read one by one all the same. `stop` is the byte behind the
+    last packet, `size` the bytes; tables and sizes are there when all was taken.
     """
 
     taken: dict[int, tuple[Packet, Datagram | None]] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Part:
     rows: pa.Table = None
     rejects: pa.Table = None
     others: list[Reject] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
     stop: int = 0
     size: int = 0
 
@@ -91,8 +94,7 @@ class Capture:
     def _read(self, piece: Piece, found: Found, others: list[Reject], begin: int) -> Iterator[Batch]:
         """Those that are left, one by one, between the plain ones."""
         plain, skipped = found.rows, found.rejects
-        for index in found.left.tolist():
-            packet = piece.packet(index)
+        for packet in self._one_by_one(piece, found):
             self._take(packet)
             if self._held > MOST_HELD and packet.stop < found.stop:
                 now = [other for other in others if other.start < packet.stop]
@@ -101,11 +103,29 @@ class Capture:
                 others, begin = others[len(now) :], packet.stop
         yield from self._close(plain, skipped, others, begin, found.stop)
 
+    def _one_by_one(self, piece: Piece, found: Found) -> Iterator[Packet]:
+        """Packets that are left, and segments that are not in their stream's turn, whose rows are left out."""
+        at = 0
+        left = found.left.tolist()
+        for step in found.steps:
+            while at < len(left) and left[at] < step.index:
+                yield piece.packet(left[at])
+                at += 1
+            start, stop = piece.start + int(piece.starts[step.index]), piece.start + int(piece.stops[step.index])
+            if self._streams.follow(step, (start, stop)):
+                self._collect()
+                continue
+            self._parts[-1].refused.append(start)
+            yield piece.packet(step.index)
+        yield from map(piece.packet, left[at:])
+
     def _close(
         self, rows: pa.Table, rejects: pa.Table, others: list[Reject], start: int, stop: int
     ) -> Iterator[Batch]:  # fmt: skip
         """The end of a part: the one before is handed on, and what waits there for a gap to be filled waits no more."""
         part = self._parts[-1]
+        if part.refused:
+            rows = rows.filter(pc.invert(pc.is_in(rows["start"], pa.array(part.refused, pa.int64()))))
         part.rows, part.rejects, part.others, part.stop, part.size = rows, rejects, others, stop, stop - start
         if len(self._parts) > 1:
             self._streams.give_up_before(self._parts[0].stop)

@@ -15,26 +15,31 @@ from evidence.wire.address_columns import addresses
 from evidence.wire.datagrams import families, merged, plain_datagrams
 from evidence.wire.message_columns import message_parts
 from evidence.wire.octets import Octets
+from evidence.wire.segments import joined, steps, whole_segments
 from evidence.wire.skips import skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evidence.reading.gather import Ints
     from evidence.wire.datagrams import Datagrams
     from evidence.wire.pieces import Piece
+    from evidence.wire.segments import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Of consecutive packets of a piece: rows of the plain ones, rejects of those that carry no DNS, and the places of
     all others. `stop` is the byte of the capture behind them.
+
+    `steps` are TCP segments in their order: those with data have a row, if each is in its stream's turn.
     """
 
     rows: pa.Table
     rejects: pa.Table
     left: Ints
     stop: int
+    steps: Iterable[Step] = ()
 
 
 def plain_rows(piece: Piece) -> Iterator[Found]:
@@ -42,8 +47,11 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
     octets = Octets(gather.padded(piece.data))
     packets, not_ip = families(octets, piece)
     parts = [plain_datagrams(piece, family) for family in packets]
-    index, rejects = skipped(octets, piece, [part[2] for part in parts], not_ip)
-    datagrams, messages = merged([part[:2] for part in parts])
+    segments = [whole_segments(octets, piece, part[2]) for part in parts]
+    streamed = joined([part[0] for part in segments])
+    controls = streamed.index[streamed.size == 0]
+    index, rejects = skipped(octets, piece, [part[2] for part in parts], not_ip, controls)
+    datagrams, messages = merged([part[:2] for part in parts] + [part[1:] for part in segments if len(part[1].index)])
     left = np.ones(len(piece.starts), dtype=bool)
     left[index] = False
     first = 0
@@ -53,10 +61,12 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
         is_last = part.stop == len(messages.begin)
         last = len(left) if is_last else int(datagrams.index[part.stop])
         stop = piece.start + (piece.size if is_last else int(piece.starts[last]))
-        skips = slice(*np.searchsorted(index, [first, last]).tolist())
+        skips, mentioned = (slice(*np.searchsorted(each, [first, last]).tolist()) for each in (index, streamed.index))
+        passed = streamed.only(mentioned)
         yield Found(
-            _rows(octets, piece, mine, part.columns), rejects[skips], first + np.flatnonzero(left[first:last]), stop
-        )
+            _rows(octets, piece, mine, part.columns), rejects[skips], first + np.flatnonzero(left[first:last]), stop,
+            steps(octets, passed.only(~left[passed.index])),
+        )  # fmt: skip
         first = last
 
 
@@ -66,22 +76,29 @@ def _rows(octets: Octets, piece: Piece, found: Datagrams, columns: dict[str, pa.
         return LOOKUPS.empty_table()
     is_query = pc.equal(columns["event"], QUERY).to_numpy(zero_copy_only=False)
     columns |= _places(piece, found.index) | _ends(octets, found, is_query)
-    columns["transport"] = gather.constant("udp", count, pa.string())
+    if found.is_tcp.any():
+        columns["transport"] = pa.array(["udp", "tcp"]).take(pa.array(found.is_tcp.astype(np.int8)))
+    else:
+        columns["transport"] = gather.constant("udp", count, pa.string())
     return complete(columns, count, LOOKUPS)
 
 
 def _places(piece: Piece, index: Ints) -> dict[str, pa.Array]:
-    digits = np.array([interface.digits for interface in piece.interfaces], dtype=np.int8)
-    names = pa.array([interface.name for interface in piece.interfaces], pa.string())
     return {
         "line": pa.array(piece.line + index),
         "start": pa.array(piece.start + piece.starts[index]),
         "stop": pa.array(piece.start + piece.stops[index]),
         "time": pa.array(piece.times[index]).view(LOOKUPS.field("time").type),
-        "time_digits": pa.array(digits[piece.places[index]]),
+        "time_digits": _by_interface(piece, index, [each.digits for each in piece.interfaces], pa.int8()),
         "time_zone": gather.constant("UTC", len(index), pa.string()),
-        "vantage": names.take(pa.array(piece.places[index])),
+        "vantage": _by_interface(piece, index, [each.name for each in piece.interfaces], pa.string()),
     }
+
+
+def _by_interface(piece: Piece, index: Ints, values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    if len(values) == 1:
+        return gather.constant(values[0], len(index), kind)
+    return pa.array(values, kind).take(pa.array(piece.places[index]))
 
 
 def _ends(octets: Octets, found: Datagrams, is_query: Any) -> dict[str, pa.Array]:

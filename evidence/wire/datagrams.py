@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 RAW = (12, 14, 101)
 _PLACES = {ETHERNET: (12, 14), COOKED: (14, 16), COOKED_2: (0, 20), **dict.fromkeys(RAW, (-1, 0))}
 """By link type: where the EtherType stands (-1: there is none) and where IP begins."""
-_LEAST, _MOST_RECORDS = 25, 64
+_LEAST_PACKET = 48
+_LEAST, MOST_RECORDS = 25, 64
 """Octets of a UDP datagram with a question whose name is not the root, records of a message."""
 
 
@@ -58,7 +59,7 @@ class Messages:
 @dataclass(slots=True)
 class Datagrams:
     """Packets that carry them: `index` in the piece, ports, and where in the buffer the addresses stand, the target's
-    behind the source's.
+    behind the source's. `is_tcp` are segments.
     """
 
     index: Ints
@@ -66,6 +67,7 @@ class Datagrams:
     is_six: Any
     port: Ints
     target_port: Ints
+    is_tcp: Any
 
     def only(self, kept: Any) -> Datagrams:
         return Datagrams(*(getattr(self, name)[kept] for name in self.__slots__))
@@ -92,12 +94,18 @@ class Family:
 
 def families(octets: Octets, piece: Piece) -> tuple[list[Family], Ints]:
     """IP packets without options, by version; and places in the piece of packets that are not IP."""
-    places = np.array([_PLACES.get(interface.link, (0, -1)) for interface in piece.interfaces], dtype=np.int64)
-    typed, begins = places.reshape(-1, 2)[piece.places].T
-    index = np.flatnonzero((begins >= 0) & (piece.times >= 0) & (piece.ends - piece.begins >= 48))
-    at, kind = _network(octets, piece.begins[index], typed[index], begins[index])
+    pairs = [_PLACES.get(interface.link, (0, -1)) for interface in piece.interfaces]
+    places = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    is_alone = len(places) == 1  # as a rule: two numbers then do for all packets
+    typed, offset = places[0] if is_alone else places[piece.places].T
+    index = np.flatnonzero((offset >= 0) & (piece.times >= 0) & (piece.ends - piece.begins >= _LEAST_PACKET))
+    if not is_alone:
+        typed, offset = typed[index], offset[index]
+    at, kind = _network(octets, piece.begins[index], typed, offset)
     first = octets.buffer[at]
     is_four = (first == 0x45) & ((kind == IPV4) | (kind < 0))
+    if is_four.all():
+        return [_family(octets, piece, index, at, is_six=False)], index[:0]
     is_six = (first >> 4 == 6) & ((kind == IPV6) | (kind < 0))
     found = [_family(octets, piece, index[is_four], at[is_four], is_six=False)]
     if is_six.any():
@@ -106,12 +114,12 @@ def families(octets: Octets, piece: Piece) -> tuple[list[Family], Ints]:
     return found, index[is_other]
 
 
-def _network(octets: Octets, begins: Ints, typed: Ints, offset: Ints) -> tuple[Ints, Ints]:
+def _network(octets: Octets, begins: Ints, typed: Any, offset: Any) -> tuple[Ints, Ints]:
     """Where the packet of the network begins, and its EtherType; -1 where only its first octet can tell."""
     kind = np.where(typed >= 0, octets.two(begins + np.maximum(typed, 0)), -1)
     at = begins + offset
     for _ in range(2):
-        tagged = np.isin(kind, list(VLAN_TAGS))
+        tagged = np.logical_or.reduce([kind == tag for tag in VLAN_TAGS])
         if not tagged.any():
             break
         kind = np.where(tagged, octets.two(at + 2), kind)
@@ -136,11 +144,13 @@ def plain_datagrams(piece: Piece, family: Family) -> tuple[Datagrams, Messages, 
     stop = family.inner + length
     good = (fields["protocol"] == UDP) & (family.end <= piece.ends[family.index]) & (stop <= family.end)
     good &= (length >= _LEAST) & ((port == DNS) | (target_port == DNS))
-    good &= (bits & 0x7800 == 0) & (fields["questions"] == 1) & (sum(counts) <= _MOST_RECORDS)
+    good &= (bits & 0x7800 == 0) & (fields["questions"] == 1) & (sum(counts) <= MOST_RECORDS)
     if not family.is_six:
         good &= fields["fragment"] & 0x3FFF == 0
     source = family.at + (8 if family.is_six else 12)
-    found = Datagrams(family.index, source, np.full(len(source), family.is_six), port, target_port)
+    found = Datagrams(
+        family.index, source, np.full(len(source), family.is_six), port, target_port, np.zeros(len(source), bool)
+    )
     messages = Messages(family.inner + 8, stop, bits, *counts)
     kept = np.flatnonzero(good)
     left = family.only(np.flatnonzero(~good))

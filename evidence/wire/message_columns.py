@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evidence.wire.octets import Octets
     from evidence.wire.sections import Questions, Sections
 
-_MOST_RECORDS, MOST_UNFOLDED = 1 << 17, 16 << 20
+_MOST_RECORDS, MOST_UNFOLDED = 1 << 17, 12 << 20
 """Records and bytes of names and answers that are made at once."""
 _HEADER_BITS = 0x07B0
 _WORDS = {DO: "DO", COOKIE: "COOKIE", ECS: "ECS"}

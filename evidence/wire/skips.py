@@ -11,6 +11,7 @@ from evidence.reading import gather
 from evidence.reading.batch import HEAD, REJECTS, SKIP
 from evidence.wire.octets import layout
 from evidence.wire.packet import DNS, ENCRYPTED, EXTENSIONS, FRAGMENT, TCP, UDP
+from evidence.wire.streams import CONTROL
 
 if TYPE_CHECKING:
     from evidence.reading.gather import Ints
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from evidence.wire.octets import Octets
     from evidence.wire.pieces import Piece
 
-_REASONS = pa.array(["not-ip", "other-protocol", "other-port"])
+_REASONS = pa.array(["not-ip", "other-protocol", "other-port", CONTROL[1]])
 _HEAD = layout(HEAD, octets=(0, f"V{HEAD}"))
 
 
-def skipped(octets: Octets, piece: Piece, families: list[Family], not_ip: Ints) -> tuple[Ints, pa.Table]:
-    """Their places in the piece, and their rejects, in its order."""
-    found = [(not_ip, 0), *(part for family in families for part in _of_family(piece, family))]
+def skipped(
+    octets: Octets, piece: Piece, families: list[Family], not_ip: Ints, controls: Ints
+) -> tuple[Ints, pa.Table]:
+    """Their places in the piece, and their rejects, in its order; `controls` are segments that carry nothing."""
+    found = [(not_ip, 0), (controls, 3), *(part for family in families for part in _of_family(piece, family))]
     index = np.concatenate([places for places, _ in found])
     reasons = np.repeat([reason for _, reason in found], [len(places) for places, _ in found])
     order = np.argsort(index, kind="stable")

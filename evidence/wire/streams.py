@@ -18,6 +18,7 @@ from evidence.wire.packet import ACK, FIN, RST, SYN
 if TYPE_CHECKING:
     from evidence.reading.format import NoRow, Row
     from evidence.wire.packet import Segment
+    from evidence.wire.segments import Step
 
     type Span = tuple[int, int]
 
@@ -57,7 +58,8 @@ class Stream:
     """One direction of a connection. `expected` is the number of the next octet, None before the first segment.
 
     `pending` are octets of a message that is not whole; `chain` the packets since one ended together with a message;
-    `anchor` is that packet. `in_step` is false until a message was read after a start or gap in the midst.
+    `anchor` is that packet. `context` are packets before these that tell where a message begins, if that is not at the
+    beginning of the chain's first. `in_step` is false until a message was read after a start or gap in the midst.
     """
 
     results: Results
@@ -67,13 +69,14 @@ class Stream:
     ended: bool = False
     pending: bytearray = field(default_factory=bytearray)
     chain: list[Span] = field(default_factory=list)
+    context: list[Span] = field(default_factory=list)
     anchor: Span | None = None
     waiting: dict[int, tuple[bytes, Span]] = field(default_factory=dict)
 
     @property
     def held(self) -> int:
         waiting = sum(_WAITING + len(data) for data, _ in self.waiting.values()) if self.waiting else 0
-        return len(self.pending) + _SPAN * len(self.chain) + waiting
+        return len(self.pending) + _SPAN * (len(self.chain) + len(self.context)) + waiting
 
     def open(self, sequence: int, span: Span) -> None:
         """A SYN: the first octet has the number after its own. One that is sent again changes nothing."""
@@ -82,6 +85,14 @@ class Stream:
             return
         self.give_up()
         self.expected, self.acknowledged, self.in_step, self.anchor, self.ended = first, None, True, span, False
+
+    def is_next(self, sequence: int) -> bool:
+        """Whether a message that begins at `sequence` is the next, and nothing waits."""
+        return sequence == self.expected and not self.pending and not self.waiting
+
+    def step_over(self, sequence: int, size: int, span: Span) -> None:
+        """Takes a segment that is one message, which is next and is read elsewhere."""
+        self.expected, self.in_step, self.anchor = sequence + size & 0xFFFFFFFF, True, span
 
     def add(self, sequence: int, data: bytes, span: Span) -> NoRow:
         """Takes the octets of a segment; what its packet is if it completes no message."""
@@ -127,8 +138,8 @@ class Stream:
 
     def _keep_anchor(self) -> None:
         """What does not begin where the packet before ended needs that packet, which tells where a message begins."""
-        if not self.chain and self.anchor:
-            self.chain.append(self.anchor)
+        if not self.chain and not self.context and self.anchor:
+            self.context.append(self.anchor)
 
     def _first_waiting(self) -> int:
         expected = self.expected or 0
@@ -168,7 +179,7 @@ class Stream:
                 return self._drop(span)
             self.in_step = True
             del self.pending[: size + 2]
-            needed = needed or _needed(self.chain)
+            needed = needed or _needed([*self.context, *self.chain])
             self._complete(*needed, found)
         return None
 
@@ -178,10 +189,14 @@ class Stream:
         self.results.completed.append(Completed(last, earlier, found))
 
     def _settle(self) -> None:
-        """Where a packet ends together with a message, what comes after needs none of those before."""
+        """Where a packet ends together with a message, what comes after needs none of those before; what came earlier
+        and waits needs those that tell where it belongs.
+        """
         if self.chain and not self.pending:
-            self.anchor = max(self.chain)
-            self.chain = [self.anchor] if self.waiting else []
+            self.anchor = self.chain[-1]
+            is_before = all(span > self.anchor for _, span in self.waiting.values())
+            kept = [self.anchor] if is_before else [*self.context, *self.chain][-MOST_EARLIER - 2 :]
+            self.context, self.chain = kept if self.waiting else [], []
 
     def _drop(self, span: Span) -> None:
         """No message begins where one was taken to begin."""
@@ -193,7 +208,7 @@ class Stream:
         if self.pending:
             self.results.lost += self.chain
         self.pending.clear()
-        self.chain, self.anchor, self.in_step = [], None, False
+        self.chain, self.context, self.anchor, self.in_step = [], [], None, False
 
 
 class Streams:
@@ -226,6 +241,31 @@ class Streams:
         self._held += stream.held - before
         self._make_room()
         return outcome
+
+    def follow(self, step: Step, span: Span) -> bool:
+        """Takes a segment that is empty or one whole message, as `add` would; false, and nothing, if it is not in its
+        turn.
+        """
+        key, flags = (step.place, step.source, step.target), step.flags
+        stream = self._streams.get(key)
+        if step.size and not (stream is None or stream.is_next(step.sequence)):
+            return False
+        other = self._streams.get((step.place, step.target, step.source))
+        if other and flags & ACK:
+            other.acknowledged = step.acknowledged
+        if stream is None and not step.size and not flags & SYN:
+            return True
+        self._streams.pop(key, None)
+        stream = self._streams[key] = stream or Stream(self.results)
+        if flags & SYN:
+            before = stream.held
+            stream.open(step.sequence, span)
+            self._held += stream.held - before
+        elif step.size:
+            stream.step_over(step.sequence, step.size, span)
+        stream.ended = stream.ended or bool(flags & (FIN | RST))
+        self._make_room()
+        return True
 
     def give_up_before(self, stop: int) -> None:
         """Gaps behind which packets wait that stand before byte `stop` of the capture."""

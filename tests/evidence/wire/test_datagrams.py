@@ -14,10 +14,10 @@ from evidence.formats.registry import FORMATS
 from evidence.reading.batch import rejects_table
 from evidence.reading.source import Source
 from evidence.table.schema import LOOKUPS
-from evidence.wire import capture, message_columns, name_columns
+from evidence.wire import capture, message_columns, name_columns, streams
 from evidence.wire.datagram_rows import Found, plain_rows
 from tests.evidence.formats import packets as make
-from tests.evidence.formats.packets import changed, message, name, pcap, question, record, udp
+from tests.evidence.formats.packets import changed, framed, message, name, pcap, question, record, udp
 from tests.evidence.formats.readers import Read, read
 from tests.evidence.formats.recorded import MANIFEST, bytes_of
 
@@ -47,6 +47,7 @@ def both(data: bytes, form: Any = FORMAT) -> Read:
     many, single = read(form, data), one_by_one(form, data)
     assert many.rows == single.rows
     assert many.rejects == single.rejects
+    assert many.notes == single.notes
     return many
 
 
@@ -247,6 +248,57 @@ def test_packets_without_dns_are_not_read_one_by_one(tmp_path: Any) -> None:
     result = both(data)
     assert result.reasons()[1:] == ["other-port", "other-protocol", "other-port", "not-ip"] * 2
     assert sum(len(found.left) for found in found_in(data, tmp_path)) == 0
+
+
+CLIENTS = st.sampled_from(
+    [{}, {"source": make.SERVER, "target": make.CLIENT}, {"source": "2001:db8::1", "target": "2001:db8::53"}]
+)
+FLAGS = st.sampled_from([make.ACK, make.ACK, make.SYN, make.FIN | make.ACK, make.RST])
+
+
+@st.composite
+def segment(draw: Any, expected: dict[int, int]) -> bytes:
+    """Most are one message and in turn, or empty; some are anything else."""
+    inner = draw(st.sampled_from([*PLAIN[:6], PLAIN[0], UNUSUAL[0], UNUSUAL[7], UNUSUAL[3]]))
+    data = draw(
+        st.sampled_from(
+            4 * [framed(inner)] + 3 * [b""] + [framed(inner, inner), framed(inner)[:9], b"\0" + framed(inner)]
+        )
+    )
+    ends, way, flags = draw(CLIENTS), draw(st.integers(0, 2)), draw(FLAGS)
+    key = (way, str(ends))
+    sequence = expected.get(key, 1000) + draw(st.sampled_from([0] * 9 + [5, -5, len(data), -len(data), 1 << 21]))
+    expected[key] = sequence + len(data) + bool(flags & make.SYN)
+    ports = ((40000, 53), (53, 40000), (53, 53))[way]
+    return make.ip(make.tcp(data, sequence, flags, *ports, acknowledged=draw(st.integers(990, 1300))), 6, **ends)
+
+
+@st.composite
+def connections(draw: Any) -> list[bytes]:
+    expected: dict[Any, int] = {}
+    return [draw(segment(expected)) for _ in range(draw(st.integers(1, 14)))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(connections(), st.sampled_from([1, 2, 1 << 15]))
+def test_any_segments_are_read_the_same_in_both_ways(sent: list[bytes], most: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "MOST_STREAMS", most)
+        both(pcap([frame(packet, None) for packet in sent], 1))
+
+
+def test_segments_in_turn_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, answer = framed(PLAIN[0]), framed(PLAIN[3])
+    back = {"source": make.SERVER, "target": make.CLIENT}
+    once = [
+        make.ip(make.tcp(b"", 99, make.SYN), 6), make.ip(make.tcp(b"", 499, make.SYN | make.ACK, 53, 40000), 6, **back),
+        make.ip(make.tcp(query, 100), 6), make.ip(make.tcp(answer, 500, make.ACK, 53, 40000), 6, **back),
+        make.ip(make.tcp(query, 100 + len(query), make.FIN | make.ACK), 6), make.ip(make.tcp(b"", 500 + len(answer), make.RST, 53, 40000), 6, **back),
+    ]  # fmt: skip
+    file = pcap([frame(packet, None) for packet in once * 3], 1)
+    assert [row["line"] for row in both(file).rows] == [3, 4, 5, 9, 10, 11, 15, 16, 17]
+    monkeypatch.delattr(capture.Capture, "_take")
+    assert len(read(FORMAT, file).rows) == 9
 
 
 def test_batches_that_end_early_for_their_text_hold_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
