@@ -55,7 +55,7 @@ class Fixity(models.Model):
     """When a blob was last re-hashed, last seen whole, and what was seen.
 
     Of a check that is going on, when it was begun, and how many segments were seen whole since. Of a blob that lies in
-    fewer stores than there are, when it is looked at again for their copies, whether or not its turn has come.
+    fewer stores than there are, or was not whole everywhere, when it is looked at again before its turn.
     """
 
     blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="fixity")

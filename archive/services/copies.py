@@ -44,11 +44,13 @@ def lacks_copies(blob: Blob) -> bool:
     return len(blob.place.split(" ")) < len(wiring.stores())
 
 
-def look_again(blob: Blob) -> dt.datetime | None:
-    """When its copies are looked at for those that stores were never given; None if there are none."""
-    if not lacks_copies(blob):
-        return None
-    return as_long_again(blob.stored, timezone.now(), least=_SOON, longest=_LATEST)
+def look_again(blob: Blob, *, troubled_since: dt.datetime | None) -> dt.datetime | None:
+    """When its copies are looked at before its turn: those that stores were never given, and those that were not whole.
+
+    None if there are none: all of them are whole and where they belong.
+    """
+    since = blob.stored if lacks_copies(blob) else troubled_since
+    return as_long_again(since, timezone.now(), least=_SOON, longest=_LATEST) if since else None
 
 
 def to_look_at() -> QuerySet[Fixity]:

@@ -25,7 +25,7 @@ from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
 from archive.services.manifests import check_manifests
 from archive.services.rounds import one_at_a_time
-from archive.services.worm_check import AWAY, look_who_is_away, try_those_back
+from archive.services.worm_check import AWAY, does_one_answer, look_who_is_away, stores_away, try_those_back
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, Copy, StoreError, digest_at
 from evidence.digest import Digest
 from evidence.opening import EventObject
@@ -77,16 +77,21 @@ def check_due() -> int:
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     """Check what is due for about so many seconds; how many. What is cut off goes on with the same blob.
 
-    First those that a store was never given, if all stores answer now.
+    First those that a store was never given or that were not whole, if all stores answer now. While none answers,
+    nothing is looked at.
     """
     deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
     with one_round() as alone:
-        copying = alone and to_look_at().exists() and look_who_is_away()
-        while alone and time.monotonic() < deadline and (blob := _next(seen_before, copying=copying)):
-            if go_on(blob, Pace(limit), deadline) is None:
+        looking = alone and (not stores_away().exists() or does_one_answer())
+        copying = looking and to_look_at().exists() and look_who_is_away()
+        while looking and time.monotonic() < deadline and (blob := _next(seen_before, copying=copying)):
+            row = go_on(blob, Pace(limit), deadline)
+            if row is None:
                 break
             check_manifests(blob)
             checked += 1
+            if row.state == UNREACHABLE and not does_one_answer():
+                break
     return checked
 
 
@@ -223,10 +228,19 @@ def _tell(
         if hashed and told:
             Segments.objects.create(blob=blob, size=hashed.size, digests=hashed.digests, event=told[0])
         values: dict[str, Any] = {"checked": now, "state": state, "said": said, "begun": None, "seen": 0}
-        values["again"] = look_again(blob) if state != DEACCESSIONED else None
         if state == WHOLE:
             values["whole"] = since or now
+        values["again"] = _again(blob, state)
         return Fixity.objects.update_or_create(blob=blob, defaults=values)[0]
+
+
+def _again(blob: Blob, state: str) -> dt.datetime | None:
+    """What is not whole does not wait for its turn: somebody may put it right, or a store come back."""
+    if state == DEACCESSIONED:
+        return None
+    seen = Fixity.objects.filter(blob=blob).first()
+    last_whole = seen.whole if seen and seen.whole else blob.stored
+    return look_again(blob, troubled_since=None if state == WHOLE else last_whole)
 
 
 def _outcome(copies: list[Copy], state: str) -> str:

@@ -87,6 +87,41 @@ def test_a_store_that_takes_no_copy_though_it_answers_is_asked_less_and_less(
     assert (copies(), open_alarms()) == ({2}, set())
 
 
+def test_what_somebody_put_right_is_seen_before_its_turn(use, hand_in, tmp_path) -> None:
+    use()
+    blob = hand_in(b"abc").blob
+    paths = [path for path in tmp_path.rglob("*") if path.name == blob.digest.removeprefix("sha256:")]
+    for path in paths:
+        path.chmod(0o644)
+        path.write_bytes(b"abd")
+    assert fixity.check_blob(blob, fixity.Pace(0)).state == "damaged"
+    assert fixity.check_due() == 0
+    paths[0].write_bytes(b"abc")
+    assert Fixity.objects.filter(again__gt=timezone.now()).update(again=timezone.now()) == 1
+    assert fixity.check_due() == 1
+    assert (len(paths), {path.read_bytes() for path in tmp_path.rglob(paths[0].name)}) == (2, {b"abc"})
+    assert (open_alarms(), Fixity.objects.get().again) == (set(), None)
+
+
+def test_while_no_store_answers_nothing_is_looked_at_and_its_turn_is_not_over(use, hand_in, settings) -> None:
+    use()
+    for data in (b"abc", b"abd", b"abe"):
+        hand_in(data)
+    older = Blob.objects.count() * [timezone.now() - dt.timedelta(days=60)]
+    Fixity.objects.bulk_create(
+        Fixity(blob=blob, state="whole", checked=then, whole=then)
+        for blob, then in zip(Blob.objects.all(), older, strict=True)
+    )
+    settings.CUSTOS_STORE = f"{NOBODY} {NOBODY.replace('evidence', 'other')}"
+    wiring.store.cache_clear()
+    assert [fixity.check_due() for _ in range(3)] == [1, 0, 0]  # by the first it is found out
+    assert [event["outcome"] for event in events("fixity check")] == ["failure"]
+    use()
+    Fixity.objects.update(again=timezone.now())
+    assert fixity.check_due() == Blob.objects.count()
+    assert set(Fixity.objects.values_list("state", flat=True)) == {"whole"}
+
+
 def test_a_time_of_tomorrow_is_not_waited_for(use, hand_in) -> None:
     use(NOBODY)
     hand_in(b"abc")
