@@ -1,4 +1,4 @@
-"""Zeek and EVE to Arrow with provenance beside BIND's log, line by line and as columns, in the same run.
+"""Zeek (TSV and JSON) and EVE to Arrow with provenance beside BIND's log, in the same run.
 
     .venv/bin/python bench/formats.py [--records 400000] [--rounds 2]
 
