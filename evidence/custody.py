@@ -18,8 +18,8 @@ TYPES = (
     "replication", "transfer", "access", "disclosure", "retention change", "deaccession", *KEY_EVENTS,
 )  # fmt: skip
 _SALT = 16
-DECOYS = 2
-"""Digests in `_sd` that stand for nothing."""
+SEALED = 8
+"""Digests in `_sd`, those of members and those that stand for nothing together; of more members the next multiple."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class SealedMembers:
     disclosures: tuple[str, ...]
 
 
-def seal_members(values: Mapping[str, Any], random: Callable[[int], bytes], decoys: int = DECOYS) -> SealedMembers:
-    """Hide `values` behind salted digests among decoys, so that not even their number shows."""
+def seal_members(values: Mapping[str, Any], random: Callable[[int], bytes]) -> SealedMembers:
+    """Hide `values` behind salted digests among decoys, always as many in all, so that not even their number shows."""
     disclosures = tuple(_disclosure(name, value, random(_SALT)) for name, value in sorted(values.items()))
     digests = [disclosure_digest(item) for item in disclosures]
+    decoys = -len(digests) % SEALED if digests else SEALED
     digests += [_b64url(random(32)) for _ in range(decoys)]
     return SealedMembers(tuple(sorted(digests)), disclosures)
 

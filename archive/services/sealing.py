@@ -154,8 +154,9 @@ def _record(submission: Submission, digest: Digest, size: int, locator: str) -> 
     ingestion = record_event(
         case=submission.case, type="ingestion", user=submission.user, objects=objects,
         detail={"submission": str(submission.pk), "duplicate": known},
-        sealed={"file_name": submission.file_name, "note": submission.note}
-        | ({"stated_custody": submission.stated_custody} if submission.stated_custody else {}),
+        sealed={
+            "file_name": submission.file_name, "note": submission.note, "stated_custody": submission.stated_custody,
+        },
     )  # fmt: skip
     record_event(
         case=submission.case, type="message digest calculation", objects=objects,

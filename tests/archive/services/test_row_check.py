@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from archive.models import Deaccession, Handover, Submission
-from archive.services import access, chain, deaccessions, handovers, row_check
+from archive.services import access, chain, custody, deaccessions, handovers, row_check
+from evidence.custody import SealedMembers, seal_members
+from evidence.opening import disclosure_digest, parse_event
 
 pytestmark = pytest.mark.django_db
 SAID = {"file_name": "a.log", "note": "from <them>", "stated_custody": "captured by X"}
@@ -66,6 +68,41 @@ def test_a_submission_that_says_otherwise_is_named(column: str, value, scene) ->
     found = [said for said in problems() if said.startswith(f"submission {scene.pk}: ")]
     assert len(found) == 1
     assert column.removesuffix("_id") in found[0]
+
+
+@pytest.fixture
+def sealed_before(monkeypatch) -> None:
+    """Events as they were before the digests of all were as many: two decoys, and no empty statement."""
+
+    def seal(values, random):
+        said = {name: value for name, value in values.items() if value or name != "stated_custody"}
+        found = seal_members(said, random)
+        decoys = [disclosure_digest(str(n)) for n in range(2)]
+        return SealedMembers(tuple(sorted([*map(disclosure_digest, found.disclosures), *decoys])), found.disclosures)
+
+    monkeypatch.setattr(custody, "seal_members", seal)
+
+
+@pytest.mark.parametrize(("said", "digests"), [(SAID, 5), ({"note": "x"}, 4)])
+def test_rows_of_older_events_are_held_against_all_that_was_sealed(sealed_before, hand_in, said, digests) -> None:
+    row = hand_in(b"abc", **said)
+    assert len(parse_event(row.event.text).sealed) == digests
+    assert problems() == []
+    for item in row.disclosures:
+        name, _ = row_check.open_disclosure(item)
+        left = [other for other in row.disclosures if other != item]
+        rest = {other: getattr(row, other) for other in SAID if other != name}
+        Submission.objects.filter(pk=row.pk).update(**rest, **{name: ""}, disclosures=left)
+        (found,) = problems()
+        assert "another disclosures than" in found
+
+
+@pytest.mark.parametrize("said", [SAID, {}])
+def test_events_of_few_and_of_many_sealed_members_look_alike(hand_in, said) -> None:
+    row = hand_in(b"abc", **said)
+    assert len(parse_event(row.event.text).sealed) == 8
+    assert row_check.sealed_members(row) == {"file_name": "", "note": "", "stated_custody": ""} | said
+    assert problems() == []
 
 
 def test_a_statement_taken_away_with_what_opens_it_is_missed(scene) -> None:
