@@ -111,9 +111,9 @@ class ResultView(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="result")
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
-        answer = bodies.blob_body(
-            request, following.output(run, "result.json"), "application/json", f"{run.pk}.result.json"
-        )
+        blob = following.output(run, "result.json")
+        note_access(principal=principal(request), blob=blob)
+        answer = bodies.blob_body(request, blob, "application/json", f"{run.pk}.result.json")
         here = f"/api/v1/results/{run.pk}"
         answer["Link"] = f'<{here}/attestation>; rel="describedby", <{here}/receipt>; rel="related"'
         return answer
@@ -125,6 +125,7 @@ class AttestationView(APIView):
         run = _ended(finding.run(principal(request), run_id))
         if run.statement is None:
             raise NotReady("the run has no statement yet")
+        note_access(principal=principal(request), blob=run.statement)
         return bodies.blob_body(request, run.statement, "application/json", f"{run.pk}.attestation.json")
 
 
@@ -144,7 +145,9 @@ class SourcesView(APIView):
     @extend_schema(responses={(200, NDJSON): OpenApiTypes.STR}, operation_id="finding_sources")
     def get(self, request: Request, run_id: uuid.UUID, name: str) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
-        return bodies.blob_body(request, following.sources_of(run, name), NDJSON, f"{name}.sources.ndjson")
+        blob = following.sources_of(run, name)
+        note_access(principal=principal(request), blob=blob)
+        return bodies.blob_body(request, blob, NDJSON, f"{name}.sources.ndjson")
 
 
 class LinesView(APIView):
@@ -183,8 +186,8 @@ class BundleView(APIView):
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
         raw = query_value(request, "raw") in ("1", "true")
-        for source in bundles.sources(run) if raw else ():
-            note_access(principal=principal(request), blob=source)
+        for blob in bundles.blobs(run, raw=raw):
+            note_access(principal=principal(request), blob=blob)
         items = bundles.items(run, raw=raw)
         return StreamingHttpResponse(
             bundles.zip_stream(items), content_type="application/zip",

@@ -70,6 +70,16 @@ def sources(run: Run) -> Iterator[Blob]:
                 yield source
 
 
+def blobs(run: Run, *, raw: bool) -> Iterator[Blob]:
+    """The sealed bytes that the bundle holds: outputs, statements, and the sources' own if they are asked for."""
+    yield from (output.blob for output in run.outputs.select_related("blob").order_by("name"))
+    parses = finding.parses_behind(run).select_related("statement")
+    extractions = [each for parse in parses for each in finding.extractions_behind(parse)]
+    yield from (each.statement for each in (run, *parses, *extractions) if each.statement)
+    if raw:
+        yield from sources(run)
+
+
 def _source(run: Run) -> Blob:
     return run.inputs.select_related("blob").get(role="source").blob
 

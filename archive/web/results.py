@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from archive.services import finding, following
 from archive.services.access import as_uuid
-from archive.services.reading import read_lines
+from archive.services.reading import note_access, read_lines
 from archive.services.refusals import NotReady, NotVisible
 from archive.services.runs import retry_run
 from archive.services.tables import report_of
@@ -44,6 +44,7 @@ def _answered(request: HttpRequest, run_id: uuid.UUID) -> Run:
 @page
 def result(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     run = _answered(request, run_id)
+    note_access(principal=person(request), blob=following.output(run, "result.json"))
     said = following.result_of(run)
     reports = [
         {**report_of(parse), "reading": parse.pk, "said": said_of(parse.parameters)}

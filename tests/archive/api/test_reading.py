@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from archive import wiring
 from archive.api.urls import _V1
-from archive.models import Checkpoint, CustodyEvent, Leaf, Run
+from archive.models import Blob, Checkpoint, CustodyEvent, Leaf, Run
 from archive.services import access
 from evidence.log.hashing import leaf_hash, tree_root
 from evidence.log.note import COSIGNATURE_V1, Vkey
@@ -54,6 +54,41 @@ def test_members_and_auditors_see_and_nobody_else_learns_that_it_exists(filled, 
         empty = outsider.get(address).json()
         assert empty in ([], {"count": 0, "next": None, "previous": None, "results": []})
         assert min(seen) > 60
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("results/{run}", ["result.json"]), ("results/{run}/attestation", ["statement"]),
+        ("results/{run}/findings/client-1/sources", ["client-1.sources.ndjson"]),
+        ("runs/{run}/outputs/result.json", ["result.json"]), ("runs/{run}/attestation", ["statement"]),
+    ],
+)  # fmt: skip
+def test_whoever_is_given_sealed_bytes_of_a_result_has_read_them(filled, ann, address: str, names: list[str]) -> None:
+    run = Run.objects.get(procedure="querier_concentration@1")
+    sealed = {output.name: output.blob_id for output in run.outputs.all()} | {"statement": run.statement_id}
+    assert ann.get(f"/api/v1/{address.format(run=run.pk)}").status_code == 200
+    read = CustodyEvent.objects.filter(type="access", case=run.case).values_list("objects_named__digest", flat=True)
+    assert set(read) == {sealed[name] for name in names}
+
+
+@pytest.mark.parametrize("query", ["", "?raw=1"])
+def test_whoever_takes_a_bundle_has_read_each_sealed_file_in_it(filled, ann, query: str) -> None:
+    run, parse = (Run.objects.get(procedure=name) for name in ("querier_concentration@1", "parse.bind@2"))
+    answer = ann.get(f"/api/v1/results/{run.pk}/bundle{query}")
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as bundle:
+        held = {f"sha256:{hashlib.sha256(bundle.read(name)).hexdigest()}" for name in bundle.namelist()}
+    read = set(CustodyEvent.objects.filter(type="access").values_list("objects_named__digest", flat=True))
+    assert read == held & set(Blob.objects.values_list("digest", flat=True))
+    assert {run.statement_id, parse.statement_id} <= read
+    assert (filled.blob_id in read) == bool(query)
+
+
+def test_what_only_says_that_there_is_a_result_is_no_reading(filled, ann) -> None:
+    run = Run.objects.get(procedure="querier_concentration@1").pk
+    for address in ("results", f"runs/{run}", f"results/{run}/receipt", f"submissions/{filled.pk}"):
+        assert ann.get(f"/api/v1/{address}").status_code == 200
+    assert not CustodyEvent.objects.filter(type="access").exists()
 
 
 def test_a_checkpoint_says_whether_it_has_its_quorum(filled, ann, settings, tmp_path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from archive.models import Case, Run, User
+from archive.models import Case, CustodyEvent, Run, User
 from archive.services import access, execution, intake, sealing, sequencing
 from archive.web.results import marked
 from evidence.log.hashing import leaf_hash
@@ -224,3 +224,14 @@ def test_a_member_lets_others_in_and_watches_names(row) -> None:
     assert b"b.example" in ann.get("/cases/case-a").content
     eve = signed_in("eve", auditor=True)
     assert eve.post("/cases/case-a/names", {"name": "c.example"}).status_code == 403
+
+
+def test_whoever_opens_the_page_of_a_result_has_read_it(row) -> None:
+    result = Run.objects.get(procedure="querier_concentration@1")
+    page = signed_in("ann")
+    for _ in range(2):
+        assert page.get(f"/results/{result.pk}").status_code == 200
+    read = CustodyEvent.objects.filter(type="access").values_list("objects_named__digest", flat=True)
+    assert set(read) == {result.outputs.get(name="result.json").blob_id}
+    assert page.get("/cases/case-a").status_code == 200
+    assert set(CustodyEvent.objects.filter(type="access").values_list("objects_named__digest", flat=True)) == set(read)
