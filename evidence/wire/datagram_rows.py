@@ -56,7 +56,8 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
     left[index] = False
     first = 0
     for part in message_parts(octets, messages):
-        mine = datagrams.only(part.first + part.taken)
+        is_all = len(part.taken) == len(messages.begin)
+        mine = datagrams if is_all else datagrams.only(part.first + part.taken)
         left[mine.index] = False
         is_last = part.stop == len(messages.begin)
         last = len(left) if is_last else int(datagrams.index[part.stop])
