@@ -9,6 +9,7 @@ is lost. Source: Suricata 4.1 to 8.0 (`rust/src/dns/log.rs`, `src/output-json-dn
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from evidence.formats import eve_columns
@@ -51,6 +52,7 @@ _DNS = {
 _RECORD = {"rrname": str, "rrtype": str, "ttl": int}
 _BITS = {0x0400: "AA", 0x0200: "TC", 0x0100: "RD", 0x0080: "RA", 0x0020: "AD", 0x0010: "CD"}
 _TRANSPORTS = {"UDP": "udp", "TCP": "tcp"}
+_OFFSET = re.compile(r"[+-][0-9]{4}")
 _SOA = ("mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
 _SRV = ("priority", "weight", "port", "name")
 
@@ -158,7 +160,7 @@ def read_run(run: Chunk) -> Batch:
 
 def _zone(written: str) -> tuple[str, int] | None:
     """`+0200` as it stands in a table, and how many minutes it is ahead."""
-    times = iso_time(f"2000-01-01T00:00:00{written}")
+    times = iso_time(f"2000-01-01T00:00:00{written}") if _OFFSET.fullmatch(written) else None
     return (times["time_zone"], int(written[:3]) * 60 + int(written[0] + written[3:])) if times else None
 
 

@@ -18,6 +18,7 @@ FILES = {path.name: path.read_bytes() for path in sorted(RECORDED.glob("*.json")
 LINES = [line for data in FILES.values() for line in data.splitlines(keepends=True)[:60:3]]
 OTHERS = [
     b'{"event_type":"flow","timestamp":"x"}\n', b'{"event_type":"dns"}\n', b"[1]\n", b"\n", b"# note\n", b"{}\n",
+    *(LINES[0].replace(b"+0000", zone) for zone in (b".0000", b"00000", b"+00:0", b"ZZZZZ", b"+2400", b"-0130", b"")),
     LINES[0].replace(b"+0000", b"+0230"), LINES[0].replace(b"+0000", b"-0000"), LINES[0].replace(b"2026-11-24", b"2026-02-29"),
     LINES[0].replace(b'"src_port":', b'"src_port": '), LINES[0].replace(b'"UDP"', b"null"), LINES[0].replace(b'"A"', b'"a a"'),
 ]  # fmt: skip
