@@ -25,6 +25,7 @@ from evidence.log.hashing import leaf_hash
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Mapping
 
     from django.http import HttpResponse, HttpResponseBase
     from rest_framework.request import Request
@@ -34,15 +35,15 @@ if TYPE_CHECKING:
     from archive.services.chain import Link
 
 
-def event_value(link: Link, digest: str) -> dict[str, Any]:
+def event_value(link: Link, digest: str, names: Mapping[str, str]) -> dict[str, Any]:
     """One act of custody on a blob, and how it stands in the ledger; of a text that is no event nothing is repeated."""
     event, said = link.event, link.told
     leaf = getattr(event, "leaf", None)
     return {
         "id": str(event.pk), "type": event.type, "time": rfc3339(event.time),
         "case": event.case.slug if event.case else None,
-        "agent": {"kind": said.agent_kind, "id": said.agent_id} if said else None,
-        "detail": said.detail if said else None,
+        "agent": {"kind": said.agent_kind, "id": said.agent_id, "name": names.get(said.agent_id)} if said else None,
+        "software": said.software if said else None, "detail": said.detail if said else None,
         "role": next((item.role for item in (said.objects if said else ()) if str(item.digest) == digest), ""),
         "state": link.state, "said": link.said, "outcome": event.outcome,
         "leaf_hash": leaf_hash(bytes(event.commitment)).hex(), "inclusion": [value.hex() for value in link.hashes],
@@ -90,7 +91,7 @@ class BlobView(APIView):
         return Response({
             "digest": blob.digest, "size": blob.size, "content": f"/api/v1/blobs/{blob.digest}/content",
             "submissions": [{"id": str(row.pk), "case": row.case.slug, "state": row.state} for row in own],
-            "custody": [event_value(link, blob.digest) for link in chain.links],
+            "custody": [event_value(link, blob.digest, chain.names) for link in chain.links],
             "checkpoint": {"size": chain.size, "root": chain.root.hex(), "quorum": chain.quorum}, "gaps": chain.gaps,
             "fixity": fixity_value(blob), "deaccessioned": deaccession_value(who, blob),
             "runs": [run_value(run) for run in finding.runs(who).filter(inputs__blob=blob).distinct()],

@@ -8,6 +8,7 @@ import re
 import secrets
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -15,6 +16,9 @@ from django.utils import timezone
 
 from archive.models import AccessToken, Case, CaseName, Membership, SignInLink, User
 from archive.services.refusals import BadInput, NotAllowed, NotVisible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCOPES = ("upload", "read", "audit", "metrics")
 LINK_LIFE = dt.timedelta(hours=24)
@@ -65,6 +69,13 @@ def cases_visible_to(principal: Principal) -> QuerySet[Case]:
 def own_cases(principal: Principal) -> QuerySet[Case]:
     """Cases that the person is a member of, and so may add to."""
     return Case.objects.filter(membership__user=principal.user)
+
+
+def names_known_to(principal: Principal, ids: Iterable[str]) -> dict[str, str]:
+    """The user names by id of those whom one meets: oneself, and the members of the cases that one may see."""
+    met = Q(membership__case__in=cases_visible_to(principal)) | Q(pk=principal.user.pk)
+    found = User.objects.filter(met, pk__in=filter(None, map(as_uuid, ids))).distinct()
+    return {str(pk): name for pk, name in found.values_list("pk", "username")}
 
 
 def visible_case(principal: Principal, reference: str) -> Case:

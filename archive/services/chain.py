@@ -46,6 +46,8 @@ class Chain:
     """Of the checkpoint to which the proofs lead; 0 and nothing without one."""
     quorum: str
     """Whether its witnesses have reached theirs; see `witnessing.quorum_of`."""
+    names: dict[str, str]
+    """Of the persons in it whom one may know, by id."""
 
 
 def chain_of(principal: Principal, digest: str) -> Chain:
@@ -54,7 +56,9 @@ def chain_of(principal: Principal, digest: str) -> Chain:
     tiles = Tiles(checkpoint.size if checkpoint else 0)
     links = [_link(event, checkpoint, tiles) for event in finding.events_of(principal, digest)]
     head = (checkpoint.size, bytes(checkpoint.root)) if checkpoint else (0, b"")
-    return Chain(links, _gaps(principal, digest, links), *head, quorum_of(checkpoint))
+    persons = {link.told.agent_id for link in links if link.told and link.told.agent_kind == "person"}
+    names = access.names_known_to(principal, persons)
+    return Chain(links, _gaps(principal, digest, links), *head, quorum_of(checkpoint), names)
 
 
 def _link(event: CustodyEvent, checkpoint: Checkpoint | None, tiles: Tiles) -> Link:

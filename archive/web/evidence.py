@@ -93,7 +93,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
     who = person(request)
     found = finding.blob(who, digest)
     chain, shown = chain_of(who, found.digest), latest_checkpoint()
-    events = [{**event_value(link, found.digest), "case_id": link.event.case_id} for link in chain.links]
+    events = [{**event_value(link, found.digest, chain.names), "case_id": link.event.case_id} for link in chain.links]
     context = {
         "blob": found,
         "events": events,

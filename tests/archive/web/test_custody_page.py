@@ -9,8 +9,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from archive import wiring
 from archive.models import CustodyEvent, Submission
 from archive.services import access, deaccessions, sealing
+from archive.services.reading import note_access
 from archive.services.sequencing import sequence_pending
 from tests.archive.web.test_pages import row, signed_in
 
@@ -35,8 +37,8 @@ def tamper() -> Callable[[str, list[str]], None]:
     return change
 
 
-def api(user: str) -> Client:
-    text, _ = access.create_token(user_name=user, scopes=["upload", "read"])
+def api(user: str, *scopes: str) -> Client:
+    text, _ = access.create_token(user_name=user, scopes=list(scopes or ("upload", "read")))
     return Client(headers={"Authorization": f"Bearer {text}"})
 
 
@@ -84,6 +86,24 @@ def test_a_text_that_is_committed_to_and_no_event_is_not_proved(row: Submission,
         each for each in api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()["custody"] if each["detail"] is None
     ]
     assert (link["state"], link["said"]) == ("unknown to the ledger", "its text is no event")
+
+
+def who_acted(user: str, row: Submission) -> list[tuple[str, str | None]]:
+    custody = api(user).get(f"/api/v1/blobs/{row.blob_id}").json()["custody"]
+    return [(link["agent"]["kind"], link["agent"]["name"]) for link in custody]
+
+
+def test_who_acted_is_named_to_those_who_know_them_and_software_by_its_version(row: Submission) -> None:
+    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
+    note_access(principal=eve, blob=row.blob)
+    others = [("person", "ann"), ("software", None), ("software", None)]
+    assert sorted(who_acted("ann", row), key=str) == sorted([*others, ("person", None)], key=str)
+    audits = api("eve", "audit").get(f"/api/v1/blobs/{row.blob_id}").json()["custody"]
+    assert {link["agent"]["name"] for link in audits} == {"ann", "eve", None}
+    assert {link["software"] for link in audits} == {wiring.software()}
+    shown = signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
+    for kind, who, times in (("person", "ann", 1), ("person", eve.user.pk, 1), ("software", wiring.software(), 2)):
+        assert shown.count(f'{kind}<br><span class="quiet">{who}</span>') == times
 
 
 def test_an_event_that_was_taken_out_leaves_a_gap(row: Submission, tamper) -> None:
