@@ -168,3 +168,14 @@ def test_many_are_named_up_to_a_number_and_then_counted(store: Path, hand_in, mo
         (store / row.blob.place).unlink()
     problems, _ = looked()
     assert (len(problems), problems[-1]) == (most + 1, f"{5 - most} more blobs lie in no store")
+
+
+def test_on_whatever_store_the_run_is_all_fits_and_what_was_put_unrecorded_is_noticed(hand_in, tmp_path: Path) -> None:
+    hand_in(LINE * 3, names=["a.example"])
+    hand_in(b"other file\n")
+    assert looked() == ([], [])
+    (tmp_path / "left").write_bytes(b"left by a put")
+    wiring.store().put(tmp_path / "left", Digest.of(b"left by a put"), Keeping())
+    problems, notices = looked()
+    assert (problems, len(notices)) == ([], len(wiring.stores()))
+    assert all(notice.startswith(place_of(Digest.of(b"left by a put"))) for notice in notices)
