@@ -9,6 +9,7 @@ from archive.services.alarms import end_alarm, raise_alarm
 from archive.services.custody import rfc3339
 from archive.storage.store import StoreError, place_of
 from evidence.digest import Digest
+from evidence.errors import EvidenceError
 from evidence.opening import parse_event
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ def check_manifests(blob: Blob) -> list[str]:
 
 
 def _check(submission: Submission) -> str:
-    name, wanted = manifest_name(submission), manifest_text(submission)
+    name = manifest_name(submission)
+    try:
+        wanted = manifest_text(submission)
+    except (EvidenceError, LookupError, ValueError):
+        said = f"the manifest {name} cannot be compared: its event is not what was sealed; see manage.py check_ledger"
+        raise_alarm(kind=CHANGED, subject=name, text=said)
+        return said
     try:
         said = _difference(name, wiring.store().described(name), wanted)
         write_manifest(submission)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from archive import wiring
 from archive.models import Segments
+from archive.services.custody import told
 from archive.storage.store import StoreError
 from evidence.digest import Digest
 from evidence.log.hashing import HASH_SIZE, leaf_hash, tree_root
-from evidence.opening import parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,9 @@ def hashed_of(row: Segments) -> Hashed:
 
 
 def contradiction(row: Segments) -> str:
-    """That the row differs from what its event says; empty if it does not."""
-    if parse_event(row.event.text).detail.get("segments") == hashed_of(row).detail:
+    """That the row differs from what its event says, if that can be read at all; empty if it does not."""
+    said = told(row.event)
+    if said is not None and said.detail.get("segments") == hashed_of(row).detail:
         return ""
     return f"the segments of {row.blob_id} are not those of the event {row.event_id}; restore their row from a backup"
 

@@ -145,6 +145,19 @@ def test_a_changed_manifest_is_named_and_stays_for_people_to_see(store: Path, fi
     assert (fixity()[1], alarms()) == ("", [])
 
 
+def test_an_event_that_cannot_be_read_is_named_at_its_manifest_and_ends_no_round(
+    store: Path, first: Submission, other: Submission
+) -> None:
+    statement = "UPDATE archive_custodyevent SET text = 'x' WHERE id = '{event}'"
+    tamper(statement.format(event=first.event_id))
+    overwrite(store / other.blob.place, b"Other file\n")
+    said, reason = fixity()
+    assert f"the manifest submissions/{first.pk}.txt cannot be compared" in said
+    assert (reason.startswith("1 of 2 blobs are not whole"), alarms()) == (
+        True, [("damage", other.blob_id), ("manifest", f"submissions/{first.pk}.txt")],
+    )  # fmt: skip
+
+
 def test_a_manifest_under_the_name_of_another_is_named(store: Path, first: Submission, other: Submission) -> None:
     name = f"submissions/{first.pk}.txt"
     (store / name).unlink()

@@ -158,6 +158,15 @@ def test_segments_that_somebody_changed_beside_the_bytes_are_damage(blob, two_st
     assert "are not those of the event" in Alarm.objects.get(ended=None).text
 
 
+def test_segments_whose_event_cannot_be_read_are_damage_and_end_no_round(blob) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE archive_custodyevent SET text = 'x' WHERE type = 'fixity check'")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    assert fixity.go_on(blob, fixity.Pace(0)).state == "damaged"
+    assert "are not those of the event" in Alarm.objects.get(ended=None).text
+
+
 def test_by_hand_it_goes_on_too_and_says_how_far_it_is(blob, capsys) -> None:
     with pytest.raises(KeyboardInterrupt):
         fixity.go_on(blob, cut_off_after(3))
