@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +25,7 @@ NOBODY = "s3://custos/evidence?endpoint=http://127.0.0.1:9"
 def use(settings, tmp_path, monkeypatch):
     """The store `one`, and another beside it: by default the folder `two`."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "x")
+        monkeypatch.setenv(name, os.environ.get(name, "x"))
     monkeypatch.setattr(s3, "_CONFIG", s3._QUICK)
 
     def stores(other: str = f"file:{tmp_path / 'two'}") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -50,7 +51,7 @@ def turns(sent, monkeypatch):
 def use(settings, monkeypatch):
     """Other stores; nobody waits long for one of S3 that is away."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "x")
+        monkeypatch.setenv(name, os.environ.get(name, "x"))
     monkeypatch.setattr(s3, "_CONFIG", s3._QUICK)
 
     def stores(text: str) -> None:
