@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -186,10 +187,11 @@ class BundleView(APIView):
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         run = _ended(finding.run(principal(request), run_id))
         raw = query_value(request, "raw") in ("1", "true")
+        items = bundles.items(run, raw=raw)
+        begun = [*islice(items, 1)]  # that there is no checkpoint yet is said before anything is given
         for blob in bundles.blobs(run, raw=raw):
             note_access(principal=principal(request), blob=blob)
-        items = bundles.items(run, raw=raw)
         return StreamingHttpResponse(
-            bundles.zip_stream(items), content_type="application/zip",
+            bundles.zip_stream(chain(begun, items)), content_type="application/zip",
             headers={"Content-Disposition": bodies.disposition(f"custos-{run.pk}.zip")},
         )  # fmt: skip

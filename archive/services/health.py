@@ -48,7 +48,7 @@ def _store() -> str:
 
 
 def _ledger() -> str:
-    kinds = (ledger_check.KIND, sequencing.STOPPED, publication.AHEAD)
+    kinds = (ledger_check.KIND, sequencing.STOPPED, publication.AHEAD, publication.UNKEPT)
     try:
         broken = Alarm.objects.filter(kind__in=kinds, ended=None).first()
     except DatabaseError:

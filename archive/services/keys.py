@@ -18,7 +18,7 @@ from archive.models.key import DSSE, LOG, key_name, periods
 from archive.services import signatures
 from archive.services.custody import record_event, rfc3339
 from archive.services.refusals import BadInput
-from archive.services.sequencing import place_alone
+from archive.services.sequencing import place_alone, publish_last
 from evidence.opening import KEY_EVENTS, KEY_INTRODUCTION, KEY_REVOCATION, KEY_ROTATION
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def replace_keys(*, purpose: str, event_type: str, reason: str) -> list[KeyVersi
     if not reason.strip():
         raise BadInput("say why the keys end: the reason stands in the ledger, for everybody to read")
     prepare_keys(purpose=purpose)
+    publish_last()
     with transaction.atomic():
         signatures.hold_still()
         new = prepare_keys(purpose=purpose)  # again, in case somebody else was first

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 AHEAD = "ledger ahead"
 """An alarm of this kind stops all signing until it is over."""
+UNKEPT = "ledger unkept"
+"""An alarm of this kind says that a checkpoint left the house and is kept in the database alone."""
 RECOVERY = (
     "Nothing is signed. Was a backup restored? Restore a newer one, or replay the write-ahead log up to the present. "
     "If what is missing is lost for good, this log cannot go on: begin another under a new CUSTOS_ORIGIN "

@@ -16,7 +16,7 @@ from archive.models import Checkpoint, CustodyEvent, Leaf, Timestamp
 from archive.models.key import LOG
 from archive.services.refusals import BadInput, NotReady
 from archive.services.sequencing import Tiles
-from archive.services.witnessing import cosigned, has_quorum, quorum_is_asked
+from archive.services.witnessing import asked_for, cosigned, has_quorum, quorum_is_asked
 from evidence.log.proof import consistency_proof, inclusion_proof
 from evidence.log.tlogproof import TlogProof
 from evidence.opening import Timestamp as Stamp
@@ -75,9 +75,11 @@ def _best(index: int) -> Checkpoint | None:
     stamped = rows.filter(timestamps__isnull=False).distinct().order_by("size")
     if not quorum_is_asked():
         return stamped.first() or rows.order_by("-size").first()
-    cosigned_ones = rows.filter(cosignatures__isnull=False).distinct()
+    cosigned_ones = rows.filter(cosignatures__witness__in=asked_for()).distinct()
     candidates = chain(
-        stamped[:_LOOKED_AT], cosigned_ones.order_by("-size")[:_LOOKED_AT], cosigned_ones.order_by("size")[:_LOOKED_AT]
+        stamped.filter(cosignatures__witness__in=asked_for())[:_LOOKED_AT],
+        cosigned_ones.order_by("-size")[:_LOOKED_AT],
+        cosigned_ones.order_by("size")[:_LOOKED_AT],
     )
     return next(filter(has_quorum, candidates), None) or rows.order_by("-size").first()
 

@@ -120,7 +120,7 @@ def sequence_pending() -> int:
         return 0
     placed, taken = 0, _BATCH
     try:
-        _publish_last()
+        publish_last()
         while taken == _BATCH:
             taken, added = _sequence()
             placed += added
@@ -131,21 +131,22 @@ def sequence_pending() -> int:
     return placed
 
 
-def _publish_last() -> None:
+def publish_last() -> None:
     """What was committed before a crash, or while the folder took nothing, is kept before more is signed.
 
-    Never over a note of another history, which is all that shows that there is one.
+    Never over a note of another history, which is all that shows that there is one. Raises `LogError`.
     """
     last = latest_checkpoint()
     if last is not None and publication.kept_note() != last.note:
         publication.refuse_if_ahead(lambda size: subtree_root(0, size))
         publication.publish(last.note)
+        end_alarm(kind=publication.UNKEPT, subject=wiring.origin())
 
 
 def place_alone(event: CustodyEvent) -> int:
     """Place all that waits, and then this event under a checkpoint of its own; its index.
 
-    To be called in the transaction that wrote the event. Raises `LogError`, `SignatureError`.
+    To be called in the transaction that wrote the event, after `publish_last`. Raises `LogError`, `SignatureError`.
     """
     _lock()
     PendingLeaf.objects.filter(event=event).delete()
@@ -229,7 +230,15 @@ def _sign(edge: tree.Edge) -> None:
     Checkpoint.objects.create(size=body.size, root=body.root, note=note)
     if wiring.witnesses():
         outbox.nudge("workers.cosign.cosign", expires=_WINDOW)
-    transaction.on_commit(lambda: publication.publish(note))
+    transaction.on_commit(lambda: _publish(note), robust=True)
+
+
+def _publish(note: str) -> None:
+    """It is committed whatever becomes of this; nothing more is signed before it worked."""
+    try:
+        publication.publish(note)
+    except LogError as error:
+        raise_alarm(kind=publication.UNKEPT, subject=wiring.origin(), text=str(error))
 
 
 def latest_checkpoint() -> Checkpoint | None:

@@ -79,6 +79,11 @@ def quorum_is_asked() -> bool:
     return parse_policy(wiring.policy()).quorum is not None
 
 
+def asked_for() -> list[str]:
+    """The witnesses' names in the archive's own policy; a checkpoint without a line of theirs has no quorum by it."""
+    return list(parse_policy(wiring.policy()).witnesses)
+
+
 def cosign_newest() -> int:
     """Ask every witness that has not cosigned the newest checkpoint; how many lines were added.
 

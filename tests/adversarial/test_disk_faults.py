@@ -22,9 +22,9 @@ TOO_LARGE = 3 << 20
 
 
 @pytest.fixture
-def disk(home: Path) -> Iterator[SmallDisk]:
+def disk(file_store: Path) -> Iterator[SmallDisk]:
     """The store's own."""
-    with SmallDisk(home / "store") as made:
+    with SmallDisk(file_store) as made:
         yield made
 
 

@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 from archive import wiring
 from archive.api.urls import _V1
 from archive.models import Blob, Checkpoint, CustodyEvent, Leaf, Run
-from archive.services import access
+from archive.services import access, bundles
 from evidence.log.hashing import leaf_hash, tree_root
 from evidence.log.note import COSIGNATURE_V1, Vkey
 from evidence.log.tile import parse_bundle
@@ -82,6 +82,14 @@ def test_whoever_takes_a_bundle_has_read_each_sealed_file_in_it(filled, ann, que
     assert read == held & set(Blob.objects.values_list("digest", flat=True))
     assert {run.statement_id, parse.statement_id} <= read
     assert (filled.blob_id in read) == bool(query)
+
+
+def test_a_bundle_that_cannot_be_made_yet_is_said_and_not_read(filled, ann, monkeypatch) -> None:
+    monkeypatch.setattr(bundles, "common_size", lambda _events: None)
+    run = Run.objects.get(procedure="querier_concentration@1").pk
+    answer = ann.get(f"/api/v1/results/{run}/bundle")
+    assert (answer.status_code, "no checkpoint" in answer.json()["detail"]) == (409, True)
+    assert not CustodyEvent.objects.filter(type="access").exists()
 
 
 def test_what_only_says_that_there_is_a_result_is_no_reading(filled, ann) -> None:

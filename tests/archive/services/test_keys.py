@@ -10,11 +10,11 @@ from django.core.management import CommandError, call_command
 
 from archive import wiring
 from archive.models import Checkpoint, CustodyEvent, KeyEnd, KeyVersion, Leaf, Run, Signing
-from archive.services import access, bundles, custody, following, keys, sequencing
+from archive.services import access, bundles, custody, following, keys, publication, sequencing
 from archive.services.receipts import issue_receipt
 from archive.services.refusals import BadInput
 from evidence.attest.dsse import PublicKey, parse_envelope, verify_envelope
-from evidence.errors import SignatureError
+from evidence.errors import LogError, SignatureError
 from evidence.log.note import parse_note
 from evidence.log.policy import parse_policy, problems
 from evidence.opening import parse_event
@@ -189,6 +189,16 @@ def test_a_new_key_that_does_not_sign_changes_nothing(grow, monkeypatch) -> None
         keys.replace_keys(purpose="log", event_type=ROTATION, reason="yearly")
     assert (Leaf.objects.count(), wiring.policy(), KeyEnd.objects.count()) == (before, policy, 0)
     grow()
+
+
+def test_no_key_is_replaced_while_the_newest_checkpoint_cannot_be_kept_outside(grow) -> None:
+    grow()
+    publication.path().unlink(missing_ok=True)
+    publication.path().with_name("next").mkdir(parents=True)
+    before = wiring.policy()
+    with pytest.raises(LogError, match="nothing more is signed until it can"):
+        keys.replace_keys(purpose="log", event_type=ROTATION, reason="planned")
+    assert (wiring.policy(), CustodyEvent.objects.filter(type=ROTATION).count()) == (before, 0)
 
 
 def test_a_key_file_that_is_not_the_ledgers_signs_nothing(grow) -> None:

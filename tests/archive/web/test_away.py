@@ -56,7 +56,7 @@ def test_programs_are_told_in_their_own_form(no_database) -> None:
         assert (answer.json()["title"], answer["Retry-After"]) == ("The database does not answer", "1")
 
 
-def test_bytes_that_the_store_no_longer_has_are_missed_in_words(ann, row, file_store) -> None:  # noqa: F811
+def test_bytes_that_the_store_no_longer_has_are_missed_in_words(file_store, ann, row) -> None:  # noqa: F811
     finding = next(page for page in pages(row) if "findings" in page)
     (raw,) = file_store.rglob(row.blob_id.removeprefix("sha256:"))
     raw.rename(file_store.parent / "elsewhere")
