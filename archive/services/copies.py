@@ -16,7 +16,7 @@ from archive.models import BlobMove, Fixity
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of, strictest_keeping
 from archive.services.pauses import as_long_again
-from archive.storage.store import WHOLE, Copy
+from archive.storage.store import UNREACHABLE, WHOLE, Copy
 from evidence.digest import Digest
 from evidence.opening import EventObject
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from archive.models import Blob
 
 _SOON, _LATEST = dt.timedelta(minutes=1), dt.timedelta(days=1)
+_FOR_ALL = (WHOLE, UNREACHABLE, "unchecked")  # only a copy that was never given, or could not be reached, is wanting
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ def to_look_at() -> QuerySet[Fixity]:
     """Of which that time has come; one later than is ever given was written before the clock was set back."""
     now = timezone.now()
     return Fixity.objects.filter(Q(again__lte=now) | Q(again__gt=now + _LATEST)).order_by("again")
+
+
+def to_look_at_with_all() -> QuerySet[Fixity]:
+    """Of those, what only stores that are away could make whole: to look at them sooner would read them for nothing."""
+    return to_look_at().filter(state__in=_FOR_ALL)
+
+
+def to_look_at_with_one() -> QuerySet[Fixity]:
+    """Of those, what is not whole in a store that answers: somebody may have put it right, whoever else is away."""
+    return to_look_at().exclude(state__in=_FOR_ALL)
 
 
 @contextmanager

@@ -19,7 +19,14 @@ from archive import wiring
 from archive.models import Blob, Fixity, Segments
 from archive.services import segments
 from archive.services.alarms import end_alarm, is_open, raise_alarm
-from archive.services.copies import Mended, look_again, mend_blob, to_look_at
+from archive.services.copies import (
+    Mended,
+    look_again,
+    mend_blob,
+    to_look_at,
+    to_look_at_with_all,
+    to_look_at_with_one,
+)
 from archive.services.custody import record_event, rfc3339
 from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
@@ -77,14 +84,14 @@ def check_due() -> int:
 def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     """Check what is due for about so many seconds; how many. What is cut off goes on with the same blob.
 
-    First those that a store was never given or that were not whole, if all stores answer now. While none answers,
-    nothing is looked at.
+    First what is suspected, then what was not whole; what a store was never given or did not answer for, if all answer
+    now. While none answers, nothing is looked at.
     """
     deadline, seen_before, checked = time.monotonic() + seconds, timezone.now() - older_than, 0
     with one_round() as alone:
         looking = alone and (not stores_away().exists() or does_one_answer())
-        copying = looking and to_look_at().exists() and look_who_is_away()
-        while looking and time.monotonic() < deadline and (blob := _next(seen_before, copying=copying)):
+        with_all = looking and to_look_at_with_all().exists() and look_who_is_away()
+        while looking and time.monotonic() < deadline and (blob := _next(seen_before, with_all=with_all)):
             row = go_on(blob, Pace(limit), deadline)
             if row is None:
                 break
@@ -95,8 +102,9 @@ def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     return checked
 
 
-def _next(seen_before: dt.datetime, *, copying: bool) -> Blob | None:
-    row = to_look_at().select_related("blob").first() if copying else None
+def _next(seen_before: dt.datetime, *, with_all: bool) -> Blob | None:
+    again = to_look_at() if with_all else to_look_at_with_one()
+    row = Fixity.objects.filter(state=SUSPECTED).first() or again.first()
     return row.blob if row else due_blobs(seen_before).first()
 
 

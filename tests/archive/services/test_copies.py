@@ -6,8 +6,11 @@ import datetime as dt
 import json
 import os
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from archive import wiring
@@ -16,6 +19,9 @@ from archive.services import access, deaccessions, fixity, worm_check
 from archive.services import copies as copies_of
 from archive.storage import s3
 from tests.archive.services.conftest import LINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
 NOBODY = "s3://custos/evidence?endpoint=http://127.0.0.1:9"
@@ -45,6 +51,15 @@ def events(kind: str) -> list[dict]:
 
 def open_alarms() -> set[tuple[str, str]]:
     return set(Alarm.objects.filter(ended=None).values_list("kind", "subject"))
+
+
+def damage_all(folder: Path, blob: Blob) -> list[Path]:
+    """Every copy of it; where these lie."""
+    paths = [path for path in folder.rglob("*") if path.name == blob.digest.removeprefix("sha256:")]
+    for path in paths:
+        path.chmod(0o644)
+        path.write_bytes(b"abd")
+    return paths
 
 
 def test_what_a_store_missed_is_made_when_it_answers_and_not_before(use, hand_in) -> None:
@@ -91,10 +106,7 @@ def test_a_store_that_takes_no_copy_though_it_answers_is_asked_less_and_less(
 def test_what_somebody_put_right_is_seen_before_its_turn(use, hand_in, tmp_path) -> None:
     use()
     blob = hand_in(b"abc").blob
-    paths = [path for path in tmp_path.rglob("*") if path.name == blob.digest.removeprefix("sha256:")]
-    for path in paths:
-        path.chmod(0o644)
-        path.write_bytes(b"abd")
+    paths = damage_all(tmp_path, blob)
     assert fixity.check_blob(blob, fixity.Pace(0)).state == "damaged"
     assert fixity.check_due() == 0
     paths[0].write_bytes(b"abc")
@@ -102,6 +114,59 @@ def test_what_somebody_put_right_is_seen_before_its_turn(use, hand_in, tmp_path)
     assert fixity.check_due() == 1
     assert (len(paths), {path.read_bytes() for path in tmp_path.rglob(paths[0].name)}) == (2, {b"abc"})
     assert (open_alarms(), Fixity.objects.get().again) == (set(), None)
+
+
+def test_what_somebody_put_right_is_seen_while_another_store_is_away(use, hand_in, tmp_path) -> None:
+    use(f"file:{tmp_path / 'two'} {NOBODY}")
+    blob, missed = hand_in(b"abc").blob, hand_in(b"def").blob
+    paths = damage_all(tmp_path, blob)
+    assert fixity.check_blob(blob, fixity.Pace(0)).state == "damaged"
+    paths[0].write_bytes(b"abc")
+    Fixity.objects.update(again=timezone.now())
+    assert [fixity.check_due() for _ in range(2)] == [1, 0]
+    assert (len(paths), {path.read_bytes() for path in paths}) == (2, {b"abc"})
+    assert open_alarms() == {(worm_check.AWAY, "s3://custos/evidence")}
+    assert Fixity.objects.get(blob=missed).state == "unchecked"
+    Fixity.objects.update(again=timezone.now())
+    assert fixity.check_due() == 0  # both want nothing but what the store that is away could take
+
+
+def test_what_a_reader_met_is_looked_at_before_what_was_not_whole(use, hand_in, monkeypatch) -> None:
+    use()
+    blobs = [hand_in(data).blob for data in (b"abc", b"abd", b"abe")]
+    for blob in blobs:
+        Fixity.objects.create(blob=blob, state="damaged", again=timezone.now() - dt.timedelta(hours=1))
+    fixity.suspect(blobs[1], "other bytes")
+    Fixity.objects.filter(blob=blobs[1]).update(again=None)
+    honest, looked_at = fixity.go_on, []
+    monkeypatch.setattr(fixity, "go_on", lambda blob, *rest: (looked_at.append(blob), honest(blob, *rest))[1])
+    assert fixity.check_due() == 3
+    assert looked_at[0] == blobs[1]
+
+
+def test_what_an_earlier_version_saw_or_missed_is_looked_at_soon(use, hand_in, ann, settings, tmp_path) -> None:
+    """Not what was whole, and not what lies in one store because there was no other."""
+    settings.CUSTOS_STORE = f"file:{tmp_path / 'one'}"
+    wiring.store.cache_clear()
+    hand_in(b"alone")
+    use()
+    seen = {state: hand_in(state.encode()).blob for state in ("whole", "damaged", "missing", "unreachable")}
+    use(NOBODY)
+    missed, missed_and_unchecked, looked_at = (hand_in(data).blob for data in (b"abc", b"abd", b"abe"))
+    Fixity.objects.all().delete()
+    for state, blob in {**seen, "deaccessioned": looked_at}.items():
+        Fixity.objects.create(blob=blob, state=state)
+    Fixity.objects.create(blob=missed_and_unchecked)
+    with connection.schema_editor() as editor:
+        loader = MigrationLoader(connection)
+        before = loader.project_state(("archive", "0015_copies_again"))
+        loader.get_migration("archive", "0016_look_again").apply(before, editor)
+    soon = set(copies_of.to_look_at().values_list("blob__digest", flat=True))
+    wanted = {seen[state] for state in ("damaged", "missing", "unreachable")} | {missed, missed_and_unchecked}
+    assert soon == {blob.digest for blob in wanted}
+    use()
+    assert fixity.check_due() == len(wanted)
+    assert not copies_of.to_look_at().exists()
 
 
 def test_while_no_store_answers_nothing_is_looked_at_and_its_turn_is_not_over(use, hand_in, settings) -> None:
