@@ -163,17 +163,22 @@ def check_ledger() -> Report:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for what, look in looks.items():
             report.add(what, _found(what, look))
-    report.add(
-        "the files in the store", _found("the files in the store", lambda: store_check.lost_files(report.notices))
-    )
+    if report.problems:  # before the stores are listed: that can take hours, and the database can be away after it
+        _alarm(report)
+    files = _found("the files in the store", lambda: store_check.lost_files(report.notices))
+    report.add("the files in the store", files)
     report.notices[:] = map(_plain, report.notices)
     if report.notices:
         _log.warning("ledger_notices", count=len(report.notices), first=report.notices[:_SHOWN])
-    if report.problems:
-        raise_alarm(kind=KIND, subject=wiring.origin(), text="; ".join(report.shown))
-    else:
+    if files:
+        _alarm(report)
+    elif not report.problems:
         end_alarm(kind=KIND, subject=wiring.origin())
     return report
+
+
+def _alarm(report: Report) -> None:
+    raise_alarm(kind=KIND, subject=wiring.origin(), text="; ".join(report.shown))
 
 
 def _found(what: str, look: Callable[[], Iterator[str]]) -> list[str]:

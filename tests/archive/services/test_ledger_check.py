@@ -196,6 +196,35 @@ def test_an_alarm_names_something_of_each_look(scratch: Scratch) -> None:
     assert "checkpoint 300: its root" in alarm
 
 
+CUT_OFF = """
+import psycopg
+from django.db import OperationalError, connection
+from archive import wiring
+from archive.services import ledger_check
+def listing():
+    kept = connection.connection.info
+    with psycopg.connect(kept.dsn, password=kept.password, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [kept.backend_pid])
+    return
+    yield
+wiring.store().listing = listing
+try:
+    ledger_check.check_ledger()
+except OperationalError:
+    print("the database is away")
+"""
+"""While the store is listed, which begins once rows were read, the check's connection is ended."""
+
+
+def test_what_rows_were_found_to_be_is_an_alarm_though_the_database_goes_while_the_store_is_listed(
+    scratch: Scratch,
+) -> None:
+    scratch.tamper("UPDATE archive_leaf SET hash = sha256(hash) WHERE index = 17")
+    assert scratch.python(CUT_OFF).strip() == "the database is away"
+    ((alarm,),) = scratch.rows("SELECT text FROM archive_alarm WHERE kind = 'ledger' AND ended IS NULL")
+    assert "leaf 17 (event" in alarm
+
+
 CHECK = "from archive.services import ledger_check\nprint(*ledger_check.check_ledger().problems, sep='\\n')"
 
 
