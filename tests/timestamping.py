@@ -47,6 +47,13 @@ class Authority:
         self.pem = self.folder / "tsa.pem"
         self._lock = threading.Lock()
 
+    def be_issued(self) -> None:
+        """Another key and certificate, by `root`: made once, and not in the tokens."""
+        make, self.root = "req -x509 -newkey rsa:2048 -nodes -days 3650", self.folder / "root.pem"
+        if not self.root.exists():
+            self._openssl(f"{make} -subj /CN=Root -addext keyUsage=critical,keyCertSign -keyout root.key -out root.pem")
+        self._openssl(f"{make} -config tsa.cnf -CA root.pem -CAkey root.key -keyout tsa.key -out tsa.pem")
+
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"authority": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

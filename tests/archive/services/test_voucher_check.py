@@ -90,6 +90,74 @@ def test_a_token_of_an_authority_that_is_named_no_more_is_a_notice_and_junk_is_n
 
 
 @pytest.fixture
+def renewed(stamped: Timestamp, settings, tmp_path: Path) -> Path:
+    """The PEM file of the authority, which has another certificate than when the token was made."""
+    with Authority(tmp_path, "Time Authority") as other:
+        settings.CUSTOS_TSA = [(stamped.url, str(other.pem))]
+        return other.pem
+
+
+def test_a_token_of_before_its_authority_was_renewed_is_a_notice_and_junk_is_not(
+    stamped: Timestamp, renewed: Path
+) -> None:
+    said = (
+        f"1 timestamps by {stamped.url} until {stamped.time:%Y-%m-%d %H:%M} UTC are by a certificate that its PEM"
+        " file in CUSTOS_TSA lacks: who signed them was not verified; add it there again (docs/timestamps.md)"
+    )
+    assert looked() == ([], [said])
+    tamper("UPDATE archive_timestamp SET checkpoint_id = %s", [1])
+    assert len(looked()[0]) == 1
+    tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
+    problems, notices = looked()
+    assert (len(problems), notices) == (1, [])
+
+
+def test_a_token_of_before_its_authority_was_renewed_holds_by_the_old_certificate_beside_the_new(
+    stamped: Timestamp, authority: Authority, renewed: Path
+) -> None:
+    renewed.write_bytes(renewed.read_bytes() + authority.pem.read_bytes())
+    assert looked() == ([], [])
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory) -> Iterator[Authority]:
+    """An authority whose certificate another one issued."""
+    with Authority(tmp_path_factory.mktemp("issued"), "Time Authority") as made:
+        made.be_issued()
+        yield made
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+def test_a_changed_token_is_named_whose_signer_was_issued_by_one_that_is_in_the_file(
+    issued: Authority, checkpoint: Checkpoint, settings, renewed: bool
+) -> None:
+    settings.CUSTOS_TSA = [(issued.url, str(issued.root))]
+    assert timestamps.stamp_due() == 1
+    if renewed:
+        issued.be_issued()
+    assert looked() == ([], [])
+    token = bytes(Timestamp.objects.get().response)
+    tamper("UPDATE archive_timestamp SET response = %s", [token[:-1] + bytes([token[-1] ^ 1])])
+    problems, notices = looked()
+    assert (len(problems), notices) == (1, [])
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate", b"\xff"])
+def test_a_pem_file_that_cannot_be_read_is_a_notice_that_names_the_setting(
+    stamped: Timestamp, settings, tmp_path: Path, content: bytes | None
+) -> None:
+    settings.CUSTOS_TSA = [(stamped.url, str(tmp_path / "gone.pem"))]
+    if content is not None:
+        (tmp_path / "gone.pem").write_bytes(content)
+    problems, (said,) = looked()
+    assert problems == []
+    assert said.startswith("CUSTOS_TSA: ")
+    assert said.endswith("put the file right that the setting names, and call manage.py check_ledger")
+    tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
+    assert len(looked()[0]) == 1
+
+
+@pytest.fixture
 def cosigned(checkpoint: Checkpoint, tmp_path: Path, settings) -> Cosignature:
     """By the first key of a witness, which the archive names."""
     keys = found(tmp_path / "witness", "w.example/w")
@@ -102,6 +170,17 @@ def cosigned(checkpoint: Checkpoint, tmp_path: Path, settings) -> Cosignature:
 
 def test_a_cosignature_as_it_was_kept_holds(cosigned: Cosignature) -> None:
     assert looked() == ([], [])
+
+
+def test_a_file_of_witnesses_that_cannot_be_read_is_a_notice_that_names_the_setting(
+    cosigned: Cosignature, settings, tmp_path: Path
+) -> None:
+    settings.CUSTOS_WITNESSES = str(tmp_path / "gone.txt")
+    wiring.witnesses.cache_clear()
+    problems, (said,) = looked()
+    assert (problems, said.startswith("CUSTOS_WITNESSES: ")) == ([], True)
+    tamper("UPDATE archive_cosignature SET line = %s", ["junk"])
+    assert len(looked()[0]) == 1
 
 
 def other_signature(line: str) -> str:
