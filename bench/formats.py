@@ -1,5 +1,8 @@
 """Zeek (TSV and JSON) and EVE to Arrow with provenance beside BIND's log, in the same run.
 
+EVE comes twice: with records that differ in numbers alone, and with as many other events among records that differ in
+which members and how many answers they have.
+
     .venv/bin/python bench/formats.py [--records 400000] [--rounds 2]
 
 Records a second of wall-clock time (two threads) and of processor time; the file is hashed, nothing is written.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -75,6 +79,31 @@ def eve(number: int) -> str:
     return json.dumps({**HEAD, "dns": dns}, separators=(",", ":")) + "\n"
 
 
+def varied(number: int) -> str:
+    """One record of `eve` with members and answers by chance, and one event of another type."""
+    chance = random.Random(number)
+    asked = {
+        "rrname": f"{chance.getrandbits(40):x}.b-{number % 5000}.example",
+        "rrtype": chance.choice(["A", "AAAA", "MX"]),
+    }
+    dns = {"type": "query", "id": number, **asked, "tx_id": 0, "opcode": 0}
+    if number % 2:
+        flags = {flag: True for flag in ("aa", "rd", "ra") if chance.random() < 0.7}
+        answers = [
+            {**asked, "ttl": chance.randrange(3600), "rdata": f"192.0.2.{at}"} for at in range(chance.randrange(1, 9))
+        ]
+        dns = {"version": 2, "type": "answer", "flags": "8180", "qr": True, **flags, **asked, "rcode": "NOERROR"}
+        dns |= {"answers": answers} | ({"grouped": {"A": ["192.0.2.1"]}} if chance.random() < 0.5 else {})
+    head = HEAD | {"src_ip": f"10.0.{chance.randrange(200)}.{number % 250}", "src_port": chance.randrange(1024, 65536)}
+    more = chance.choice([
+        {"event_type": "flow", "flow": {"bytes_toserver": number, "age": 1, "state": "new", "alerted": False}},
+        {"event_type": "http", "http": {"url": f"/a/{number}", "status": 200, "length": number}},
+        {"event_type": "tls", "tls": {"sni": f"x{number}.example", "version": "TLS 1.3"}},
+    ])  # fmt: skip
+    written = (json.dumps(event, separators=(",", ":")) for event in (head | {"dns": dns}, head | more))
+    return "".join(f"{event}\n".replace("/", "\\/") for event in written)
+
+
 def generate(path: Path, line: object, records: int, head: str = "") -> None:
     part = "".join(line(number) for number in range(PART)).encode()
     with path.open("wb") as file:
@@ -107,8 +136,10 @@ def main() -> None:
         generate(files["parse.zeek@1"], zeek, said.records, HEADER)
         generate(files["parse.zeek_json@1"], zeek_json, said.records)
         generate(files["parse.eve@1"], eve, said.records)
+        generate(mixed := Path(folder, "varied"), varied, said.records)
         for _ in range(said.rounds):
-            print({procedure: rate(procedure, path) for procedure, path in files.items()})
+            rates = {procedure: rate(procedure, path) for procedure, path in files.items()}
+            print(rates | {"parse.eve@1, varied": rate("parse.eve@1", mixed)})
 
 
 if __name__ == "__main__":

@@ -223,12 +223,16 @@ class Answers:
         counts[self.lines] = self.data.counts
         is_taken = np.repeat(is_chosen[self.lines], self.data.counts)
         texts = gather.strings(self.data.text, self.data.begins[is_taken], self.data.ends[is_taken])
-        nothing = pa.nulls(len(texts), pa.string())
-        ttls = pa.nulls(len(texts), pa.int64()) if self.ttls is None else _numbers(self.ttls[is_taken], pa.int64())
-        records = pa.StructArray.from_arrays([nothing, nothing, ttls, texts], fields=list(_ANSWERS.value_type))
-        counts = counts[chosen]
-        offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
-        return pa.ListArray.from_arrays(offsets, records, type=_ANSWERS, mask=pa.array(counts == 0))
+        return answer_lists(counts[chosen], texts, None if self.ttls is None else self.ttls[is_taken])
+
+
+def answer_lists(counts: Any, data: pa.Array, ttls: Ints | None) -> pa.Array:
+    """Lists of so many answers each, null where there are none, of their data and TTLs (-1: none)."""
+    nothing = pa.nulls(len(data), pa.string())
+    numbers = pa.nulls(len(data), pa.int64()) if ttls is None else _numbers(ttls, pa.int64())
+    records = pa.StructArray.from_arrays([nothing, nothing, numbers, data], fields=list(_ANSWERS.value_type))
+    offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+    return pa.ListArray.from_arrays(offsets, records, type=_ANSWERS, mask=pa.array(counts == 0))
 
 
 def _seconds(written: gather.Members) -> tuple[Ints, Any]:

@@ -1,7 +1,7 @@
-"""Records of Zeek's JSON of usual shapes as columns: what `zeek_json.read_line` makes of them, without a loop.
+"""Records of Zeek's JSON as columns: what `zeek_json.read_line` makes of them, without a loop over lines.
 
-Lines of a shape are taken only if every member that is read has its type, and a line only where each value has its
-usual form; all others are left to the reference, one by one. A property test holds the two together.
+A line is taken only where each value has its usual form; all others are left to the reference, one by one. A property
+test holds the two together.
 """
 
 from __future__ import annotations
@@ -12,172 +12,145 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.formats.zeek_columns import (
-    FLAG_WORDS,
-    FLAGS,
-    GREATEST,
-    MOST_DIGITS,
-    NEEDED,
-    WORDS,
-    Answers,
-    ports,
-    words_of,
-)
+from evidence.formats.zeek_columns import FLAG_WORDS, FLAGS, GREATEST, WORDS, answer_lists, ports, words_of
 from evidence.formats.zeek_record import TRANSPORTS
 from evidence.reading import digits, gather
-from evidence.reading.addresses import addresses
+from evidence.reading.addresses import are_addresses
 from evidence.reading.fields import time_columns
-from evidence.reading.json_batches import Found
-from evidence.reading.json_shapes import DECIMAL, FLAG, NUMBER, NUMBERS, TEXT
-from evidence.reading.json_tokens import Collected
+from evidence.reading.json_batches import Found, holds, of_other_kind, with_names
 from evidence.reading.spellings import spellings
 from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
-    from evidence.reading.gather import Bytes, Ints
+    from evidence.reading.gather import Ints
     from evidence.reading.json_batches import Columns
     from evidence.reading.json_lines import Lines
-    from evidence.reading.json_shapes import Path, Shape
-    from evidence.reading.json_tokens import Tokens
 
-_KINDS = (
-    dict.fromkeys(("id.orig_h", "id.resp_h", "query", "proto", "_system_name", "_path"), (TEXT,))
-    | dict.fromkeys(("id.orig_p", "id.resp_p", *WORDS), (NUMBER,)) | dict.fromkeys(FLAGS, (FLAG,))
-    | {"ts": (DECIMAL, TEXT), "TTLs": (NUMBERS,)}
+_NUMBERS = ("id.orig_p", "id.resp_p", *WORDS)
+_KIND = {"_path": pa.string()}
+_RECORD = (
+    dict.fromkeys(("id.orig_h", "id.resp_h", "query", "proto", "_system_name"), pa.string()) | _KIND
+    | dict.fromkeys(_NUMBERS, pa.int64()) | dict.fromkeys(FLAGS, pa.bool_())
+    | {"answers": pa.list_(pa.string()), "TTLs": pa.list_(pa.float64())}
 )  # fmt: skip
-_ANSWERS = "answers"
 _TIME_MEMBER = b'"ts":'
+_LONGEST_TIME = 40  # bytes, with the mark that follows
 _SECONDS, _YEAR = 10, 4  # bytes before the point of seconds since 1970, and before the first hyphen of ISO 8601
-_QUOTE, _DOT, _HYPHEN, _TRUE = 34, 46, 45, 116
-_EXACT = 16
-"""A TTL of so many bytes is, as a float, no whole number unless it is written as one."""
+_QUOTE, _DOT, _HYPHEN = 34, 46, 45
+_IS_END = gather.allowed(b',}"')
+_MORE_THAN_A_TTL = 2**32
 
 
 def read(lines: Lines) -> Found:
     """What is usual in the lines, and which of them are of another log."""
-    others = [np.empty(0, dtype=np.int64)]
-    collected = Collected(lines, list(_KINDS), ["data"])
-    for group in lines.groups():
-        kinds = group.shape.kinds()
-        if kinds.get(("_path",)) == TEXT:
-            others.append(group.lines[~gather.equals(lines.buffer, *group.tokens[("_path",)], b"dns")])
-        if _is_usual(group.shape):
-            members: dict[str, Path] = {name: (name,) for name in _KINDS if (name,) in kinds}
-            number = sum(path[0] == _ANSWERS for path in kinds)
-            collected.add(group, members, [{"data": (_ANSWERS, at)} for at in range(number)])
-    taken, columns = _Rows(collected.tokens()).read()
-    return Found(taken, columns, np.concatenate(others), "other-log")
+    dns, others = lines.of_kind(b"_path", b"dns") if b'"_path"' in lines.data else (lines.fit, [])
+    is_text = lines.data[lines.data.find(_TIME_MEMBER) + len(_TIME_MEMBER) :][:1] == b'"'
+    schema = pa.schema(_RECORD | {"ts": pa.string() if is_text else pa.float64()})
+    numbers, records = lines.parse(dns, schema)
+    kinds = [(numbers, records), *(lines.parse(other, pa.schema(_KIND)) for other in others)]
+    skipped = np.concatenate([of_other_kind(part, table["_path"], "dns") for part, table in kinds])
+    usual = np.flatnonzero(_is_usual(records) & ~lines.is_odd[numbers])
+    if len(usual) < len(numbers):
+        numbers, records = numbers[usual], records.take(pa.array(usual)).combine_chunks()
+    if not len(numbers):
+        return Found(numbers, {}, skipped, "other-log")
+    chosen, columns = _Rows(records, *_times(lines, numbers)).read()
+    return Found(numbers[chosen], columns, skipped, "other-log")
 
 
-def _is_usual(shape: Shape) -> bool:
-    """Whether all members that are read are of their type, and those that a record needs are there."""
-    kinds = shape.kinds()
-    if any((name,) not in kinds for name in NEEDED) or b"".join(shape.literals).count(_TIME_MEMBER) != 1:
-        return False
-    if any(path[0] in _KINDS or path[0] == _ANSWERS for path in shape.fixed):
-        return False
-    return all(_fits(path, kind) for path, kind in kinds.items())
+def _is_usual(records: pa.Table) -> Any:
+    """Where the members stand that a record needs."""
+    good = holds(pc.equal(pc.fill_null(records["_path"], "dns"), "dns"))
+    for name in ("ts", "id.orig_h", "id.orig_p", "query"):
+        if records[name].null_count:
+            good &= holds(pc.is_valid(records[name]))
+    return good
 
 
-def _fits(path: Path, kind: str) -> bool:
-    """Whether what stands there is of the kind that the member has, or is not read."""
-    if path[0] == _ANSWERS:
-        return kind == TEXT and len(path) == 2
-    name = str(path[0])
-    return name not in _KINDS or (kind in _KINDS[name] and len(path) == 1)
+def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
+    """The times from their digits in the lines, since a float does not hold them, and where they are usual."""
+    buffer = gather.padded(lines.data)
+    begin = lines.starts[numbers] + 1
+    good = gather.windows(buffer, len(_TIME_MEMBER))[begin] == np.void(_TIME_MEMBER)
+    begin += len(_TIME_MEMBER)
+    if not good.all():
+        good, begin = _only_times(lines, numbers)
+    is_text = buffer[begin] == _QUOTE
+    begin += is_text
+    is_end = _IS_END[gather.windows(buffer, _LONGEST_TIME)[begin].view(np.uint8).reshape(-1, _LONGEST_TIME)]
+    end = begin + is_end.argmax(axis=1)
+    good &= (buffer[end] == _QUOTE) == is_text
+    found = digits.times(buffer, begin, end)
+    is_dated = (buffer[begin + _YEAR] == _HYPHEN) & found.has_zone
+    return good & found.good & np.where(is_text, is_dated, buffer[begin + _SECONDS] == _DOT), found
+
+
+def _only_times(lines: Lines, numbers: Ints) -> tuple[Any, Ints]:
+    """Which lines have a time at one place only, and where the place that is the last in each ends."""
+    places = lines.places(_TIME_MEMBER)
+    owners = lines.of(places)
+    begins = lines.starts.copy()
+    begins[owners] = places + len(_TIME_MEMBER)
+    return np.bincount(owners, minlength=len(begins))[numbers] == 1, begins[numbers]
 
 
 class _Rows:
-    """The values of lines of usual shapes; `keep` says which lines are usual so far."""
+    """The columns of records; `keep` says which are usual so far."""
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens, self._buffer = tokens, tokens.buffer
-        self.keep = np.ones(len(tokens.lines), dtype=bool)
+    def __init__(self, records: pa.Table, keep: Any, times: digits.Times) -> None:
+        self._records = {name: records[name].chunk(0) for name in records.column_names}
+        self.keep, self._times = keep, times
 
     def read(self) -> tuple[Ints, Columns]:
-        """Numbers of the lines that are usual throughout, and their columns."""
-        members = self._tokens.members
-        begin, end = members["_path"]
-        self.keep &= (begin == end) | gather.equals(self._buffer, begin, end, b"dns")
-        times = self._times()
-        numbers = {name: self._number(name) for name in ("id.orig_p", "id.resp_p", *WORDS)}
-        transport = spellings(self._buffer, *members["proto"], TRANSPORTS.get)
-        answers = self._answers()
-        chosen, columns = self._names()
-        for name, (column, word) in WORDS.items():
-            columns[column] = words_of(numbers[name][chosen], word)
-        return self._tokens.lines[chosen], columns | time_columns(times, chosen) | {
-            "event": pc.if_else(pa.array(numbers["rcode"][chosen] >= 0), EXCHANGE, QUERY),
-            "client": gather.stated(self._buffer, *self._at("id.orig_h", chosen), small=True),
-            "server": gather.stated(self._buffer, *self._at("id.resp_h", chosen), small=True),
-            "port": ports(numbers["id.orig_p"][chosen]), "server_port": ports(numbers["id.resp_p"][chosen]),
-            "flags": FLAG_WORDS.take(pa.array(self._flags()[chosen])), "transport": transport.column(chosen),
-            "vantage": gather.stated(self._buffer, *self._at("_system_name", chosen)),
-            "answers": answers.column(chosen, len(self.keep)),
+        """Which of the records are usual throughout, and the columns of these."""
+        records = self._records
+        numbers = {name: self._number(name) for name in _NUMBERS}
+        columns = time_columns(self._times, np.arange(len(self.keep))) | {
+            "event": pc.if_else(pa.array(numbers["rcode"] >= 0), EXCHANGE, QUERY),
+            "client": self._address("id.orig_h"), "server": self._address("id.resp_h"),
+            "port": ports(numbers["id.orig_p"]), "server_port": ports(numbers["id.resp_p"]),
+            "flags": FLAG_WORDS.take(pa.array(self._flags())), "vantage": records["_system_name"],
+            "transport": spellings(records["proto"], TRANSPORTS.get).column(), "answers": self._answers(),
+            **{column: words_of(numbers[name], word) for name, (column, word) in WORDS.items()},
         }  # fmt: skip
+        return with_names(columns, records["query"], self.keep)
 
-    def _at(self, name: str, chosen: Ints) -> tuple[Ints, Ints]:
-        begin, end = self._tokens.members[name]
-        return begin[chosen], end[chosen]
-
-    def _times(self) -> digits.Times:
-        """Seconds since 1970 with a fraction, or ISO 8601 with a zone where it is a text."""
-        begin, end = self._tokens.members["ts"]
-        found = digits.times(self._buffer, begin, end)
-        is_text = self._buffer[begin - 1] == _QUOTE
-        is_dated = (self._buffer[begin + _YEAR] == _HYPHEN) & found.has_zone
-        self.keep &= found.good & np.where(is_text, is_dated, self._buffer[begin + _SECONDS] == _DOT)
-        return found
+    def _address(self, name: str) -> pa.Array:
+        """Addresses in lower case; a record with another text in its place is not usual."""
+        column = self._records[name]
+        self.keep &= are_addresses(column) | column.is_null().to_numpy(zero_copy_only=False)
+        return pc.ascii_lower(column)
 
     def _number(self, name: str) -> Ints:
-        """A number of at most five digits; -1 where there is none."""
-        begin, end = self._tokens.members[name]
-        good, value = digits.numbers(self._buffer, begin, end)
-        is_none = begin == end
-        self.keep &= is_none | (good & (end - begin <= MOST_DIGITS) & (value <= GREATEST))
-        return np.where(is_none, -1, value)
-
-    def _flags(self) -> Ints:
-        """The flags of each line as bits; one that is not there is not set."""
-        value = np.zeros(len(self.keep), dtype=np.int64)
-        for bit, name in enumerate(FLAGS):
-            begin, end = self._tokens.members[name]
-            value |= ((self._buffer[begin] == _TRUE) & (end > begin)).astype(np.int64) << bit
+        """A number of at most 16 bits; -1 where there is none."""
+        value: Ints = pc.fill_null(self._records[name], -1).to_numpy()
+        if value.min() < 0 or value.max() > GREATEST:
+            good = holds(pc.is_null(self._records[name])) | ((value >= 0) & (value <= GREATEST))
+            self.keep &= good
+            value = np.where(good, value, -1)
         return value
 
-    def _names(self) -> tuple[Ints, Columns]:
-        """Which lines have addresses and a name of usual form too, and the columns of the name."""
-        begin, end = self._tokens.members["id.resp_h"]
-        there = np.flatnonzero(end > begin)
-        self.keep[there] &= addresses(self._buffer, begin[there], end[there])
-        self.keep &= addresses(self._buffer, *self._tokens.members["id.orig_h"])
-        self.keep &= self._buffer[self._tokens.members["query"][1] - 1] != _DOT
-        chosen = np.flatnonzero(self.keep)
-        keep, columns = gather.names(self._buffer, *self._at("query", chosen))
-        return chosen[keep], columns
+    def _flags(self) -> Ints:
+        """The flags of each record as bits; one that is not there is not set."""
+        value = np.zeros(len(self.keep), dtype=np.int64)
+        for bit, name in enumerate(FLAGS):
+            value |= holds(self._records[name]).astype(np.int64) << bit
+        return value
 
-    def _answers(self) -> Answers:
-        """The answers of each line; one whose TTLs are not as many is not usual unless it has none."""
-        counts, (begin, end) = self._tokens.counts, self._tokens.members["TTLs"]
-        lines = np.flatnonzero(counts)
-        there = np.flatnonzero(end > begin)
-        written = gather.members(self._buffer, begin[there], end[there])
-        value, is_ttl = _whole_seconds(written.text, written.begins, written.ends)
-        good = counts[there] == written.counts
-        good[np.repeat(np.arange(len(there)), written.counts)[~is_ttl]] = False
-        self.keep[there[~good]] = False
-        ttls = np.full(int(counts.sum()), -1)
-        has_ttls = np.zeros(len(counts), dtype=bool)
-        has_ttls[there[good]] = True
-        ttls[np.repeat(has_ttls, counts)] = value[np.repeat(good, written.counts)]
-        data = gather.Members(self._buffer, counts[lines], *self._tokens.items["data"])
-        return Answers(lines, data, ttls)
+    def _answers(self) -> pa.Array:
+        """The answers of each record; one whose TTLs are not as many has none of these."""
+        counts, given = (_sizes(self._records[name]) for name in ("answers", "TTLs"))
+        written = self._records["TTLs"].flatten().to_numpy(zero_copy_only=False)
+        is_ttl = (written >= 0) & (written < _MORE_THAN_A_TTL)
+        value = np.where(is_ttl, written, -1).astype(np.int64)
+        if not np.array_equal(counts, given):
+            same = counts == given
+            ttls = np.full(int(counts.sum()), -1)
+            ttls[np.repeat(same, counts)] = value[np.repeat(same, given)]
+            value = ttls
+        return answer_lists(counts, self._records["answers"].flatten(), value)
 
 
-def _whole_seconds(text: Bytes, begins: Ints, ends: Ints) -> tuple[Ints, Any]:
-    """Whole seconds of `300.0` or `300`, and which of the numbers are short enough to be told so."""
-    points = np.flatnonzero(text[: ends[-1] if len(ends) else 0] == _DOT)
-    stops = ends.copy()
-    stops[np.searchsorted(ends, points)] = points
-    good, value = digits.numbers(text, begins, stops)
-    return value, good & (ends - begins <= _EXACT)
+def _sizes(lists: pa.Array) -> Ints:
+    found: Ints = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    return found

@@ -50,6 +50,6 @@ def _seconds(written: Any) -> int | None:
     """A TTL, which Zeek writes as an interval: `300.000000`."""
     try:
         seconds = float(written)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return int(seconds) if 0 <= seconds < 2**32 else None

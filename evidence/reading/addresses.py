@@ -9,6 +9,8 @@ import numpy as np
 from evidence.reading import gather
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from evidence.reading.gather import Bytes, Ints
 
 _ALLOWED = gather.allowed(b"0123456789abcdefABCDEF:.")
@@ -26,6 +28,11 @@ def addresses(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     head = gather.words(buffer, starts) & _FIRST[np.clip(stops - starts, 0, 5)]
     marked = _has_zero(head ^ _DOTS) | _has_zero(head ^ _COLONS)
     return marked & gather.within(_ALLOWED, buffer, starts, stops)
+
+
+def are_addresses(texts: pa.Array) -> Any:
+    """As `addresses`, of a column that a parser made; null is none."""
+    return addresses(*gather.tokens(texts))
 
 
 def _has_zero(word: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.reading.gather import parts, strings, word_columns, words
+from evidence.reading.gather import word_columns, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ MINUTE = 60_000_000
 _UNIX, _DATE, _OFFSET_SIZE = 10, 19, 6  # sizes of seconds since 1970, of a date with its time, and of a zone
 _ZULU_SIZE = 24
 FRACTION = 9  # digits
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +90,6 @@ def numbers(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints]:
     good, values = _DIGITS.read((words(buffer, starts) & mask) | (_ZEROS & ~mask))
     shift = ((8 - np.clip(sizes, 1, 8)) * 8).astype(np.uint64)
     return good & (sizes >= 1) & (sizes <= 8), whole(values << shift)
-
-
-def is_integer(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
-    """Where `0` stands, or up to 18 digits that do not begin with one."""
-    sizes = stops - starts
-    good = (sizes >= 1) & (sizes <= _MOST_DIGITS) & ((buffer[starts] != ord("0")) | (sizes == 1))
-    for at in range(0, min(int(sizes.max(initial=0)), _MOST_DIGITS), 8):
-        mask = _first(sizes - at)
-        usual, _ = _DIGITS.read((words(buffer, starts + at) & mask) | (_ZEROS & ~mask))
-        good &= usual
-    return good
-
-
-def is_decimal(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
-    """Where digits stand with one point among them, without a zero before other digits; ranges ascend."""
-    offsets, characters = parts(strings(buffer, starts, stops))
-    if not len(characters):
-        return np.zeros(len(starts), dtype=bool)
-    begins, ends = offsets[:-1], offsets[1:]
-    points = np.flatnonzero(characters - np.uint8(ord("0")) > 9)
-    good = np.ones(len(starts), dtype=bool)
-    if len(points) != len(starts) or (points < begins).any() or (points >= ends).any():
-        owners = np.searchsorted(offsets, points, side="right") - 1
-        good = np.bincount(owners, minlength=len(starts)) == 1
-        one = good[owners]
-        points, owners, found = points[one], owners[one], begins.astype(np.int64)
-        found[owners] = points
-        points = found
-    at = np.minimum(points, len(characters) - 1)
-    is_zero = characters[np.minimum(begins, len(characters) - 1)] == ord("0")
-    good &= (characters[at] == ord(".")) & (points > begins) & (points < ends - 1)
-    return good & (~is_zero | (points == begins + 1))
 
 
 def days(year: Ints, month: Ints, day: Ints) -> tuple[Any, Ints]:

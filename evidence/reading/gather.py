@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-_COMMA, _LAST = 44, 2
+_COMMA, _DOT, _LAST = 44, 46, 2
 WORD = 8  # bytes
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ALL = np.uint64(2**64 - 1)
@@ -34,6 +34,12 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     return whole.take(pa.array(np.arange(0, 2 * count - 1, 2, dtype=np.int64))).view(pa.string())
 
 
+def tokens(texts: pa.Array) -> tuple[Bytes, Ints, Ints]:
+    """The characters of texts that `strings` or a parser made, padded, and where each text begins and ends in them."""
+    offsets, characters = parts(texts)
+    return padded(characters.tobytes()), offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+
+
 def lowered(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
     """As `strings`, with A to Z as a to z."""
     return pc.ascii_lower(strings(buffer, starts, stops))
@@ -53,19 +59,21 @@ def names(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, dict[str, pa.A
 
     They are what `names.name_columns` makes of them.
     """
-    sizes = stops - starts
-    good = (sizes > 0) & (sizes <= SHORT_NAME) & ((buffer[starts] != 46) | (sizes == 1))
+    return name_texts(strings(buffer, starts, stops))
+
+
+def name_texts(written: pa.Array) -> tuple[Any, dict[str, pa.Array]]:
+    """As `names`, of a column that `strings` or a parser made; null is no name."""
+    if not len(written):
+        return np.array([], dtype=np.int64), {"name": written, "name_as_written": written}
+    offsets, characters = parts(written)
+    sizes = np.diff(offsets)
+    good = (sizes > 0) & (sizes <= SHORT_NAME)
+    if len(characters):
+        good &= (characters[np.minimum(offsets[:-1], len(characters) - 1)] != 46) | (sizes == 1)
+        good[_odd_names(offsets, characters)] = False
     keep = np.flatnonzero(good)
-    all_good = len(keep) == len(good)
-    written = strings(buffer, starts, stops) if all_good else strings(buffer, starts[keep], stops[keep])
-    if not len(keep):
-        return keep, {"name": written, "name_as_written": written}
-    odd = _odd_names(*parts(written))
-    if len(odd):
-        good[keep[odd]] = False
-        keep = np.flatnonzero(good)
-        return keep, names(buffer, starts[keep], stops[keep])[1]
-    return keep, _spellings(written)
+    return keep, _spellings(written if len(keep) == len(good) else written.take(pa.array(keep)))
 
 
 def _odd_names(offsets: Any, characters: Bytes) -> Any:
@@ -75,7 +83,8 @@ def _odd_names(offsets: Any, characters: Bytes) -> Any:
     is_plain = characters.min() > 32 and characters.max() < 127 and not (characters == 92).any()
     if is_plain and not empty_label.any():
         return np.array([], dtype=np.int64)
-    empty_label[offsets[1:-1] - 1] = False  # the next name's first byte
+    ends = offsets[1:-1]
+    empty_label[ends[(ends > 0) & (ends < len(characters))] - 1] = False  # the next name's first byte
     odd = (characters - np.uint8(33) > 93) | (characters == 92)
     odd[:-1] |= empty_label
     return np.searchsorted(offsets, np.flatnonzero(odd), side="right") - 1
@@ -83,6 +92,8 @@ def _odd_names(offsets: Any, characters: Bytes) -> Any:
 
 def _spellings(written: pa.Array) -> dict[str, pa.Array]:
     """Names in lower case without a final dot, and as they were written where that is not the same."""
+    if not len(written):
+        return {"name": written, "name_as_written": written}
     offsets, characters = parts(written)
     name = pc.ascii_lower(written)
     dots = (characters[offsets[1:] - 1] == 46) & (offsets[1:] - offsets[:-1] > 1)
@@ -97,8 +108,17 @@ def _spellings(written: pa.Array) -> dict[str, pa.Array]:
 def parts(texts: pa.Array) -> tuple[Any, Bytes]:
     """Offsets and characters of texts that `strings` made."""
     _, offsets, characters = texts.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[: len(texts) + 1]
-    return ends, np.frombuffer(characters, dtype=np.uint8)[: ends[-1]]
+    ends = np.frombuffer(offsets, dtype=np.int32)[: len(texts) + 1] if len(texts) else np.zeros(1, dtype=np.int32)
+    return ends, np.frombuffer(characters or b"", dtype=np.uint8)[: ends[-1]]
+
+
+def is_dotted(texts: pa.Array) -> Any:
+    """Which texts end in a dot."""
+    offsets, characters = parts(texts)
+    found = np.diff(offsets) > 0
+    if len(characters):
+        found &= characters[offsets[1:] - 1] == _DOT
+    return found
 
 
 def _texts(offsets: Any, characters: Bytes, filled: Any = None) -> pa.Array:
@@ -152,14 +172,6 @@ def one_text(value: str | None, count: int) -> pa.Array:
 def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:
     """One value so many times."""
     return pa.repeat(pa.scalar(value, kind), count)
-
-
-def equals(buffer: Bytes, starts: Ints, stops: Ints, literal: bytes) -> Any:
-    """Where a token is this literal of at most 8 bytes."""
-    size = len(literal)
-    wanted = int.from_bytes(literal, "little")
-    mask = np.uint64((1 << 8 * size) - 1)
-    return (stops - starts == size) & ((words(buffer, starts) & mask) == np.uint64(wanted))
 
 
 def words(buffer: Bytes, starts: Ints) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evidence.reading import gather
 from evidence.reading.batch import HEAD, REJECTS, SKIP, Batch, Reject, rejects_table
@@ -47,6 +48,32 @@ def read_run(run: Chunk, read: Callable[[Lines], Found], read_line: ReadLine) ->
     return Batch(in_order_of_source(table, rows), in_order_of_source(_skips(run, lines, found), rejects), run.size)
 
 
+def holds(condition: Any) -> Any:
+    """Where a condition on a column holds; where it is null it does not."""
+    return pc.fill_null(condition, fill_value=False).to_numpy(zero_copy_only=False)
+
+
+def of_other_kind(numbers: Ints, stated: pa.ChunkedArray, kind: str) -> Ints:
+    """Of these lines those that state another kind of record."""
+    found: Ints = numbers[holds(pc.not_equal(stated, kind))]
+    return found
+
+
+def with_names(columns: Columns, written: pa.Array, keep: Any) -> tuple[Ints, Columns]:
+    """The rows to keep that have a name of usual form too, which ends in no dot, and their columns with it."""
+    named, names = gather.name_texts(written)
+    is_kept = (keep & ~gather.is_dotted(written))[named]
+    chosen = named[is_kept]
+    if len(chosen) == len(keep):
+        return chosen, names | columns
+    return chosen, _taken(names, np.flatnonzero(is_kept)) | _taken(columns, chosen)
+
+
+def _taken(columns: Columns, chosen: Ints) -> Columns:
+    places = pa.array(chosen)
+    return {name: column.take(places) for name, column in columns.items()}
+
+
 def _by_line(run: Chunk, lines: Lines, numbers: Iterable[int], read_line: ReadLine) -> tuple[pa.Table, pa.Table]:
     rows: list[Row] = []
     rejects: list[Reject] = []
@@ -74,7 +101,7 @@ def _skips(run: Chunk, lines: Lines, found: Found) -> pa.Table:
     """What became no row by rule, with its first bytes."""
     numbers = np.sort(found.skipped)
     starts, stops = lines.starts[numbers], lines.stops[numbers]
-    heads = gather.strings(lines.buffer, starts, np.minimum(stops, starts + HEAD)).view(pa.binary())
+    heads = gather.strings(lines.body, starts, np.minimum(stops, starts + HEAD)).view(pa.binary())
     kinds = {"kind": SKIP, "reason": found.reason}
     words = {name: gather.constant(word, len(numbers), pa.string()) for name, word in kinds.items()}
     return complete(_spans(run, lines, numbers) | words | {"head": heads}, len(numbers), REJECTS)

@@ -1,146 +1,194 @@
-"""JSON lines by their shapes: each line that has one is held to it byte by byte, without a loop over lines.
+"""JSON lines as Arrow tables: a table has a row of each line that Arrow's parser and our strict one read alike.
 
-What stands between the values has to be the same as in the line from which the shape was learned, a text is what lies
-between two quotes that follow each other, and all other values are of the kind that they are of there.
+Arrow refuses what RFC 8259 does not allow and, as long as all members become columns, one that stands twice in its
+object. What it lets pass is looked for here: several objects or a part of one in a line, `NaN`, bytes that are no
+UTF-8, and lines so long that a number or a nesting in them may be too much for the strict parser. Lines that are
+refused or doubtful are left to the reader of lines.
 """
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import json
 
-from evidence.reading import digits, gather
-from evidence.reading.json_shapes import DECIMAL, FLAG, NUMBER, NUMBERS, shape_of
-from evidence.reading.lines import LONGEST_LINE
+from evidence.reading import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from evidence.reading.gather import Bytes, Ints
-    from evidence.reading.json_shapes import Path, Shape
 
-    type Token = tuple[Ints, Ints]
-
-_QUOTE, _NEWLINE, _BACKSLASH, _DELETE = 34, 10, 92, 127
-_MOST_SHAPES, _FEWEST_LINES = 96, 8
+_NEWLINE, _RETURN, _BACKSLASH, _DELETE = 10, 13, 92, 127
+_LONGEST = 8192  # bytes; of 12,000 arrays in one another the strict parser gives up, and of 20,000 Arrow fails
+_FIRST, _MORE, _CELLS = 1024, 32, 1 << 21  # lines of the first block, how much larger the next may be, values of one
+_SPLIT, _FEWEST = 4, 16  # a block that is refused is cut into so many, and one of so few lines is given up
 _AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
-_SOME, _SAMPLE = 4, 64
-_TRUE, _FALSE = gather.literals(b"true", b"false")
-_FOUR, _FIVE = np.uint64((1 << 32) - 1), np.uint64((1 << 40) - 1)  # so many first bytes of a word
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Lines of one shape: their numbers in the run, and the token of each value."""
-
-    shape: Shape
-    lines: Ints
-    tokens: dict[Path, Token]
+_NULL, _WORD = b"null", 4
+_NONE = np.array([], dtype=np.int64)
+_WHOLE = json.ReadOptions(use_threads=False, block_size=1 << 30)
 
 
 class Lines:
-    """The lines of a run by their quotes; `usual` are those that may have a shape."""
+    """The lines of a run; `fit` are those that may be parsed.
+
+    `is_odd` marks lines whose texts may not be as they are written: with an escape, a byte beyond ASCII, or `null`,
+    which a table does not tell from a member that is not there.
+    """
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.buffer = data, gather.padded(data)
-        body = self.buffer[: len(data)]
-        self.quotes, newlines = _places(body, _QUOTE), _places(body, _NEWLINE)
+        self.data, self.body = data, np.frombuffer(data, dtype=np.uint8)
+        newlines = _places(self.body, _NEWLINE)
         is_cut = len(data) > 0 and not data.endswith(b"\n")
         self.stops = np.append(newlines + 1, len(data)) if is_cut else newlines + 1
-        self.first = np.searchsorted(self.quotes, np.concatenate(([0], self.stops)))
-        self.starts = np.concatenate(([0], self.stops))[: len(self.stops)]
-        is_odd = self._odd(body, len(newlines)) | (self.stops - self.starts > LONGEST_LINE)
-        if is_cut:
-            is_odd[-1] = True
-        self.usual = np.flatnonzero(~is_odd)
+        self.starts = np.concatenate((_NONE, [0], self.stops))[: len(self.stops)]
+        is_fit = self._is_fit()
+        self.is_odd = np.zeros(len(self.stops), dtype=bool)
+        if not data.isascii():
+            beyond = self.of(np.flatnonzero(self.body > _DELETE))
+            self.is_odd[beyond] = True
+            is_fit[beyond] &= _is_unicode(data)
+        if b"\\" in data:
+            self.is_odd[self.of(_places(self.body, _BACKSLASH))] = True
+        if _holds_null(data):
+            self.is_odd[self.of(self.places(_NULL))] = True
+        self.fit = np.flatnonzero(is_fit)
 
     def span(self, line: int) -> tuple[int, int]:
         """Where a line begins and ends in the run."""
         return int(self.starts[line]), int(self.stops[line])
 
-    def _odd(self, body: Bytes, newlines: int) -> Any:
-        """Lines with bytes that are no plain text, and those of an odd number of quotes."""
-        odd = (np.diff(self.first) & 1).astype(bool)
-        is_plain = self.data.isascii() and b"\\" not in self.data and b"\x7f" not in self.data
-        if is_plain and np.count_nonzero(body < 32) == newlines:
-            return odd
-        is_odd = (body < 32) & (body != _NEWLINE)
-        is_odd |= (body >= _DELETE) | (body == _BACKSLASH)
-        odd[np.searchsorted(self.stops, np.flatnonzero(is_odd), side="right")] = True
-        return odd
+    def places(self, word: bytes) -> Ints:
+        """Where these bytes begin."""
+        return np.array([found.start() for found in re.finditer(re.escape(word), self.data)], dtype=np.int64)
 
-    def groups(self) -> Iterator[Group]:
-        """Lines that may have one shape, those of most lines first, while they are worth it."""
-        budget, waiting = _MOST_SHAPES, self._alike()
-        while waiting and budget > 0:
-            lines = waiting.pop()
-            budget -= 1 if len(lines) >= _FEWEST_LINES else 2
-            shape = shape_of(self.data[self.starts[lines[0]] : self.stops[lines[0]]])
-            if shape is None:
-                budget -= 1
-                waiting += [lines[1:]] if len(lines) > 1 else []
-                continue
-            group = self._group(shape, self._likely(shape, lines))
-            yield group
-            if len(group.lines) < len(lines):
-                waiting.append(np.setdiff1d(lines, group.lines, assume_unique=True))
+    def of_kind(self, member: bytes, kind: bytes) -> tuple[Ints, list[Ints]]:
+        """The fit lines in which no other text seems to stand as this member, and the others, alike ones together.
 
-    def _alike(self) -> list[Ints]:
-        """The usual lines by how many quotes they have; the most come last."""
-        counts = np.diff(self.first)[self.usual]
-        order = np.argsort(counts, kind="stable")
-        edges = np.flatnonzero(np.diff(counts[order])) + 1
-        return sorted(np.split(self.usual[order], edges), key=len) if len(order) else []
+        It says only what to parse together: columns of many kinds side by side are many, and mostly empty. The text has
+        three bytes.
+        """
+        mark, last = b'"%b":"' % member, len(self.data) - _WORD
+        if last < 0 or not len(self.fit):
+            return self.fit, []
+        places = pc.find_substring(self._texts(), mark).to_numpy()[self.fit]
+        words = np.ndarray((last + 1,), dtype="<u4", buffer=self.body, strides=(1,))
+        found = words[np.minimum(self.starts[self.fit] + places + len(mark), last)]
+        is_kind = (places < 0) | (found == int.from_bytes(kind + b'"', "little"))
+        if is_kind.all():
+            return self.fit, []
+        others, found = self.fit[~is_kind], found[~is_kind]
+        return self.fit[is_kind], [others[found == word] for word in np.unique(found)]
 
-    def _likely(self, shape: Shape, lines: Ints) -> Ints:
-        """Most of the lines that have the shape; all of them, if by a sample few have another."""
-        if 2 * np.count_nonzero(self._may_have(shape, lines[::_SAMPLE])) > len(lines[::_SAMPLE]):
-            return lines
-        likely: Ints = lines[self._may_have(shape, lines)]
-        return likely
+    def _texts(self) -> pa.Array:
+        """All lines, not copied."""
+        offsets = np.concatenate((self.starts, self.stops[-1:])).astype(np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.binary(), len(self.starts), buffers)
 
-    def _may_have(self, shape: Shape, lines: Ints) -> Any:
-        """Where some of the shape's literals stand, which tells most shapes of as many quotes apart."""
-        first, seen, good = self.first[lines], 0, np.ones(len(lines), dtype=bool)
-        for number, literal in enumerate(shape.literals[:-1]):
-            if number and number % _SOME == 0:
-                good &= self._is(np.maximum(self.quotes[first + seen] - literal.find(b'"'), 0), literal)
-            seen += literal.count(b'"')
-        return good
+    def parse(self, numbers: Ints, schema: pa.Schema) -> tuple[Ints, pa.Table]:
+        """Of these lines those that are parsed, and a row of each, with the columns of `schema`.
 
-    def _group(self, shape: Shape, lines: Ints) -> Group:
-        """Of these lines those that have the shape."""
-        first, stops, good = self.first[lines], self.stops[lines], np.ones(len(lines), dtype=bool)
-        edges = np.empty((2 * len(shape.slots), len(lines)), dtype=np.int64)
-        end, seen = self.starts[lines], 0
-        for number, (literal, after) in enumerate(itertools.pairwise(shape.literals)):
-            good &= self._is(end, literal)
-            seen += literal.count(b'"')
-            start = np.minimum(end + len(literal), len(self.data), out=edges[2 * number])
-            ahead = after.find(b'"')
-            found = stops - len(after) if ahead < 0 else self.quotes[first + seen] - ahead
-            good &= found >= start
-            end = np.maximum(found, start, out=edges[2 * number + 1])
-        good &= self._is(end, shape.literals[-1]) & (end + len(shape.literals[-1]) == stops)
-        for number, (_, kind) in enumerate(shape.slots):
-            if kind in _GOOD:
-                good &= _GOOD[kind](self.buffer, edges[2 * number], edges[2 * number + 1])
-        kept = np.flatnonzero(good)
-        if len(kept) < len(lines):
-            lines, edges = lines[kept], edges[:, kept]
-        tokens = zip(edges[::2], edges[1::2], strict=True)
-        return Group(shape, lines, dict(zip((path for path, _ in shape.slots), tokens, strict=True)))
+        It goes on in blocks as large as the columns of the last allow: each row has each column that any row has.
+        """
+        taken, tables, begin, size = [_NONE], [schema.empty_table()], 0, _FIRST
+        while begin < len(numbers):
+            end, width = begin + size, 1
+            for part, table in self._parts(numbers[begin:end], schema):
+                width = max(width, _width(table.schema))
+                taken.append(part)
+                tables.append(table.select(schema.names).cast(schema))
+            begin, size = end, max(1, min(_MORE * size, _CELLS // width))
+        return np.concatenate(taken), pa.concat_tables(tables).combine_chunks()
 
-    def _is(self, begin: Ints, literal: bytes) -> Any:
-        """Where these bytes stand, looked at in windows no wider than the padding."""
-        good = np.ones(len(begin), dtype=bool)
-        for at in range(0, len(literal), gather.PADDING):
-            part = literal[at : at + gather.PADDING]
-            good &= gather.windows(self.buffer, len(part))[np.minimum(begin + at, len(self.data))] == np.void(part)
-        return good
+    def _parts(self, numbers: Ints, schema: pa.Schema) -> Iterator[tuple[Ints, pa.Table]]:
+        table = _table(self._text(numbers), len(numbers), schema)
+        if table is not None:
+            yield numbers, table
+        elif len(numbers) > _FEWEST:
+            for part in np.array_split(numbers, _SPLIT):
+                yield from self._parts(part, schema)
+
+    def _text(self, numbers: Ints) -> pa.Buffer:
+        """The bytes of these lines, which ascend; those that stand side by side are not copied."""
+        begin, end = self.starts[numbers[0]], self.stops[numbers[-1]]
+        if numbers[-1] - numbers[0] + 1 == len(numbers):
+            return pa.py_buffer(self.data).slice(int(begin), int(end - begin))
+        return gather.strings(self.body, self.starts[numbers], self.stops[numbers]).buffers()[2]
+
+    def of(self, places: Ints) -> Ints:
+        """The number of the line in which each place lies."""
+        return np.searchsorted(self.stops, places, side="right")
+
+    def _is_fit(self) -> Any:
+        """Which lines begin and end as an object does.
+
+        If there are as many objects as such lines, each is one: none that is open at a line's end goes on with a brace.
+        """
+        if not len(self.stops):
+            return np.zeros(0, dtype=bool)
+        ends = self.stops - (self.body[self.stops - 1] == _NEWLINE)
+        ends -= self.body[ends - 1] == _RETURN
+        is_object = (self.body[self.starts] == ord("{")) & (self.body[ends - 1] == ord("}"))
+        return is_object & (self.stops - self.starts <= _LONGEST)
+
+
+def _table(text: pa.Buffer, count: int, schema: pa.Schema) -> pa.Table | None:
+    """A row of each of so many lines; None if it is not certain that all are what the strict parser makes of them."""
+    every = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer")
+    try:
+        table = json.read_json(pa.BufferReader(text), _WHOLE, every)
+    except pa.ArrowException:
+        return None
+    if len(table) != count or not _is_finite(table.columns):
+        return None
+    return table
+
+
+def _width(schema: pa.Schema) -> int:
+    """How many columns there are, with those inside of others."""
+    waiting, count = list(schema.types), 0
+    while waiting:
+        kind = waiting.pop()
+        waiting += [kind.field(number).type for number in range(kind.num_fields)]
+        count += 1
+    return count
+
+
+def _is_finite(columns: Iterable[pa.ChunkedArray]) -> bool:
+    """Whether no number is `NaN` or `Infinity`, which Arrow takes and JSON does not have; however deep it stands."""
+    waiting = [chunk for column in columns for chunk in column.chunks]
+    while waiting:
+        values = waiting.pop()
+        if pa.types.is_floating(values.type):
+            if pc.all(pc.is_finite(values)).as_py() is False:
+                return False
+        elif pa.types.is_list(values.type):
+            waiting.append(values.values)
+        elif pa.types.is_struct(values.type):
+            waiting += [values.field(number) for number in range(values.type.num_fields)]
+    return True
+
+
+def _is_unicode(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _holds_null(data: bytes) -> bool:
+    """Whether `null` stands somewhere; looked for in words of four bytes, which is twice as fast as `in`."""
+    word = np.uint32(int.from_bytes(_NULL, "little"))
+    return any(
+        bool((np.frombuffer(data, "<u4", count=(len(data) - first) // _WORD, offset=first) == word).any())
+        for first in range(min(_WORD, len(data)))
+    )
 
 
 def _places(body: Bytes, mark: int) -> Ints:
@@ -149,28 +197,3 @@ def _places(body: Bytes, mark: int) -> Ints:
     for at in range(0, len(body), _AT_ONCE):
         np.equal(body[at : at + _AT_ONCE], mark, out=found[at : at + _AT_ONCE])
     return np.flatnonzero(found)
-
-
-def _is_flag(buffer: Bytes, begin: Ints, end: Ints) -> Any:
-    """Where `true` or `false` stands."""
-    word, size = gather.words(buffer, begin), end - begin
-    is_true = (size == len(b"true")) & ((word & _FOUR) == _TRUE)
-    return is_true | ((size == len(b"false")) & ((word & _FIVE) == _FALSE))
-
-
-def _are_numbers(buffer: Bytes, begin: Ints, end: Ints) -> Any:
-    """Where numbers of either kind stand with commas between them."""
-    found = gather.members(buffer, begin, end)
-    each = digits.is_decimal(found.text, found.begins, found.ends)
-    others = np.flatnonzero(~each)
-    if len(others):
-        each[others] = digits.is_integer(found.text, found.begins[others], found.ends[others])
-    good = np.ones(len(begin), dtype=bool)
-    if not each.all():
-        good[np.repeat(np.arange(len(begin)), found.counts)[~each]] = False
-    return good
-
-
-_GOOD: dict[str, Callable[[Bytes, Ints, Ints], Any]] = {
-    NUMBER: digits.is_integer, DECIMAL: digits.is_decimal, NUMBERS: _are_numbers, FLAG: _is_flag
-}  # fmt: skip

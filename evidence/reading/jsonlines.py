@@ -28,12 +28,18 @@ def object_of(text: bytes) -> dict[str, Any] | NoRow:
 
 
 def has_lone_surrogate(value: Any) -> bool:
-    """A text with half of a UTF-16 pair, which JSON can write and no table can hold."""
-    if isinstance(value, str):
-        return any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, dict):
-        return any(has_lone_surrogate(item) for pair in value.items() for item in pair)
-    return isinstance(value, list) and any(map(has_lone_surrogate, value))
+    """A text with half of a UTF-16 pair, which JSON can write and no table can hold; however deep it stands."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if any("\ud800" <= char <= "\udfff" for char in item):
+                return True
+        elif isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+    return False
 
 
 def spelled(row: Row, text: bytes, member: bytes) -> Row:

@@ -13,39 +13,41 @@ from evidence.reading import gather
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.reading.gather import Bytes, Ints
+    from evidence.reading.gather import Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
-    """The number of each row's value among `values`."""
+    """The number of each row's text among `texts`, and what was made of these; no text is None, and so is its value."""
 
     numbers: Any
+    texts: list[str | None]
     values: list[Any]
 
     def is_(self, wanted: Callable[[Any], bool]) -> Any:
         """In which rows such a value stands."""
         return np.array([wanted(value) for value in self.values], dtype=bool)[self.numbers]
 
+    def is_wrong(self) -> Any:
+        """In which rows a text stands of which nothing was made."""
+        pairs = zip(self.texts, self.values, strict=True)
+        return np.array([text is not None and value is None for text, value in pairs], dtype=bool)[self.numbers]
+
     def integers(self) -> Ints:
         """Values that are whole numbers."""
         found: Ints = np.array(self.values, dtype=np.int64)[self.numbers]
         return found
 
-    def column(self, chosen: Any) -> pa.Array:
-        """The texts of the chosen rows; an empty one is null."""
+    def column(self) -> pa.Array:
+        """The values as texts; an empty one is null."""
         values = [value or None for value in self.values]
         if len(values) == 1:
-            return gather.constant(values[0], len(chosen), pa.string())
-        return pa.array(values, pa.string()).take(pa.array(self.numbers[chosen]))
+            return gather.constant(values[0], len(self.numbers), pa.string())
+        return pa.array(values, pa.string()).take(pa.array(self.numbers))
 
 
-def spellings(buffer: Bytes, starts: Ints, stops: Ints, read: Callable[[str], Any]) -> Spellings:
-    """What `read` makes of each token, of which there are few different ones; None of a token without a byte."""
-    is_short = (stops - starts).max(initial=0) <= gather.WORD
-    found = (
-        gather.word_texts(gather.short_words(buffer, starts, stops))
-        if is_short
-        else gather.strings(buffer, starts, stops).dictionary_encode()
-    )
-    return Spellings(found.indices.to_numpy(), [read(text) if text else None for text in found.dictionary.to_pylist()])
+def spellings(texts: pa.Array, read: Callable[[str], Any]) -> Spellings:
+    """What `read` makes of each text, of which there are few different ones."""
+    found = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode("encode")
+    each = found.dictionary.to_pylist()
+    return Spellings(found.indices.to_numpy(), each, [None if text is None else read(text) for text in each])

@@ -123,6 +123,7 @@ def test_what_is_no_event_of_dns_has_a_reason(line: bytes, found: tuple[str, str
         lambda line: line.rstrip()[:-1] + b',"x":NaN}\n',
         lambda line: line.rstrip()[:-1] + b',"x":"\xff"}\n',
         lambda line: line.rstrip()[:-1] + b',"x":"\\ud800"}\n',
+        lambda line: line.rstrip()[:-1] + b',"x":' + b"[" * 2000 + b'"\\ud800"' + b"]" * 2000 + b"}\n",
         lambda line: line.rstrip()[:-2] + b"\n",
         lambda line: line.rstrip() + line,
         lambda line: b"\xef\xbb\xbf" + line,

@@ -30,7 +30,7 @@ VARIANTS = [
     *LINES, change(rcode=None, rcode_name=None), change(answers=None, TTLs=None), change(answers=None), change(TTLs=None),
     change(answers=["a"], TTLs=[1.0, 2.0]), change(answers=["a"], TTLs=[4294967295.0]), change(answers=["a"], TTLs=[7]),
     change(answers=["a", "b"], TTLs=[99999999.9, 0.5]), change(answers=[""], TTLs=[1.0]), change(answers=[], TTLs=[]),
-    change(answers=["a"], TTLs=[299.99999999999997]), change(answers=["a"], TTLs=[-1.0]), change(answers=["a"], TTLs=[1e300]),
+    change(answers=["a"], TTLs=[299.99999999999997]), change(answers=["a"], TTLs=[-1.0]), change(answers=["a"], TTLs=[10**400]), change(answers=["a"], TTLs=[1e300]),
     change(id__resp_h=None, id__resp_p=None), change(_path="dns", _system_name="gw"), change(_path="conn"), change(_path=7),
     change(ts=1795558147), change(ts="1795558147.5"), change(ts="2026-11-24T22:09:07.621051"), change(ts=5.5),
     change(ts="2026-11-24T22:09:07.6+02:00"), change(ts="2026-02-29T22:09:07Z"), change(more={"ts": 1795558147.5}),
@@ -57,11 +57,13 @@ def test_each_variant_is_read_the_same_beside_others(line: bytes) -> None:
 
 def test_usual_lines_are_read_as_columns_and_other_logs_need_no_look_at_each_line() -> None:
     usual = [
-        *LINES, change(rcode=None, rcode_name=None), change(answers=None, TTLs=None), change(TTLs=None, _system_name="gw"),
+        *FILES["zeek-dns-iso8601.json"].splitlines(keepends=True), change(rcode=None, rcode_name=None), change(answers=None, TTLs=None), change(TTLs=None, _system_name="gw"),
         change(id__resp_h=None, id__resp_p=None), change(proto=None, AA=None, id__orig_h="2001:DB8::1"),
     ]  # fmt: skip
     found = zeek_json_columns.read(Lines(b"".join(usual) + change(_path="conn") * 2))
     assert [*found.taken.tolist(), *found.skipped.tolist()] == list(range(len(usual) + 2))
+    numbered = FILES["zeek-dns.json"]
+    assert len(zeek_json_columns.read(Lines(numbered)).taken) == numbered.count(b"\n")
 
 
 @settings(max_examples=300, deadline=None)

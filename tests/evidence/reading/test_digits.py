@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.reading import gather
-from evidence.reading.digits import is_decimal, is_integer, seldom, times
+from evidence.reading.digits import seldom, times
 from evidence.reading.stamps import parse_time
 
 ZULU = st.from_regex(
@@ -48,15 +47,3 @@ def test_times_as_most_programs_write_them_are_read_as_one_by_one(written: list[
         if wanted:
             assert found.micros[place] == round(wanted["time"].timestamp() * 1_000_000)
             assert (found.digits, found.has_zone, found.ahead) == (3, True, 0)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.text("0179.-e/:", max_size=4) | st.from_regex("[0-9.]{1,20}", fullmatch=True), min_size=1, max_size=20)
-)
-def test_numbers_of_json_are_told_from_what_looks_like_them(written: list[str]) -> None:
-    stops = np.cumsum([len(text) for text in written])
-    starts, buffer = stops - [len(text) for text in written], gather.padded("".join(written).encode())
-    whole, fraction = re.compile("0|[1-9][0-9]{0,17}"), re.compile("(?:0|[1-9][0-9]*)[.][0-9]+")
-    assert is_integer(buffer, starts, stops).tolist() == [bool(whole.fullmatch(text)) for text in written]
-    assert is_decimal(buffer, starts, stops).tolist() == [bool(fraction.fullmatch(text)) for text in written]

@@ -1,89 +1,101 @@
-"""JSON lines held to shapes: byte by byte, and value by value."""
+"""JSON lines parsed by Arrow: what it takes, the strict parser takes too, with the same values."""
 
 from __future__ import annotations
 
-import json
-
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.reading.json_lines import Lines
-from evidence.reading.json_shapes import shape_of
+from evidence.reading.jsonlines import object_of
 
-LINE = b'{"a":"x","b":[{"c":"y"}],"d":true,"e":{},"f":17.25,"g":[1,2.5],"h":1234567890123,"i":"z"}\n'
-OTHERS = [
-    LINE.replace(b'"x"', b'"longer than the other"'), LINE.replace(b"true", b"false"), LINE.replace(b"17.25", b"0.5"),
-    LINE.replace(b"1,2.5", b"7"), LINE.replace(b"1234567890123", b"0"), LINE.replace(b'"y"', b'""'),
+SCHEMA = pa.schema({"a": pa.string(), "b": pa.list_(pa.struct({"c": pa.int64()})), "d": pa.float64()})
+LINE = b'{"a":"x","b":[{"c":1,"z":true},{"c":2}],"d":2.5,"e":{"f":[1,2.5]},"g":-7}\n'
+FITTING = [
+    LINE, LINE.replace(b'"x"', b'"longer"'), b"{}\n", b'{"e":{"f":[]}}\n', b'{"a":"y"}\r\n', LINE.replace(b"2.5]", b"7]"),
 ]  # fmt: skip
-WRONG = [
-    LINE.replace(b"true", b"truth"), LINE.replace(b"17.25", b"017.25"), LINE.replace(b"17.25", b"17.2.5"),
-    LINE.replace(b"17.25", b".25"), LINE.replace(b"17.25", b"17."), LINE.replace(b"1,2.5", b"1,,2.5"),
-    LINE.replace(b"1,2.5", b""), LINE.replace(b"1,2.5", b"01"), LINE.replace(b"1234567890123", b"0123456789"),
-    LINE.replace(b"1234567890123", b""), LINE.replace(b'"e"', b'"E"'), LINE.replace(b"z", b"\\z"),
-    LINE.replace(b"z", b"\x7f"), LINE.replace(b"z", b"\xff"), LINE.replace(b"z", b"\t"), LINE.replace(b"}\n", b"},\n"),
-    LINE.replace(b'"z"', b'"z""'),
+UNLIKE = [
+    LINE.replace(b"{", b'{"g":1,', 1), LINE.replace(b'{"f"', b'{"f":1,"f"'), LINE.replace(b"true", b"truth"),
+    LINE.replace(b'"x"', b"7"), LINE.replace(b"2.5", b"02.5"), LINE.replace(b"-7", b"NaN"), LINE.replace(b"2.5]", b"NaN]"),
+    LINE.replace(b"-7", b"-Infinity"), LINE.replace(b'"x"', b'"\\ud800"'), LINE.replace(b"x", b"\t"), LINE.replace(b"x", b"\xff"),
+    LINE.replace(b"}\n", b"}{}\n"), LINE.replace(b"}\n", b"} \n"), b" " + LINE, b"\n", b"[1]\n", b'"a"\n', b"\xef\xbb\xbf" + LINE,
+    LINE.replace(b"}\n", b"},\n"), LINE.replace(b"}\n", b'},"a":{\n'), LINE.replace(b"x", b"\0"), b"\0\n", b'{"a":"x"\n', b'"d":1}\n',
+    b'{"e":[[{\n', b"}]]}\n", LINE.replace(b"-7", b"1" * 4400), LINE.replace(b"-7", b"[" * 4000 + b"]" * 4000),
 ]  # fmt: skip
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 500), st.sampled_from(b'\n\r ",:{}[]\\0129-.etfxN\x00\x7f\xff')), max_size=3
+)
 
 
-def lines_with_the_shape_of_the_first(data: bytes) -> list[int]:
-    return next(iter(Lines(data).groups())).lines.tolist()
+def taken(data: bytes) -> tuple[list[int], list[dict[str, object]]]:
+    lines = Lines(data)
+    numbers, rows = lines.parse(lines.fit, SCHEMA)
+    return numbers.tolist(), rows.to_pylist()
 
 
-def test_lines_of_one_shape_differ_in_their_values_alone() -> None:
-    every = [LINE, *OTHERS]
-    assert lines_with_the_shape_of_the_first(b"".join(every)) == list(range(len(every)))
+@pytest.mark.parametrize("line", UNLIKE)
+def test_a_line_that_the_strict_parser_may_refuse_is_left_and_those_around_it_are_not(line: bytes) -> None:
+    numbers, _ = taken(LINE * 20 + line + LINE * 20)
+    assert 20 not in numbers
+    assert set(range(10)) | set(range(31, 41)) <= set(numbers)
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_a_line_that_differs_otherwise_is_left_out(wrong: bytes) -> None:
-    assert lines_with_the_shape_of_the_first(LINE + wrong + OTHERS[0]) == [0, 2]
+def test_all_of_a_run_that_fits_is_taken_with_or_without_its_last_newline() -> None:
+    data = b"".join(FITTING)
+    assert taken(data)[0] == taken(data[:-1])[0] == list(range(len(FITTING)))
+    assert taken(b"") == ([], [])
 
 
-def test_a_last_line_without_its_newline_is_left_out() -> None:
-    assert lines_with_the_shape_of_the_first(LINE + LINE[:-1]) == [0]
+def test_what_may_be_spelled_in_two_ways_is_marked() -> None:
+    odd = [LINE.replace(b'"x"', written) for written in (b'"\\/"', '"\u00e9"'.encode(), b"null")]
+    lines = Lines(LINE + b"".join(odd) + LINE)
+    assert lines.is_odd.tolist() == [False, True, True, True, False]
+    assert len(lines.fit) == 5
 
 
-def test_a_last_line_that_is_far_shorter_than_the_shape_is_left_out() -> None:
-    line = b"{" + b",".join(b'"%b%d":%d' % (b"long" * 20, at, at) for at in range(9)) + b"}\n"
-    assert lines_with_the_shape_of_the_first(line * 2 + line.replace(b"long" * 20, b"")) == [0, 1]
+def test_kinds_are_parsed_apart_and_what_states_none_with_the_first() -> None:
+    every = [b'{"k":"dns"}\n', b'{"k":"flow"}\n', b"{}\n", b'{"k":"tls"}\n', b'{"k":"flow","x":1}\n', b'{"k": "tls"}']
+    chosen, others = Lines(b"".join(every)).of_kind(b"k", b"dns")
+    assert (chosen.tolist(), sorted(group.tolist() for group in others)) == ([0, 2, 5], [[1, 4], [3]])
+    assert Lines(b"{}").of_kind(b"k", b"dns")[0].tolist() == [0]
+    assert Lines(b"").of_kind(b"k", b"dns")[0].tolist() == []
 
 
-def test_values_are_found_where_they_stand() -> None:
-    data = b"".join([LINE, *OTHERS])
-    (group,) = Lines(data).groups()
-    for path, name in ((("a",), "a"), (("i",), "i")):
-        begin, end = group.tokens[path]
-        assert [data[one:two].decode() for one, two in zip(begin, end, strict=True)] == [
-            json.loads(line)[name] for line in data.splitlines()
-        ]
+@pytest.mark.parametrize("deep", [1500, 2000, 4000, 50_000])
+def test_nesting_breaks_nothing_however_deep_it_is(deep: int) -> None:
+    line = b'{"h":' + b"[" * deep + b"]" * deep + b"}\n"
+    numbers, _ = taken(LINE + line + LINE)
+    assert numbers in ([0, 1, 2], [0, 2])
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from([LINE, *OTHERS]), min_size=1, max_size=5), st.data())
-@example([LINE], None)
-def test_what_has_a_shape_is_json_with_its_values(lines: list[bytes], data: st.DataObject | None) -> None:
-    text = bytearray(b"".join(lines))
-    for _ in range(data.draw(st.integers(0, 3)) if data else 0):
-        text[data.draw(st.integers(0, len(text) - 1))] = data.draw(
-            st.sampled_from(b'\n ",:{}[]\\0129-.etfx\x00\x7f\xff')
-        )
-    read = Lines(bytes(text))
-    for group in read.groups():
-        for place, line in enumerate(group.lines.tolist()):
-            begin, end = read.span(line)
-            whole = bytes(text[begin:end])
-            assert shape_of(whole) is not None
-            value = json.loads(whole)
-            for path, (one, two) in group.tokens.items():
-                found = value
-                for step in path:
-                    found = found[step]
-                written = text[one[place] : two[place]].decode()
-                assert found == (
-                    written
-                    if isinstance(found, str)
-                    else json.loads(f"[{written}]")
-                    if isinstance(found, list)
-                    else json.loads(written)
-                )
+def test_members_that_are_others_in_each_line_do_not_fill_the_memory() -> None:
+    data = b"".join(b'{"a":"x","m%d":1}\n' % number for number in range(5000))
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        numbers, _ = taken(data)
+        assert len(numbers) == 5000
+        assert pool.max_memory() < 1 << 26
+    finally:
+        pa.set_memory_pool(before)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from([*FITTING, *UNLIKE[:20]]), min_size=1, max_size=6), st.data())
+@example(FITTING, None)
+def test_what_is_taken_is_json_with_its_values(chosen: list[bytes], data: st.DataObject | None) -> None:
+    text = bytearray(b"".join(chosen))
+    for place, byte in data.draw(CHANGES) if data else []:
+        text[place % len(text)] = byte
+    lines = Lines(bytes(text))
+    numbers, rows = lines.parse(lines.fit, SCHEMA)
+    for number, row in zip(numbers.tolist(), rows.to_pylist(), strict=True):
+        begin, end = lines.span(number)
+        value = object_of(bytes(text[begin:end]))
+        assert isinstance(value, dict)
+        wanted = {name: value.get(name) for name in SCHEMA.names}
+        if wanted["b"] is not None:
+            wanted["b"] = [item and {"c": item.get("c")} for item in wanted["b"]]
+        assert row == wanted

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pyarrow as pa
 import pytest
 
-from evidence.reading import gather
 from evidence.reading.spellings import spellings
 
+WRITTEN = ["a", "NSEC3PARAM", "", None, "b", "A", "a"]
 
-@pytest.mark.parametrize("longest", ["NXDOMAIN", "NSEC3PARAM"])
-def test_rows_have_what_is_made_of_their_spelling(longest: str) -> None:
-    written = ["a", longest, "", "b", "A", "a", longest]
+
+@pytest.mark.parametrize("texts", [pa.array(WRITTEN), pa.array(WRITTEN).dictionary_encode("encode")])
+def test_rows_have_what_is_made_of_their_spelling(texts: pa.Array) -> None:
     asked: list[str] = []
 
     def read(text: str) -> str | None:
         asked.append(text)
         return None if text == "b" else text.upper()
 
-    stops = np.cumsum([len(text) for text in written])
-    found = spellings(gather.padded("".join(written).encode()), stops - [len(text) for text in written], stops, read)
-    assert found.column(np.arange(7)).to_pylist() == ["A", longest, None, None, "A", "A", longest]
-    assert found.column(np.array([1, 2])).to_pylist() == [longest, None]
-    assert found.is_(lambda value: value == "A").tolist() == [True, False, False, False, True, True, False]
-    assert sorted(asked) == sorted(["a", longest, "b", "A"])
+    found = spellings(texts, read)
+    assert found.column().to_pylist() == ["A", "NSEC3PARAM", None, None, None, "A", "A"]
+    assert found.is_(lambda value: value == "A").tolist() == [True, False, False, False, False, True, True]
+    assert found.is_wrong().tolist() == [False, False, False, False, True, False, False]
+    assert sorted(asked) == ["", "A", "NSEC3PARAM", "a", "b"]
+
+
+def test_one_spelling_alone_and_none_are_columns_too() -> None:
+    assert spellings(pa.array(["a", "a"]), str.upper).column().to_pylist() == ["A", "A"]
+    assert spellings(pa.nulls(2, pa.string()), str.upper).column().to_pylist() == [None, None]
