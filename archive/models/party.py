@@ -30,6 +30,7 @@ class Case(models.Model):
     hold = models.BooleanField(default=False)  # legal hold
     kept = models.BooleanField(default=True)  # whether the stores were told what is asked for now
     keep_after = models.DateTimeField(null=True)  # till then the sweeper tells them nothing, as it did not work
+    keep_wait = models.DurationField(null=True)  # how long that was at the last time, while there is a `keep_after`
     reconstruction = models.BooleanField(default=False)  # synthetic files: every page that shows them says so
     created = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(

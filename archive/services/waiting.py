@@ -1,9 +1,9 @@
 """What waits is sent again: what nobody picked up, and what did not work.
 
-Rows are the truth; messages may be lost, and attempts fail. Whoever sends a row again writes into it until when it is
-then left alone: as long again as it has waited. So that holds whatever the trouble is, between workers and over a
-restart. What a person asks for is sent at once by the service that takes it. While no store answers nothing is sent
-that needs one.
+Rows are the truth; messages may be lost, attempts fail, or last for long. Whoever sends a row again writes into it
+until when it is then left alone: a submission for as long again as it has waited, a case for twice as long as before.
+So that holds whatever the trouble is, between workers and over a restart. What a person asks for is sent at once by the
+service that takes it. While no store answers nothing is sent that needs one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from archive import outbox
-from archive.models import Alarm, Case, Run, Submission
-from archive.services import protecting, worm_check
+from archive.models import Case, Run, Submission
+from archive.services import worm_check
 from archive.services.pauses import as_long_again
 from archive.services.runs import free
 
@@ -74,12 +74,11 @@ def _cases(now: dt.datetime) -> QuerySet[Case]:
 
 
 def _nudge_cases(due: QuerySet[Case], now: dt.datetime) -> int:
-    """What could not be applied has its alarm, which says since when."""
-    since = dict(Alarm.objects.filter(kind=protecting.KIND, ended=None).values_list("subject", "raised"))
+    """Whatever became of it: nobody may have picked it up, it may be under way or have failed in any way."""
     count = 0
     for row in due:
-        until = as_long_again(since.get(str(row.pk)), now, least=_LEAST, longest=_KEPT_AGAIN)
-        if _claim(due, row.pk, keep_after=until):
+        wait = min(2 * row.keep_wait, _KEPT_AGAIN) if row.keep_after and row.keep_wait else _LEAST
+        if _claim(due, row.pk, keep_after=now + wait, keep_wait=wait):
             outbox.nudge("workers.keep.apply_keeping", str(row.pk))
             count += 1
     return count
@@ -95,6 +94,6 @@ def _due(column: str, now: dt.datetime, longest: dt.timedelta) -> Q:
     return Q(**{column: None}) | Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + longest})
 
 
-def _claim(due: QuerySet[Submission] | QuerySet[Case], pk: uuid.UUID, **until: dt.datetime) -> bool:
+def _claim(due: QuerySet[Submission] | QuerySet[Case], pk: uuid.UUID, **until: dt.datetime | dt.timedelta) -> bool:
     """Whether it is ours to send, and no other worker's."""
     return due.filter(pk=pk).update(**until) == 1

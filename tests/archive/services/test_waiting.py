@@ -90,11 +90,21 @@ def test_what_is_asked_of_the_stores_and_cannot_be_applied_is_tried_at_least_eve
     case = keeping.change_keeping(principal=ann, case=case, copies=9, retain_until=None, hold=False)
     with pytest.raises(StoreError, match="1 of the files"):
         protecting.apply_keeping(str(case.pk))
-    raised = Alarm.objects.get(kind=protecting.KIND).raised
-    times = turns(raised, range(0, 300, TURN), range(300, 6 * 3600, 300))
-    assert times[:3] == [0, 5, 10]
+    times = turns(Alarm.objects.get(kind=protecting.KIND).raised, range(0, 300, TURN), range(300, 6 * 3600, 300))
+    assert times[:4] == [0, 5, 15, 35]
     assert gaps(times) == sorted(gaps(times))
     assert gaps(times)[-1] == 3600
+
+
+def test_keeping_that_takes_long_and_has_no_alarm_is_sent_less_and_less_until_somebody_asks_anew(
+    hand_in, ann, turns
+) -> None:
+    case = hand_in(b"abc").case
+    Case.objects.update(kept=False)
+    begin = timezone.now()
+    assert turns(begin, range(0, 1800, TURN)) == [0, 5, 15, 35, 70, 135, 265, 525, 1040]
+    keeping.change_keeping(principal=ann, case=case, copies=1, retain_until=None, hold=True)
+    assert turns(begin, range(1800, 1820, TURN)) == [1800, 1805, 1815]
 
 
 def test_whoever_asks_or_adds_has_it_tried_at_once(hand_in, ann, file_store) -> None:
