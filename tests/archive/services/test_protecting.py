@@ -152,8 +152,30 @@ def test_a_store_that_is_away_is_not_asked_for_every_blob(hand_in, ann, file_sto
     ask(ann, case)
     with pytest.raises(StoreError, match="away"):
         protecting.apply_keeping(str(case.pk))
+    assert "; " not in Alarm.objects.get(kind=protecting.KIND).text  # the first blob was enough
     blobs = len(list(keeping.blobs_of(case)))
     assert 0 < len(asked) <= 3 < blobs
+
+
+def test_while_one_store_of_two_is_away_the_other_is_told_of_every_blob(
+    hand_in, ann, settings, tmp_path, monkeypatch
+) -> None:
+    settings.CUSTOS_STORE = f"file:{tmp_path / 'one'} file:{tmp_path / 'two'}"
+    wiring.store.cache_clear()
+    case = hand_in(LINE).case
+    present, absent = wiring.stores()
+    told = []
+
+    def away(*_: object) -> None:
+        raise StoreError("the store is away")
+
+    for act in ("protect", "probe"):
+        monkeypatch.setattr(absent, act, away)
+    monkeypatch.setattr(present, "protect", lambda place, _: told.append(place))
+    ask(ann, case)
+    with pytest.raises(StoreError, match="away"):
+        protecting.apply_keeping(str(case.pk))
+    assert len(told) == len(list(keeping.blobs_of(case))) > 1
 
 
 def test_what_the_law_had_taken_away_stays_away(hand_in, ann, settings, tmp_path, immutable) -> None:
