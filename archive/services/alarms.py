@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from archive.models import Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +32,13 @@ def end_alarm(*, kind: str, subject: str) -> bool:
     if was_open:
         _log.warning("alarm_over", kind=kind, subject=subject)
     return was_open
+
+
+def end_alarms_of_others(*, kinds: Collection[str], subjects: Iterable[str]) -> None:
+    """Of those that are no longer named: nobody would ask them again."""
+    named = [subject[:400] for subject in subjects]
+    for alarm in Alarm.objects.filter(kind__in=kinds, ended=None).exclude(subject__in=named):
+        end_alarm(kind=alarm.kind, subject=alarm.subject)
 
 
 def is_open(*, kind: str, subject: str) -> bool:

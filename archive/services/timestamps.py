@@ -17,7 +17,7 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timest
 
 from archive import wiring
 from archive.models import Checkpoint, Timestamp
-from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.alarms import end_alarm, end_alarms_of_others, raise_alarm
 from archive.services.asking import Call, converse
 from archive.services.pauses import Pauses
 from archive.services.rounds import one_at_a_time
@@ -49,12 +49,13 @@ def stamp_due() -> int:
 
 
 def _stamp_due() -> int:
+    named = {each.url: each for each in wiring.authorities()}
+    end_alarms_of_others(kinds=[KIND], subjects=named)
     newest = newest_to_show()
     if newest is None:
         return 0
-    left_alone = _PAUSES.under_way()
-    asked = [each for each in wiring.authorities() if each.url not in left_alone]
-    due = {each.url: each for each in asked if _is_due(_last(each.url), newest)}
+    left_alone = _PAUSES.under_way(named)
+    due = {url: each for url, each in named.items() if url not in left_alone and _is_due(_last(url), newest)}
     outcomes = converse({url: _stamp(authority, newest) for url, authority in due.items()})
     for url, outcome in outcomes.items():
         if isinstance(outcome, EvidenceError):

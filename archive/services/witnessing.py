@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from archive import wiring
 from archive.models import Alarm, Checkpoint, Cosignature
 from archive.services import publication
-from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.alarms import end_alarm, end_alarms_of_others, raise_alarm
 from archive.services.asking import Call, converse
 from archive.services.pauses import Pauses
 from archive.services.rounds import one_at_a_time
@@ -32,8 +32,6 @@ from evidence.log.proof import consistency_proof
 from evidence.log.witness import SIZE_TYPE, Answer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from django.db.models import QuerySet
 
     from archive.services.asking import Reply, Talk
@@ -99,7 +97,7 @@ def refuse_if_a_witness_is_ahead() -> list[str]:
     Either is an alarm as well. To be asked before the first signature of a process: it may be on a restored backup.
     """
     urls = _by_url()
-    _end_alarms_of_others(urls)
+    end_alarms_of_others(kinds=_KINDS, subjects=urls)
     outcomes = converse({url: _compare(url) for url in urls})
     for url, outcome in outcomes.items():
         if isinstance(outcome, EvidenceError):
@@ -121,14 +119,14 @@ def ask_before_the_first_signature() -> None:
 
 def _cosign_newest() -> int:
     urls = _by_url()
-    _end_alarms_of_others(urls)
+    end_alarms_of_others(kinds=_KINDS, subjects=urls)
     newest = latest_checkpoint()
     if newest is None:
         return 0
     known = set(newest.cosignatures.values_list("witness", flat=True))
     alarmed = set(_alarms().values_list("subject", flat=True))
     wanted = [url for url, keys in urls.items() if url[:400] in alarmed or not set(keys) <= known]
-    left_alone = _PAUSES.under_way()
+    left_alone = _PAUSES.under_way(wanted)
     outcomes = converse({url: _ask(url, urls[url], newest) for url in wanted if url not in left_alone})
     return sum(_settle(url, outcome) for url, outcome in outcomes.items())
 
@@ -153,12 +151,6 @@ def _alarm(url: str, error: EvidenceError) -> None:
 
 def _alarms() -> QuerySet[Alarm]:
     return Alarm.objects.filter(kind__in=_KINDS, ended=None)
-
-
-def _end_alarms_of_others(urls: Iterable[str]) -> None:
-    """Of witnesses that are no longer named: nobody would ask them again."""
-    for alarm in _alarms().exclude(subject__in=[url[:400] for url in urls]):
-        end_alarm(kind=alarm.kind, subject=alarm.subject)
 
 
 def _by_url() -> dict[str, dict[str, Vkey]]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, Case, Fixity, Pulse, Submission
-from archive.services.alarms import end_alarm, raise_alarm
+from archive.services.alarms import end_alarm, end_alarms_of_others, raise_alarm
 from archive.storage.store import StoreError, UnsafeStoreError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def try_stores() -> list[Challenge]:
 
     Raises `StoreError` if all are.
     """
+    _end_alarms_of_others()
     found: list[Challenge] = []
     problems: list[str] = []
     for store in wiring.stores():
@@ -78,6 +79,11 @@ def _say_away(store: BlobStore, error: StoreError) -> None:
     raise_alarm(kind=AWAY, subject=store.name, text=f"{error!s:.3000}; what it misses it is given by fixity")
 
 
+def _end_alarms_of_others() -> None:
+    """That a store did not hold stays said, also where it is no longer named: what it has may have been changed."""
+    end_alarms_of_others(kinds=[AWAY], subjects=[store.name for store in wiring.stores()])
+
+
 def does_one_answer() -> bool:
     try:
         wiring.store().probe()
@@ -105,6 +111,7 @@ def look_who_is_away() -> bool:
 
 def look_for_those_away() -> None:
     """Whether those are back that had been away."""
+    _end_alarms_of_others()
     if stores_away().exists():
         look_who_is_away()
 

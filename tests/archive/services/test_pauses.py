@@ -32,21 +32,31 @@ def test_pauses_grow_to_an_end_and_are_forgotten_after_an_answer(at) -> None:
         at(now)
         PAUSES.begin("a")
         at(now + length - 1)
-        assert PAUSES.under_way() == {"a"}
+        assert PAUSES.under_way("ab") == {"a"}
         now += length + 1
         at(now)
-        assert PAUSES.under_way() == set()
+        assert PAUSES.under_way("ab") == set()
     for kind in (PAUSES, OTHERS):
         kind.begin("a")
     PAUSES.forget("a")
-    assert (PAUSES.under_way(), OTHERS.under_way()) == (set(), {"a"})
+    assert (PAUSES.under_way("ab"), OTHERS.under_way("ab")) == (set(), {"a"})
     PAUSES.begin("a")
     at(now + 6)
-    assert PAUSES.under_way() == set()
+    assert PAUSES.under_way("ab") == set()
 
 
 def test_a_pause_of_tomorrow_is_over(at) -> None:
     at(86_400)
     PAUSES.begin("a")
     at(0)
-    assert PAUSES.under_way() == set()
+    assert PAUSES.under_way("ab") == set()
+
+
+def test_a_name_that_is_longer_than_the_column_is_left_alone_and_forgotten_as_others_are(at) -> None:
+    name = "http://a.example/" + 400 * "a"
+    at(0)
+    for _ in range(2):
+        PAUSES.begin(name)
+        assert PAUSES.under_way([name, "http://b.example/"]) == {name}
+    PAUSES.forget(name)
+    assert PAUSES.under_way([name]) == set()

@@ -209,6 +209,17 @@ def test_an_authority_that_stays_away_raises_an_alarm_after_an_hour(authorities,
     assert alarm.ended is not None
 
 
+def test_the_alarm_of_an_authority_that_is_no_longer_named_ends(authorities, grow, settings) -> None:
+    for each in authorities:
+        Alarm.objects.create(kind=timestamps.KIND, subject=each.url, text="no token")
+    settings.CUSTOS_TSA = settings.CUSTOS_TSA[:1]
+    timestamps.stamp_due()  # nothing is there to be stamped
+    assert Alarm.objects.get(ended=None).subject == authorities[0].url
+    settings.CUSTOS_TSA = []
+    timestamps.stamp_due()
+    assert not Alarm.objects.filter(ended=None).exists()
+
+
 def test_tokens_are_append_only(authorities, grow) -> None:
     grow()
     timestamps.stamp_due()

@@ -113,6 +113,18 @@ def test_a_case_that_asks_for_two_copies_waits_for_it(one_away, ann) -> None:
     assert (row.state, "tried again by itself" in row.problem) == (Submission.State.RECEIVED, True)
 
 
+@pytest.mark.parametrize("look", [worm_check.try_stores, worm_check.look_for_those_away])
+def test_the_alarm_of_a_store_that_is_no_longer_named_ends_unless_it_did_not_hold(one_away, use, look) -> None:
+    worm_check.try_stores()
+    subject = Alarm.objects.get(ended=None).subject
+    Alarm.objects.create(kind=worm_check.KIND, subject=subject, text="the store lets one delete it")
+    look()
+    assert Alarm.objects.filter(ended=None).count() == 2
+    use(f"file:{one_away}")
+    look()
+    assert Alarm.objects.get(ended=None).kind == worm_check.KIND
+
+
 def test_the_command_passes_and_names_it(one_away) -> None:
     out, err = io.StringIO(), io.StringIO()
     call_command("check_worm", stdout=out, stderr=err)
