@@ -67,6 +67,9 @@ class Fixity(models.Model):
     seen = models.BigIntegerField(default=0)
     again = models.DateTimeField(null=True, db_index=True)
 
+    class Meta:
+        indexes = (models.Index(fields=("blob",), condition=models.Q(state="suspected"), name="suspected_blobs"),)
+
 
 class Deaccession(models.Model):
     """That the law had a blob's bytes taken away: asked for by one person, approved by another, in the ledger first."""

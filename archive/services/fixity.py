@@ -39,12 +39,13 @@ from evidence.opening import EventObject
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from django.db.models import QuerySet
 
 _LOCK = 0x666978697479  # one round at a time, in the whole database
+_AT_ONCE = 500  # files whose turn is found out together
 DAMAGE, DEACCESSIONED, SUSPECTED = "damage", "deaccessioned", "suspected"
 
 
@@ -91,8 +92,8 @@ def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     with one_round() as alone:
         looking = alone and (not stores_away().exists() or does_one_answer())
         with_all = looking and to_look_at_with_all().exists() and look_who_is_away()
-        while looking and time.monotonic() < deadline and (blob := _next(seen_before, with_all=with_all)):
-            row = go_on(blob, Pace(limit), deadline)
+        for blob in _in_turn(seen_before, with_all=with_all) if looking else ():
+            row = go_on(blob, Pace(limit), deadline) if time.monotonic() < deadline else None
             if row is None:
                 break
             check_manifests(blob)
@@ -102,10 +103,20 @@ def check_round(*, seconds: float, older_than: dt.timedelta, limit: int) -> int:
     return checked
 
 
-def _next(seen_before: dt.datetime, *, with_all: bool) -> Blob | None:
-    again = to_look_at() if with_all else to_look_at_with_one()
-    row = Fixity.objects.filter(state=SUSPECTED).first() or again.first()
-    return row.blob if row else due_blobs(seen_before).first()
+def _in_turn(seen_before: dt.datetime, *, with_all: bool) -> Iterator[Blob]:
+    """One after another, until nothing is due; what is suspected meanwhile comes next.
+
+    Whose turn it is by age is asked for many at once, as all rows are read and sorted for that.
+    """
+    turn: list[Blob] = []
+    while True:
+        again = to_look_at() if with_all else to_look_at_with_one()
+        if row := Fixity.objects.filter(state=SUSPECTED).first() or again.first():
+            yield row.blob
+        elif turn := turn or list(due_blobs(seen_before)[:_AT_ONCE]):
+            yield turn.pop(0)
+        else:
+            return
 
 
 def one_round() -> AbstractContextManager[bool]:

@@ -144,6 +144,15 @@ def test_what_a_reader_met_is_looked_at_before_what_was_not_whole(use, hand_in, 
     assert looked_at[0] == blobs[1]
 
 
+def test_whose_turn_it_is_is_not_asked_for_each_file(use, hand_in, monkeypatch) -> None:
+    use()
+    blobs = [hand_in(data).blob for data in (b"abc", b"abd", b"abe")]
+    honest, asked = fixity.due_blobs, []
+    monkeypatch.setattr(fixity, "due_blobs", lambda before: (asked.append(before), honest(before))[1])
+    assert fixity.check_round(seconds=60, older_than=dt.timedelta(0), limit=0) == len(blobs)
+    assert len(asked) == 2  # by the second nothing is due
+
+
 def test_what_an_earlier_version_saw_or_missed_is_looked_at_soon(use, hand_in, ann, settings, tmp_path) -> None:
     """Not what was whole, and not what lies in one store because there was no other."""
     settings.CUSTOS_STORE = f"file:{tmp_path / 'one'}"
