@@ -98,7 +98,11 @@ def deaccession_behind(blob: Blob, cases: Collection[Case], seen: frozenset[str]
 
 def _source_shown(output: RunOutput) -> Blob | None:
     """The file whose content an output shows."""
-    procedure = output.run.procedure
-    if procedure.startswith(EXTRACT) or (procedure.startswith(PARSE) and output.name in (TABLE, REJECTED)):
+    if shows_source(output.run.procedure, output.name):
         return output.run.inputs.select_related("blob").get(role="source").blob
     return None
+
+
+def shows_source(procedure: str, name: str) -> bool:
+    """Whether the output of this name shows the content of the run's source."""
+    return procedure.startswith(EXTRACT) or (procedure.startswith(PARSE) and name in (TABLE, REJECTED))

@@ -7,23 +7,23 @@ the store without one. Both sides come in the order of digests and are read side
 from __future__ import annotations
 
 import heapq
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import batched, groupby
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 
 from archive import wiring
 from archive.models import Blob, BlobMove, CustodyObject, Submission
-from archive.services.deaccessions import deaccession_behind
-from archive.services.keeping import cases_of
 from archive.services.row_check import INGESTION
 from archive.services.run_check import CREATION
+from archive.services.taken_away import taken_away
 from archive.storage.store import StoreError, place_of
 from evidence.digest import Digest
 from evidence.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _AT_ONCE = 2_000
 _MOST = 100  # of a kind, that are named; the others are counted
@@ -54,22 +54,53 @@ def lost_files(notices: list[str]) -> Iterator[str]:
     outside of a snapshot: what is put meanwhile is looked up again.
     """
     lost = unnamed = 0
-    try:
-        for digest, places in groupby(heapq.merge(_named(), *_listed(notices)), lambda place: place[0]):
-            there, named = _sides(places)
-            if named and not there & named and (said := _lost(digest)):
+    for batch in batched(_differing(notices), _AT_ONCE):
+        rows = Blob.objects.filter(pk__in=[each.digest for each in batch]).values_list("pk", "locator")
+        now = _locators(dict(rows))  # one that was being put while the stores were listed has a row by now
+        strange = [place for each in batch for place in sorted(each.strange_to(now.get(each.digest, [])))]
+        notices += map(_unnamed, strange[: max(0, _MOST - unnamed)])
+        unnamed += len(strange)
+        missing = [each.digest for each in batch if each.is_missing and each.digest in now]
+        by_law = taken_away(missing)
+        for digest in missing:
+            if digest in by_law:
+                continue
+            if lost >= _MOST:
                 lost += 1
-                if lost <= _MOST:
-                    yield said
-            strange = there - named if there - named and not _is_named_by_now(digest, there - named) else set()
-            notices += [_unnamed(place) for place in sorted(strange)[: max(0, _MOST - unnamed)]]
-            unnamed += len(strange)
-    except StoreError as error:
-        notices.append(f"the stores were not held against the rows to the end: {error}")
+            elif said := _lost(digest, now[digest][-1]):
+                lost += 1
+                yield said
     if lost > _MOST:
-        yield f"{lost - _MOST} more blobs lie in no store"
+        yield f"{lost - _MOST} more blobs are not in what the stores list"
     if unnamed > _MOST:
         notices.append(f"{unnamed - _MOST} more files lie in the stores that no row names")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Where the stores say that a blob's bytes lie, and where the rows say it."""
+
+    digest: str
+    there: set[str]
+    named: set[str]
+
+    @property
+    def is_missing(self) -> bool:
+        return bool(self.named) and not self.there & self.named
+
+    def strange_to(self, locators: list[str]) -> set[str]:
+        """Where bytes lie that neither the rows named nor these do."""
+        return self.there - self.named - _places(locators)
+
+
+def _differing(notices: list[str]) -> Iterator[_Sides]:
+    try:
+        for digest, places in groupby(heapq.merge(_named(), *_listed(notices)), lambda place: place[0]):
+            sides = _Sides(digest, *_sides(places))
+            if sides.is_missing or sides.there - sides.named:
+                yield sides
+    except StoreError as error:
+        notices.append(f"the stores were not held against the rows to the end: {error}")
 
 
 def _sides(places: Iterator[Place]) -> tuple[set[str], set[str]]:
@@ -83,17 +114,22 @@ def _sides(places: Iterator[Place]) -> tuple[set[str], set[str]]:
 def _named() -> Iterator[Place]:
     last = ""
     while batch := Blob.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "locator")[:_AT_ONCE]:
-        for digest in (places := _places(dict(batch))):
-            yield from ((digest, place, True) for place in places[digest])
+        for digest, locators in _locators(dict(batch)).items():
+            yield from ((digest, place, True) for place in _places(locators))
             last = digest
 
 
-def _places(locators: dict[str, str]) -> dict[str, set[str]]:
-    """Where rows say that blobs lie or lay, whichever store it is; of several stores a locator names each."""
-    found = {digest: set(map(_inner, locator.split(" "))) for digest, locator in locators.items()}
-    for digest, locator in BlobMove.objects.filter(blob__in=found).values_list("blob", "locator"):
-        found[digest].update(map(_inner, locator.split(" ")))
+def _locators(first: dict[str, str]) -> dict[str, list[str]]:
+    """Where rows say that blobs lay and lie: the locator that each had at first, and those since, the newest last."""
+    found = {digest: [locator] for digest, locator in first.items()}
+    for digest, locator in BlobMove.objects.filter(blob__in=first).order_by("id").values_list("blob", "locator"):
+        found[digest].append(locator)
     return found
+
+
+def _places(locators: Iterable[str]) -> set[str]:
+    """The places in whichever stores these name: of several stores a locator names each."""
+    return {_inner(place) for locator in locators for place in locator.split(" ")}
 
 
 def _inner(place: str) -> str:
@@ -122,18 +158,10 @@ def _unnamed(place: str) -> str:
     return f"{place} lies in the store, and no row names it"
 
 
-def _is_named_by_now(digest: str, strange: set[str]) -> bool:
-    """Whether it was being put while the stores were listed."""
-    blob = Blob.objects.filter(pk=digest).values_list("pk", "locator").first()
-    return blob is not None and strange <= _places(dict([blob]))[digest]
-
-
-def _lost(digest: str) -> str:
-    """That a blob's bytes lie nowhere; empty if they do by now, or were taken away by law."""
-    blob = Blob.objects.get(pk=digest)
+def _lost(digest: str, locator: str) -> str:
+    """That a blob's bytes lie nowhere; empty if they do by now."""
     try:
-        wiring.store().stat(blob.place)
+        wiring.store().stat(locator)
     except (StoreError, ValueError) as error:  # a locator that is none is not always a store's to refuse
-        gone = deaccession_behind(blob, cases_of(blob))
-        return "" if gone is not None else f"{digest} lies in no store: {error}"
+        return f"{digest} lies in no store: {error}"
     return ""

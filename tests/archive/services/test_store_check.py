@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from archive import wiring
 from archive.models import Blob, BlobMove, Submission
@@ -15,6 +16,7 @@ from evidence.digest import Digest
 from tests.archive.services.conftest import LINE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +161,62 @@ def test_a_store_that_does_not_list_what_it_has_is_a_notice(first: Submission, m
     assert looked() == ([], ["the stores were not held against the rows to the end: the store is away"])
 
 
+def test_a_put_that_commits_while_the_stores_are_listed_is_no_notice(store: Path, first, hand_in, monkeypatch) -> None:
+    """Its rows are made after those around it were read, and before its file is listed."""
+    last = Blob.objects.latest("digest").digest
+    late = next(text for n in range(1000) if str(Digest.of(text := b"late %d" % n)) < last)
+    listing = wiring.store().listing
+
+    def listed() -> Iterator[str]:
+        hand_in(late)
+        yield from listing()
+
+    monkeypatch.setattr(wiring.store(), "listing", listed)
+    assert looked() == ([], [])
+    assert Blob.objects.filter(pk=str(Digest.of(late))).exists()
+
+
+def test_a_put_whose_file_was_not_listed_yet_is_no_loss(store: Path, first, hand_in, monkeypatch) -> None:
+    """Its row is read after the stores were listed without it."""
+    monkeypatch.setattr(store_check, "_AT_ONCE", 1)
+    listed, least = list(wiring.store().listing()), Blob.objects.earliest("digest").digest
+    late = next(text for n in range(1000) if str(Digest.of(text := b"late %d" % n)) > least)
+
+    def listing() -> Iterator[str]:
+        hand_in(late)
+        yield from listed
+
+    monkeypatch.setattr(wiring.store(), "listing", listing)
+    assert looked() == ([], [])
+
+
+def queries(count: int) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        problems = list(store_check.lost_files([]))
+    assert len(problems) == count
+    return len(seen)
+
+
+def test_many_lost_files_take_no_more_queries_than_few(store: Path, hand_in) -> None:
+    rows = [hand_in(b"file %d" % n) for n in range(6)]
+    (store / rows[0].blob.place).unlink()
+    one = queries(1)
+    for row in rows[1:]:
+        (store / row.blob.place).unlink()
+    assert queries(6) == one
+
+
+def test_many_unnamed_files_take_no_more_queries_than_few(store: Path, first: Submission) -> None:
+    taken = []
+    for count in (1, 8):
+        for n in range(count):
+            place = store / place_of(Digest.of(b"left %d" % n))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(b"left")
+        taken.append(queries(0))
+    assert taken[0] == taken[1]
+
+
 @pytest.mark.parametrize("most", [1, 2])
 def test_many_are_named_up_to_a_number_and_then_counted(store: Path, hand_in, monkeypatch, most: int) -> None:
     monkeypatch.setattr(store_check, "_MOST", most)
@@ -166,8 +224,11 @@ def test_many_are_named_up_to_a_number_and_then_counted(store: Path, hand_in, mo
     rows = [hand_in(b"file %d" % n) for n in range(5)]
     for row in rows:
         (store / row.blob.place).unlink()
+    looked_for, stat = [], wiring.store().stat
+    monkeypatch.setattr(wiring.store(), "stat", lambda locator: looked_for.append(locator) or stat(locator))
     problems, _ = looked()
-    assert (len(problems), problems[-1]) == (most + 1, f"{5 - most} more blobs lie in no store")
+    assert len(looked_for) == most
+    assert (len(problems), problems[-1]) == (most + 1, f"{5 - most} more blobs are not in what the stores list")
 
 
 def test_on_whatever_store_the_run_is_all_fits_and_what_was_put_unrecorded_is_noticed(hand_in, tmp_path: Path) -> None:
