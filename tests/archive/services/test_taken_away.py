@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,20 +15,13 @@ from archive.services.deaccessions import deaccession_behind
 from archive.services.keeping import cases_of
 from archive.services.taken_away import taken_away
 from tests.archive.services.conftest import LINE
+from tests.archive.services.test_archives_in_archives import zipped
 
 if TYPE_CHECKING:
     from archive.models import Submission
 
 pytestmark = pytest.mark.django_db
 LOG, OTHER = LINE * 3, LINE * 2
-
-
-def zipped(**members: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 @pytest.fixture
