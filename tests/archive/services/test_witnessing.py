@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, Cosignature, Pause, Timestamp
-from archive.services import access, custody, ledger_check, publication, sequencing, timestamps, witnessing
+from archive.services import access, custody, ledger_check, publication, receipts, sequencing, timestamps, witnessing
 from archive.services.keys import introduce_keys, replace_keys
 from archive.services.receipts import issue_receipt, place_in_log
 from evidence.errors import LogError
@@ -155,11 +155,12 @@ def test_a_receipt_is_not_tied_to_a_checkpoint_that_was_stamped_below_its_quorum
     assert parse_receipt(issue_receipt(event=event)).timestamps
 
 
-def test_a_receipt_leads_to_a_quorum_of_before_while_a_witness_is_away(newsroom) -> None:
+@pytest.mark.parametrize("since", [7, receipts._LOOKED_AT + 1])  # more than the newest that are looked at
+def test_a_receipt_leads_to_a_quorum_of_before_while_a_witness_is_away(since, newsroom) -> None:
     event = newsroom.grow()
     witnessing.cosign_newest()
     newsroom.witnesses[1].kill()
-    for _ in range(7):
+    for _ in range(since):
         newsroom.grow()
         witnessing.cosign_newest()
     assert newsroom.checked(event) == {"wrong": set(), "unchecked": {"timestamp-absent"}}
