@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evidence.keys import Signer
+    from evidence.log.policy import Policy
 
 _LEAST_SECONDS, _LEAST_FILE = 300, 1 << 30
 _LARGEST_GROWTH = RATIO  # an archive may hold so much more than its size
@@ -184,6 +185,11 @@ def policy(size: int | None = None) -> str:
     return policy_of(key_periods(LOG)[-1] if size is None else period_of(size))
 
 
+def log_policy(period: Period) -> Policy:
+    """By which a checkpoint of the period is known for the log's own: its keys alone, whoever is to cosign."""
+    return parse_policy(log_lines(period.keys) + NO_WITNESS)
+
+
 def log_lines(log_keys: Iterable[KeyVersion]) -> str:
     """The lines of a policy that trust these keys of the log."""
     types = {keys.ED25519: ED25519, keys.ML_DSA_44: ML_DSA_44}
@@ -210,11 +216,15 @@ class Authority:
 
 
 def authorities() -> list[Authority]:
-    """Those that `CUSTOS_TSA` names."""
+    """Those that `CUSTOS_TSA` names. Raises `FormatError`."""
     found = []
     for url, path in settings.CUSTOS_TSA:
-        pem = Path(path).read_text(encoding="ascii")
-        found.append(Authority(url, pem, tuple(x509.load_pem_x509_certificates(pem.encode()))))
+        pem = _named_file("CUSTOS_TSA", path)
+        try:
+            certificates = tuple(x509.load_pem_x509_certificates(pem.encode()))
+        except ValueError as error:
+            raise FormatError(f"CUSTOS_TSA names the file {path}, which holds no certificates ({error}); put them back") from error
+        found.append(Authority(url, pem, certificates))
     return found
 
 
@@ -224,8 +234,20 @@ def tsa_period() -> dt.timedelta:
 
 @functools.cache
 def witnesses() -> str:
-    """The witness, group and quorum lines of the file that `CUSTOS_WITNESSES` names; empty without one."""
-    return Path(settings.CUSTOS_WITNESSES).read_text(encoding="utf-8") if settings.CUSTOS_WITNESSES else ""
+    """The witness, group and quorum lines of the file that `CUSTOS_WITNESSES` names; empty without one.
+
+    Raises `FormatError`.
+    """
+    return _named_file("CUSTOS_WITNESSES", settings.CUSTOS_WITNESSES) if settings.CUSTOS_WITNESSES else ""
+
+
+def _named_file(setting: str, path: str) -> str:
+    """The text of a file that a setting names: it could be read at the start. Raises `FormatError`."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FormatError(f"{setting} names the file {path}, which cannot be read ({reason}); put it back") from error
 
 
 def public_url() -> str:

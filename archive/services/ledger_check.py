@@ -28,7 +28,7 @@ from evidence.errors import EvidenceError, LogError
 from evidence.log.checkpoint import parse_checkpoint
 from evidence.log.hashing import leaf_hash, node_hash, tree_root
 from evidence.log.note import parse_note
-from evidence.log.policy import parse_policy, problems, quorumless
+from evidence.log.policy import problems
 from evidence.log.tile import WIDTH
 from evidence.opening import commitment, parse_event
 
@@ -113,7 +113,7 @@ class _Own:
 
     def _read(self, period: Period) -> None:
         try:
-            self._policies[period.number] = quorumless(parse_policy(wiring.policy_of(period)))
+            self._policies[period.number] = wiring.log_policy(period)
         except EvidenceError as error:
             names = ", ".join(key.name for key in period.keys)
             self.faults.append(f"the log keys {names}: no signature can be checked by them: {error}")

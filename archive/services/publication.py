@@ -16,7 +16,7 @@ from archive.models import Alarm, Checkpoint
 from evidence.errors import EvidenceError, LogError, SignatureError
 from evidence.log import checkpoint as checkpoints
 from evidence.log.note import parse_note
-from evidence.log.policy import parse_policy, problems, quorumless
+from evidence.log.policy import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ def own_checkpoint(note: str) -> checkpoints.Checkpoint:
     """
     parsed = parse_note(note)
     body = checkpoints.parse_checkpoint(parsed.text)
-    found = problems(quorumless(parse_policy(wiring.policy(body.size))), parsed)
+    found = problems(wiring.log_policy(wiring.period_of(body.size)), parsed)
     if found and not _by_keys_to_come(parsed):
         raise LogError("; ".join(found))
     return body
@@ -129,10 +129,10 @@ def own_checkpoint(note: str) -> checkpoints.Checkpoint:
 
 def _by_keys_to_come(note: SignedNote) -> bool:
     try:
-        policy = wiring.policy_of(wiring.period_to_come())
+        policy = wiring.log_policy(wiring.period_to_come())
     except SignatureError:
         return False  # there are no such keys
-    return not problems(quorumless(parse_policy(policy)), note)
+    return not problems(policy, note)
 
 
 def _kept() -> checkpoints.Checkpoint | None:

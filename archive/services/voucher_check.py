@@ -56,11 +56,8 @@ def looks(notices: list[str]) -> dict[str, Callable[[], Iterator[str]]]:
 def _read[T](setting: str, signed: str, read: Callable[[], T], notices: list[str]) -> T | None:
     try:
         return read()
-    except (OSError, ValueError) as error:
-        notices.append(
-            f"{setting}: {error}: who signed the {signed} was not verified;"
-            " put the file right that the setting names, and call manage.py check_ledger"
-        )
+    except EvidenceError as error:
+        notices.append(f"{error}, and call manage.py check_ledger again: who signed the {signed} was not verified")
         return None
 
 

@@ -142,6 +142,29 @@ def test_a_file_that_no_row_names_is_said_and_no_alarm(scratch: Scratch) -> None
     assert scratch.rows("SELECT count(*) FROM archive_alarm WHERE ended IS NULL") == [(0,)]
 
 
+VANISHED = """
+import os
+from archive.services import ledger_check
+os.unlink(os.environ["CUSTOS_WITNESSES"])
+report = ledger_check.check_ledger()
+print(*report.problems, "notices:", *report.notices, sep="\\n")
+"""
+
+
+def test_a_file_of_witnesses_that_vanished_since_the_start_is_a_notice_and_no_broken_row(
+    scratch: Scratch, tmp_path: Path, monkeypatch
+) -> None:
+    file = tmp_path / "witnesses.txt"
+    file.write_text("quorum none\n")
+    monkeypatch.setitem(scratch.environment, "CUSTOS_WITNESSES", str(file))
+    assert scratch.python(VANISHED).splitlines() == [
+        "notices:",
+        f"CUSTOS_WITNESSES names the file {file}, which cannot be read (No such file or directory); put it back, "
+        "and call manage.py check_ledger again: who signed the cosignatures was not verified",
+    ]
+    assert scratch.rows("SELECT text FROM archive_alarm WHERE ended IS NULL") == []
+
+
 UNREADABLE = {
     "UPDATE archive_custodyevent SET text = 'x' WHERE type = 'key introduction'": [
         "its text or salt is not what was committed to", "does not introduce it",

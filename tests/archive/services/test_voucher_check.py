@@ -151,8 +151,8 @@ def test_a_pem_file_that_cannot_be_read_is_a_notice_that_names_the_setting(
         (tmp_path / "gone.pem").write_bytes(content)
     problems, (said,) = looked()
     assert problems == []
-    assert said.startswith("CUSTOS_TSA: ")
-    assert said.endswith("put the file right that the setting names, and call manage.py check_ledger")
+    assert said.startswith(f"CUSTOS_TSA names the file {tmp_path / 'gone.pem'}, which ")
+    assert said.endswith("and call manage.py check_ledger again: who signed the timestamps was not verified")
     tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
     assert len(looked()[0]) == 1
 
@@ -178,7 +178,7 @@ def test_a_file_of_witnesses_that_cannot_be_read_is_a_notice_that_names_the_sett
     settings.CUSTOS_WITNESSES = str(tmp_path / "gone.txt")
     wiring.witnesses.cache_clear()
     problems, (said,) = looked()
-    assert (problems, said.startswith("CUSTOS_WITNESSES: ")) == ([], True)
+    assert (problems, said.startswith(f"CUSTOS_WITNESSES names the file {tmp_path / 'gone.txt'}, ")) == ([], True)
     tamper("UPDATE archive_cosignature SET line = %s", ["junk"])
     assert len(looked()[0]) == 1
 
