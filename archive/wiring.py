@@ -223,7 +223,8 @@ def authorities() -> list[Authority]:
         try:
             certificates = tuple(x509.load_pem_x509_certificates(pem.encode()))
         except ValueError as error:
-            raise FormatError(f"CUSTOS_TSA names the file {path}, which holds no certificates ({error}); put them back") from error
+            said = f"CUSTOS_TSA names the file {path}, which holds no certificates ({error}); put them back"
+            raise FormatError(said) from error
         found.append(Authority(url, pem, certificates))
     return found
 

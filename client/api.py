@@ -54,9 +54,7 @@ class Server:
         try:
             answer = self._http.request(method, path, **more)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise ClientError(
-                f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL", UNREACHED
-            ) from error
+            raise self._nobody() from error
         except httpx.UnsupportedProtocol as error:
             raise ClientError(f"CUSTOS_URL={self.url} is no address; write http://HOST:PORT") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -82,6 +80,9 @@ class Server:
                     raise
                 pause(attempt)
         return self.json(path)
+
+    def _nobody(self) -> ClientError:
+        return ClientError(f"nobody answers at {self.url}; start the server with make up, or set CUSTOS_URL", UNREACHED)
 
     def _stranger(self, path: str) -> ClientError:
         return ClientError(f"what answers at {self.url}{path} is not Custos; set CUSTOS_URL to where it is")
@@ -123,7 +124,7 @@ class Server:
                 time.sleep(0.1)
 
     def save(self, path: str, target: Path) -> None:
-        """Stream a body into a file, which appears when it is whole."""
+        """Stream a body into a file, which appears when it is whole; else nothing is left. Raises `ClientError`."""
         partial = target.with_name(f".{target.name}.part")
         try:
             with self._http.stream("GET", path) as answer:
@@ -133,9 +134,16 @@ class Server:
                 with partial.open("wb") as file:
                     for piece in answer.iter_bytes():
                         file.write(piece)
+            partial.replace(target)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._nobody() from error
         except httpx.HTTPError as error:
-            raise ClientError(f"the connection to {self.url} broke: {error}; try again") from error
-        partial.replace(target)
+            raise ClientError(
+                f"{self.url}{path} broke off: {error}; nothing of it is kept. Ask again; if it breaks off again, the "
+                "operator should look at the alarms: damaged bytes are not given out whole", BROKEN
+            ) from error  # fmt: skip
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def pause(attempt: int) -> None:

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(status: int, kind: str, body: bytes, asked: list[str] | None = None) -> Iterator[str]:
-    """A server that says the same to everybody, and notes what it was asked for; its address."""
+def answering(
+    status: int, kind: str, body: bytes, asked: list[str] | None = None, *, lacking: int = 0
+) -> Iterator[str]:
+    """A server that says the same to everybody, and notes what it was asked for; its address.
+
+    `lacking` bytes are promised beyond the body: the connection ends before them.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -22,7 +27,7 @@ def answering(status: int, kind: str, body: bytes, asked: list[str] | None = Non
                 asked.append(self.path)
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + lacking))
             self.end_headers()
             self.wfile.write(body)
 

@@ -43,17 +43,15 @@ _MOST = 20  # others that are named
 
 def looks(notices: list[str]) -> dict[str, Callable[[], Iterator[str]]]:
     """The settings are read here already: a file of theirs that is missing is nothing that a row did."""
-    authorities = _read(
-        "CUSTOS_TSA", "timestamps", lambda: {x.url: x.certificates for x in wiring.authorities()}, notices
-    )
-    witnesses = _read("CUSTOS_WITNESSES", "cosignatures", wiring.witnesses, notices)
+    authorities = _read("timestamps", lambda: {x.url: x.certificates for x in wiring.authorities()}, notices)
+    witnesses = _read("cosignatures", wiring.witnesses, notices)
     return {
         "timestamps": lambda: _timestamps(authorities, notices),
         "cosignatures": lambda: _cosignatures(are_known=witnesses is not None, notices=notices),
     }
 
 
-def _read[T](setting: str, signed: str, read: Callable[[], T], notices: list[str]) -> T | None:
+def _read[T](signed: str, read: Callable[[], T], notices: list[str]) -> T | None:
     try:
         return read()
     except EvidenceError as error:

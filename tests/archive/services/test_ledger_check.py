@@ -157,11 +157,11 @@ def test_a_file_of_witnesses_that_vanished_since_the_start_is_a_notice_and_no_br
     file = tmp_path / "witnesses.txt"
     file.write_text("quorum none\n")
     monkeypatch.setitem(scratch.environment, "CUSTOS_WITNESSES", str(file))
-    assert scratch.python(VANISHED).splitlines() == [
-        "notices:",
+    said = (
         f"CUSTOS_WITNESSES names the file {file}, which cannot be read (No such file or directory); put it back, "
-        "and call manage.py check_ledger again: who signed the cosignatures was not verified",
-    ]
+        "and call manage.py check_ledger again: who signed the cosignatures was not verified"
+    )
+    assert scratch.python(VANISHED).splitlines() == ["notices:", said]
     assert scratch.rows("SELECT text FROM archive_alarm WHERE ended IS NULL") == []
 
 
