@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/units.py [--lines 2000000] [--rounds 3]
 
-The tree is as the archive makes it: digest of the file checked, lines found, salted leaves and all nodes, by two
+The tree is as the archive makes it: digest of the file checked, lines found, salted leaves and all nodes, by three
 processes. The loop hashes each line with a salt of zeros: no digest of the file, no salts, no nodes, one process.
 """
 

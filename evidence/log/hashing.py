@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def tree_root(hashes: Sequence[bytes]) -> bytes:
     """Root over leaf or subtree hashes of equal height, the last of which may stand for less."""
     if not hashes:
         return EMPTY_ROOT
-    row = list(hashes)
+    row, sha256 = list(hashes), hashlib.sha256
     while len(row) > 1:
-        pairs = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
-        row = pairs + row[len(row) - len(row) % 2 :]
+        above = map(b"".join, zip(repeat(b"\x01"), row[::2], row[1::2], strict=False))
+        row = [sha256(node).digest() for node in above] + row[len(row) - len(row) % 2 :]
     return row[0]
