@@ -10,6 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from archive.models import AccessToken, User
 from archive.services import access
+from archive.services.refusals import NotVisible
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -22,11 +23,10 @@ class BearerToken(BaseAuthentication):
         kind, _, text = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer":
             return None
-        token = access.authenticate_token(text.strip())
-        if token is None:
-            raise AuthenticationFailed(
-                "the token is not known or was revoked; make one with manage.py token --user NAME"
-            )
+        try:
+            token = access.authenticate_token(text.strip())
+        except NotVisible as refusal:
+            raise AuthenticationFailed(str(refusal)) from refusal
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

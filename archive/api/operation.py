@@ -17,6 +17,7 @@ from archive.api.problems import problem
 from archive.models import Alarm, PendingLeaf, Run, Submission, User
 from archive.services import access
 from archive.services.health import readiness
+from archive.services.refusals import NotVisible
 from archive.services.sequencing import latest_checkpoint
 
 if TYPE_CHECKING:
@@ -40,17 +41,22 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format. How much comes in, and when, is nobody's business: see `_may_measure`."""
-    if not _may_measure(request):
-        return problem(
-            request, 401, "Unauthorized", "send a token made with manage.py token --user NAME --scope metrics",
-            {"WWW-Authenticate": 'Bearer realm="custos"'},
-        )  # fmt: skip
+    said = "send a token made with manage.py token --user NAME --scope metrics"
+    try:
+        may = _may_measure(request)
+    except NotVisible as refusal:
+        may, said = False, str(refusal)
+    if not may:
+        return problem(request, 401, "Unauthorized", said, {"WWW-Authenticate": 'Bearer realm="custos"'})
     answer: HttpResponse = exports.ExportToDjangoView(request)
     return answer
 
 
 def _may_measure(request: HttpRequest) -> bool:
-    """Administrators, tokens with the scope, and on a machine that serves nobody else whoever is on it."""
+    """Administrators, tokens with the scope, and on a machine that serves nobody else whoever is on it.
+
+    Raises `NotVisible` for a token that is not good.
+    """
     relayed = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     if wiring.is_for_this_machine() and request.META.get("REMOTE_ADDR") in wiring.LOOPBACK and not relayed:
         return True

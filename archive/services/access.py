@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("upload", "read", "audit", "metrics")
 LINK_LIFE = dt.timedelta(hours=24)
+_log = structlog.get_logger(__name__)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 _NAME = re.compile(r"[!-~]{1,1024}")
 
@@ -196,10 +198,43 @@ def ensure_user(*, user_name: str, auditor: bool = False, administrator: bool = 
     return user
 
 
-def authenticate_token(text: str) -> AccessToken | None:
-    """The token's row if it is good."""
-    live = Q(revoked=None, user__is_active=True)
-    return AccessToken.objects.select_related("user").filter(live, digest=_digest(text)).first()
+def tokens_of(user_name: str = "") -> list[AccessToken]:
+    """All tokens of a user, or of everybody, the oldest first. Raises `BadInput` if there is no such user."""
+    rows = AccessToken.objects.select_related("user").order_by("created")
+    return list(rows.filter(user=known_user(user_name)) if user_name else rows)
+
+
+def known_token(reference: str) -> AccessToken:
+    """The token of this id, or the one that this text itself is. Raises `BadInput`."""
+    identifier = as_uuid(reference)
+    which = Q(pk=identifier) if identifier else Q(digest=_digest(reference))
+    token = AccessToken.objects.select_related("user").filter(which).first()
+    if token is None:  # its text is not repeated: it may be one of another archive
+        raise BadInput("there is no token of this id or text; manage.py tokens list shows the ids")
+    return token
+
+
+def revoke_tokens(tokens: Iterable[AccessToken]) -> list[AccessToken]:
+    """End tokens for good, from the next request on; those that were still good. The log says of each when."""
+    ended = []
+    for token in tokens:
+        if AccessToken.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()):
+            _log.warning("token_revoked", token=str(token.pk), user=token.user.username)
+            ended.append(token)
+    return ended
+
+
+def authenticate_token(text: str) -> AccessToken:
+    """The row of a token that is good. Raises `NotVisible` with what to do."""
+    token = AccessToken.objects.select_related("user").filter(digest=_digest(text)).first()
+    advice = "an administrator makes one with manage.py token --user NAME"
+    if token is None:
+        raise NotVisible(f"the token is not known; {advice}")
+    if token.revoked is not None:
+        raise NotVisible(f"the token was revoked at {token.revoked:%Y-%m-%d %H:%M} UTC; {advice}")
+    if not token.user.is_active:
+        raise NotVisible("the token's user has no access any more; ask an administrator")
+    return token
 
 
 def create_sign_in_link(*, user: User) -> str:
