@@ -42,22 +42,30 @@ class Asked(TypedDict, total=False):
 def change_keeping(*, principal: Principal, case: Case, **asked: Unpack[Asked]) -> Case:
     """Ask for more copies, a longer lock, a hold or its end. Raises `BadInput` for less than was promised.
 
-    Only what is asked is written, over the row as it is then: a hold that was set meanwhile stays.
+    Only what is asked is written, over the row as it is then: a hold that was set meanwhile stays. What asks for
+    nothing new is no change and no event; the stores are told once more where they do not have it all yet.
     """
     access.ensure_case(principal=principal, reference=str(case.pk))
     with transaction.atomic():
         row = await_others(case)
         _refuse_less(row, asked)
-        for name, value in asked.items():
+        changed = {name: value for name, value in asked.items() if value != getattr(row, name)}
+        for name, value in changed.items():
             setattr(row, name, value)
-        _let_wait(row, *asked)
-        end = str(row.retain_until) if row.retain_until else None
-        detail = {"copies": row.copies, "retain_until": end, "hold": row.hold}
-        for objects in _batches(blobs_of(row)):
-            record_event(case=row, type="retention change", user=principal.user, objects=objects, detail=detail)
-        _nudge(row)
-        outbox.nudge("workers.sequence.sequence")
+        if changed or not row.kept:
+            _let_wait(row, *changed)
+            _nudge(row)
+        if changed:
+            _record_change(row, principal)
     return row
+
+
+def _record_change(row: Case, principal: Principal) -> None:
+    end = str(row.retain_until) if row.retain_until else None
+    detail = {"copies": row.copies, "retain_until": end, "hold": row.hold}
+    for objects in _batches(blobs_of(row)):
+        record_event(case=row, type="retention change", user=principal.user, objects=objects, detail=detail)
+    outbox.nudge("workers.sequence.sequence")
 
 
 def _refuse_less(row: Case, asked: Asked) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
-from archive.models import Case
+from archive.models import Case, CustodyEvent
 from archive.services import access
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +40,16 @@ def test_a_change_that_names_no_hold_lifts_none_that_was_set_meanwhile(ann, fill
 def test_a_hold_is_lifted_by_who_says_so(ann, filled) -> None:
     assert change(ann, hold=True, retain_until="2060-01-01")["hold"] is True
     assert change(ann, hold=False) == {"copies": 1, "retain_until": "2060-01-01", "hold": False, "applied": False}
+
+
+@pytest.mark.parametrize("said", [{}, {"hold": True}, {"copies": 1, "retain_until": "2060-01-01"}])
+def test_what_asks_for_nothing_new_is_no_event_and_answers_how_it_stands(ann, filled, said) -> None:
+    before = change(ann, hold=True, retain_until="2060-01-01")
+    changes = CustodyEvent.objects.filter(type="retention change")
+    count = changes.count()
+    Case.objects.update(kept=True)
+    assert change(ann, **said) == before | {"applied": True}
+    assert (changes.count(), count > 0) == (count, True)
+    Case.objects.update(kept=False, keep_after=timezone.now())
+    assert change(ann, **said)["applied"] is False
+    assert (changes.count(), Case.objects.get().keep_after) == (count, None)  # the stores are told at once
