@@ -12,14 +12,16 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from config.embedded import postgres
-from tests.scratch import Scratch
+from bench.installation import installation
+
+if TYPE_CHECKING:
+    from tests.scratch import Scratch
 
 SEAL = """
 import sys
@@ -71,29 +73,21 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     said = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.start(folder / "pg")
-        os.environ["DATABASE_URL"] = server.conninfo("postgres")
-        try:
-            with Scratch(folder / "home") as scratch:
-                scratch.manage("migrate", "--verbosity", "0")
-                scratch.manage("make_keys")
-                scratch.python(SEAL.format(paths=make(folder, said.mib, said.files)))
-                stored = [str(path) for path in (folder / "home/store/sha256").rglob("*") if path.is_file()]
-                assert len(stored) == said.files
-                peer(stored)
-                for number in range(1, said.rounds + 1):
-                    first, second = (ours(scratch), peer(stored)) if number % 2 else (peer(stored), ours(scratch))
-                    got, base = (first, second) if number % 2 else (second, first)
-                    mib = said.mib * said.files
-                    print(
-                        f"round {number}: {mib} MiB, {mib / got:.0f} MiB/s, openssl {mib / base:.0f} MiB/s, "
-                        f"ratio of speeds {base / got:.2f}"
-                    )
-        finally:
-            server.stop()
+    with installation() as (scratch, folder):
+        scratch.manage("migrate", "--verbosity", "0")
+        scratch.manage("make_keys")
+        scratch.python(SEAL.format(paths=make(folder, said.mib, said.files)))
+        stored = [str(path) for path in (folder / "home/store/sha256").rglob("*") if path.is_file()]
+        assert len(stored) == said.files
+        peer(stored)
+        for number in range(1, said.rounds + 1):
+            first, second = (ours(scratch), peer(stored)) if number % 2 else (peer(stored), ours(scratch))
+            got, base = (first, second) if number % 2 else (second, first)
+            mib = said.mib * said.files
+            print(
+                f"round {number}: {mib} MiB, {mib / got:.0f} MiB/s, openssl {mib / base:.0f} MiB/s, "
+                f"ratio of speeds {base / got:.2f}"
+            )
 
 
 if __name__ == "__main__":

@@ -13,14 +13,16 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from config.embedded import postgres
+from bench.installation import installation
 from tests.monitor.serving import served
-from tests.scratch import Scratch
+
+if TYPE_CHECKING:
+    from tests.scratch import Scratch
 
 SEAL = """
 import io, os
@@ -68,16 +70,8 @@ def main() -> None:
     parser.add_argument("--mib", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=6)
     said = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        server = postgres.start(folder / "pg")
-        os.environ["DATABASE_URL"] = server.conninfo("postgres")
-        try:
-            with Scratch(folder / "home") as scratch:
-                compare(scratch, said.mib, said.rounds)
-        finally:
-            server.stop()
+    with installation() as (scratch, _folder):
+        compare(scratch, said.mib, said.rounds)
 
 
 def compare(scratch: Scratch, mib: int, rounds: int) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from archive import wiring
 from archive.models import Alarm, Submission
 from archive.services.receipts import issue_receipt
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
+from tests.tampering import tamper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,18 +28,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def store(file_store: Path) -> Path:
-    """Its files are changed here, so it is one of files whatever store the run is on."""
-    return file_store
-
-
-@pytest.fixture
-def first(store: Path, hand_in) -> Submission:
+def first(file_store: Path, hand_in) -> Submission:
     return hand_in(b"first file\n")
 
 
 @pytest.fixture
-def other(store: Path, hand_in) -> Submission:
+def other(file_store: Path, hand_in) -> Submission:
     return hand_in(b"other file\n")
 
 
@@ -55,14 +49,6 @@ def fixity() -> tuple[str, str]:
 
 def alarms() -> list[tuple[str, str]]:
     return list(Alarm.objects.filter(ended=None).order_by("kind", "subject").values_list("kind", "subject"))
-
-
-def tamper(statement: str) -> None:
-    """As the database's owner, with the triggers taken away."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
 def overwrite(path: Path, data: bytes) -> None:
@@ -96,17 +82,17 @@ def link_elsewhere(path: Path, other: Path) -> None:
     ("act", "state"), [(flip, "damaged"), (cut, "damaged"), (take_away, "missing"), (link_elsewhere, "damaged")]
 )
 def test_a_changed_blob_is_named(
-    store: Path, first: Submission, other: Submission, act: Callable[[Path, Path], None], state: str
+    file_store: Path, first: Submission, other: Submission, act: Callable[[Path, Path], None], state: str
 ) -> None:
-    act(store / first.blob.place, store / other.blob.place)
+    act(file_store / first.blob.place, file_store / other.blob.place)
     said, reason = fixity()
     assert reason.startswith("1 of 2 blobs are not whole")
     assert f"{first.blob_id} 11 bytes: {state}" in said
     assert alarms() == [("damage", first.blob_id)]
 
 
-def test_two_blobs_that_were_swapped_are_both_named(store: Path, first: Submission, other: Submission) -> None:
-    one, two = store / first.blob.place, store / other.blob.place
+def test_two_blobs_that_were_swapped_are_both_named(file_store: Path, first: Submission, other: Submission) -> None:
+    one, two = file_store / first.blob.place, file_store / other.blob.place
     aside = one.with_name("aside")
     one.rename(aside)
     two.rename(one)
@@ -132,25 +118,27 @@ def test_a_row_that_leads_to_other_bytes_is_named(first: Submission, other: Subm
     assert alarms() == [("damage", first.blob_id)]
 
 
-def test_a_changed_manifest_is_named_and_stays_for_people_to_see(store: Path, first: Submission, home: Path) -> None:
+def test_a_changed_manifest_is_named_and_stays_for_people_to_see(
+    file_store: Path, first: Submission, home: Path
+) -> None:
     name = f"submissions/{first.pk}.txt"
-    right = (store / name).read_bytes()
-    overwrite(store / name, right.replace(b"# case ", b"# case 0"))
+    right = (file_store / name).read_bytes()
+    overwrite(file_store / name, right.replace(b"# case ", b"# case 0"))
     said, reason = fixity()
     assert (f"the manifest {name} was changed" in said, "1 manifests are not right" in reason) == (True, True)
     assert alarms() == [("manifest", name)]
-    (store / name).rename(home / "aside")
+    (file_store / name).rename(home / "aside")
     assert f"the manifest {name} was missing" in fixity()[0]
-    assert (store / name).read_bytes() == right
+    assert (file_store / name).read_bytes() == right
     assert (fixity()[1], alarms()) == ("", [])
 
 
 def test_an_event_that_cannot_be_read_is_named_at_its_manifest_and_ends_no_round(
-    store: Path, first: Submission, other: Submission
+    file_store: Path, first: Submission, other: Submission
 ) -> None:
     statement = "UPDATE archive_custodyevent SET text = 'x' WHERE id = '{event}'"
     tamper(statement.format(event=first.event_id))
-    overwrite(store / other.blob.place, b"Other file\n")
+    overwrite(file_store / other.blob.place, b"Other file\n")
     said, reason = fixity()
     assert f"the manifest submissions/{first.pk}.txt cannot be compared" in said
     assert (reason.startswith("1 of 2 blobs are not whole"), alarms()) == (
@@ -158,21 +146,21 @@ def test_an_event_that_cannot_be_read_is_named_at_its_manifest_and_ends_no_round
     )  # fmt: skip
 
 
-def test_a_manifest_under_the_name_of_another_is_named(store: Path, first: Submission, other: Submission) -> None:
+def test_a_manifest_under_the_name_of_another_is_named(file_store: Path, first: Submission, other: Submission) -> None:
     name = f"submissions/{first.pk}.txt"
-    (store / name).unlink()
-    os.link(store / f"submissions/{other.pk}.txt", store / name)
+    (file_store / name).unlink()
+    os.link(file_store / f"submissions/{other.pk}.txt", file_store / name)
     assert f"the manifest {name} was changed" in fixity()[0]
 
 
-def test_a_manifest_that_was_renamed_is_missed(store: Path, first: Submission) -> None:
+def test_a_manifest_that_was_renamed_is_missed(file_store: Path, first: Submission) -> None:
     name = f"submissions/{first.pk}.txt"
-    (store / name).rename(store / "submissions" / "another.txt")
+    (file_store / name).rename(file_store / "submissions" / "another.txt")
     assert f"the manifest {name} was missing" in fixity()[0]
 
 
 @pytest.fixture
-def verified(first: Submission, store: Path, tmp_path: Path) -> Callable[[], set[str]]:
+def verified(first: Submission, file_store: Path, tmp_path: Path) -> Callable[[], set[str]]:
     """What `custos-verify` says about the file as it lies in the store now, and its receipt as it is given out now.
 
     Wrong findings by their code, unchecked ones but that no authority was asked with a question mark.
@@ -183,8 +171,8 @@ def verified(first: Submission, store: Path, tmp_path: Path) -> Callable[[], set
         given.mkdir()
         (tmp_path / "policy.txt").write_text(wiring.policy())
         (given / "a.receipt.json").write_bytes(issue_receipt(event=first.event))
-        if (store / first.blob.place).exists():
-            (given / "a.log").write_bytes((store / first.blob.place).read_bytes())
+        if (file_store / first.blob.place).exists():
+            (given / "a.log").write_bytes((file_store / first.blob.place).read_bytes())
         found = audit([given], load_trust(tmp_path / "policy.txt", None))
         open_ends = {f"{item.code}?" for item in found.of("unchecked")} - {"timestamp-absent?"}
         return {item.code for item in found.of("wrong")} | open_ends
@@ -199,9 +187,9 @@ CHANGED = {"file-unknown", "file-absent?"}
     ("act", "codes"), [(flip, CHANGED), (cut, CHANGED), (take_away, {"file-absent?"}), (link_elsewhere, CHANGED)]
 )
 def test_a_stranger_finds_a_changed_file(
-    store: Path, first: Submission, other: Submission, verified, act, codes
+    file_store: Path, first: Submission, other: Submission, verified, act, codes
 ) -> None:
-    act(store / first.blob.place, store / other.blob.place)
+    act(file_store / first.blob.place, file_store / other.blob.place)
     assert verified() == codes
 
 

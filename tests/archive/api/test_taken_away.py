@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive.models import Blob, Run, Submission
-from archive.services import access, deaccessions, execution, fixity, intake, runs, sealing, sequencing
+from archive.services import access, execution, fixity, intake, runs, sealing, sequencing
+from tests.deaccessing import deaccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,12 +41,7 @@ def hand_in(ann) -> Callable[..., Submission]:
 
 
 def take_away(row: Submission) -> None:
-    asked = deaccessions.ask_deaccession(
-        principal=access.principal_of(access.ensure_user(user_name="ann", administrator=True)),
-        case=row.case, blob=row.blob, reason="order 1",
-    )  # fmt: skip
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
     sequencing.sequence_pending()
 
 

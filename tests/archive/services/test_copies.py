@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, Blob, CustodyEvent, Fixity
-from archive.services import access, deaccessions, fixity, worm_check
 from archive.services import copies as copies_of
+from archive.services import fixity, worm_check
 from archive.storage import s3
 from tests.archive.services.conftest import LINE
+from tests.deaccessing import deaccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,14 +215,10 @@ def test_a_check_while_the_store_is_away_calls_nothing_damaged(use, hand_in) -> 
     assert seen.again > timezone.now()
 
 
-def test_no_copy_is_made_of_what_the_law_had_taken_away(use, hand_in, ann) -> None:
+def test_no_copy_is_made_of_what_the_law_had_taken_away(use, hand_in) -> None:
     use(NOBODY)
     row = hand_in(b"abc")
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
     use()
     assert fixity.check_due() == 1
     assert (copies(), Fixity.objects.get().again) == ({1}, None)

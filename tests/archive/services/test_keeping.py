@@ -38,6 +38,7 @@ from evidence.opening import EventObject
 from evidence.verify.audit import audit
 from evidence.verify.trust import load_trust
 from tests.archive.services.conftest import LINE
+from tests.deaccessing import deaccess
 
 pytestmark = pytest.mark.django_db
 
@@ -265,16 +266,11 @@ def test_deaccession_takes_two_persons_and_is_said_before_and_after(file_store, 
 
 
 @pytest.fixture
-def deaccessioned(file_store, ann):
+def deaccessioned(file_store):
     """A file that lay in these cases, deaccessioned by two persons and taken from the store by the operator."""
 
     def make(*rows):
-        ann.user.is_staff = True
-        ann.user.save()
-        blob = rows[0].blob
-        asked = deaccessions.ask_deaccession(principal=ann, case=rows[0].case, blob=blob, reason="order 1")
-        eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-        deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+        blob = deaccess(rows[0]).blob
         sequence_pending()
         (file_store / blob.place).unlink()
         return blob

@@ -10,11 +10,12 @@ from django.db import connection
 
 from archive import wiring
 from archive.models import Alarm, Blob, Case, CustodyEvent, RunOutput
-from archive.services import access, deaccessions, keeping, protecting
+from archive.services import access, keeping, protecting
 from archive.storage import worm
 from archive.storage.store import StoreError
 from archive.storage.worm import FileStore
 from tests.archive.services.conftest import LINE
+from tests.deaccessing import deaccess
 
 pytestmark = pytest.mark.django_db
 DAY = dt.date(2060, 1, 1)
@@ -182,11 +183,7 @@ def test_what_the_law_had_taken_away_stays_away(hand_in, ann, settings, tmp_path
     settings.CUSTOS_STORE = f"file:{tmp_path / 'one'}?immutable=1 file:{tmp_path / 'two'}?immutable=1"
     wiring.store.cache_clear()
     row = hand_in(b"abc")
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
     path = tmp_path / "one" / row.blob.place.split(" ")[0][2:]
     take_away(path)
     case = ask(ann, row.case)

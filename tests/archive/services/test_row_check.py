@@ -9,6 +9,7 @@ from archive.models import Deaccession, Handover, Submission
 from archive.services import access, chain, custody, deaccessions, handovers, row_check
 from evidence.custody import SealedMembers, seal_members
 from evidence.opening import disclosure_digest, parse_event
+from tests.deaccessing import deaccess
 
 pytestmark = pytest.mark.django_db
 SAID = {"file_name": "a.log", "note": "from <them>", "stated_custody": "captured by X"}
@@ -28,11 +29,8 @@ def scene(hand_in, ann):
     bob = access.principal_of(access.known_user("bob"))
     handovers.acknowledge_handover(principal=bob, handover_id=Handover.objects.get().pk)
     handovers.offer_handover(principal=bob, case=row.case, blob=row.blob, receiver="ann")
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
+    ann.user.refresh_from_db()  # an administrator now
     other = hand_in(b"def")
     deaccessions.ask_deaccession(principal=ann, case=other.case, blob=other.blob, reason="order 2")
     hand_in(b"def", case="case-b")

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from archive.models import Blob, Case, PendingTree, Run, RunInput, RunOutput, UnitTree
 from archive.services import run_check, unit_trees
 from tests.archive.services.conftest import LINE
+from tests.tampering import tamper
 
 pytestmark = pytest.mark.django_db
 
 
 def problems() -> list[str]:
     return [said for look in run_check.LOOKS.values() for said in look()]
-
-
-def tamper(statement: str, *values: object) -> None:
-    """As the database's owner, with the triggers taken away."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement, values or None)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from archive import wiring
 from archive.models import Alarm, CustodyEvent, Fixity, Segments
-from archive.services import access, deaccessions, fixity, segments
+from archive.services import fixity, segments
 from evidence.digest import Digest
 from evidence.log.hashing import leaf_hash, tree_root
+from tests.deaccessing import deaccess
+from tests.tampering import tamper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,19 +151,13 @@ def test_segments_that_somebody_changed_beside_the_bytes_are_damage(blob, two_st
     for path in places(blob, two_stores):
         change(path, other)
     digests = b"".join(Digest.of(other[at : at + SIZE]).raw for at in range(0, len(other), SIZE))
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE archive_segments SET digests = %s", [digests])
-        cursor.execute("SET LOCAL session_replication_role = origin")
+    tamper("UPDATE archive_segments SET digests = %s", digests)
     assert fixity.go_on(blob, fixity.Pace(0)).state == "damaged"
     assert "are not those of the event" in Alarm.objects.get(ended=None).text
 
 
 def test_segments_whose_event_cannot_be_read_are_damage_and_end_no_round(blob) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE archive_custodyevent SET text = 'x' WHERE type = 'fixity check'")
-        cursor.execute("SET LOCAL session_replication_role = origin")
+    tamper("UPDATE archive_custodyevent SET text = 'x' WHERE type = 'fixity check'")
     assert fixity.go_on(blob, fixity.Pace(0)).state == "damaged"
     assert "are not those of the event" in Alarm.objects.get(ended=None).text
 
@@ -182,13 +177,9 @@ def test_no_segments_are_made_of_bytes_that_changed_since_they_were_looked_at(fi
     assert segments.hash_new(blob, fixity.Pace(0)) is None
 
 
-def test_what_the_law_takes_away_is_said_to_be_so_while_its_bytes_still_lie_there(file_store, hand_in, ann) -> None:
+def test_what_the_law_takes_away_is_said_to_be_so_while_its_bytes_still_lie_there(file_store, hand_in) -> None:
     row = hand_in(DATA)
     assert fixity.go_on(row.blob, fixity.Pace(0)).state == "whole"
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
     assert (file_store / row.blob.place).exists()
     assert fixity.go_on(row.blob, fixity.Pace(0)).state == fixity.DEACCESSIONED

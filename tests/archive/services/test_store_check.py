@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from archive import wiring
 from archive.models import Blob, BlobMove, Submission
-from archive.services import access, deaccessions, store_check
+from archive.services import store_check
 from archive.storage.store import Keeping, StoreError, place_of
 from evidence.digest import Digest
 from tests.archive.services.conftest import LINE
+from tests.deaccessing import deaccess
+from tests.tampering import tamper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,29 +25,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def store(file_store: Path) -> Path:
-    """Its files are changed here, so it is one of files whatever store the run is on."""
-    return file_store
-
-
-@pytest.fixture
-def first(store: Path, hand_in) -> Submission:
+def first(file_store: Path, hand_in) -> Submission:
     return hand_in(LINE * 3, names=["a.example"])
 
 
 @pytest.fixture
-def other(store: Path, hand_in) -> Submission:
+def other(file_store: Path, hand_in) -> Submission:
     return hand_in(b"other file\n")
-
-
-def tamper(statement: str, *values: str) -> None:
-    """As the database's owner, with the triggers taken away, once what came before is through all checks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement, values)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
 def looked() -> tuple[list[str], list[str]]:
@@ -66,9 +52,9 @@ def take_row_away(digest: str) -> None:
     tamper("DELETE FROM archive_blob WHERE digest = %s", digest)
 
 
-def test_a_file_that_is_gone_with_its_rows_is_missed(store: Path, first: Submission, other: Submission) -> None:
+def test_a_file_that_is_gone_with_its_rows_is_missed(file_store: Path, first: Submission, other: Submission) -> None:
     place = first.blob.place
-    (store / place).unlink()
+    (file_store / place).unlink()
     take_row_away(first.blob_id)
     assert looked() == ([
         f"the row of {first.blob_id} is gone: the event {first.event_id} brought it in",
@@ -76,9 +62,9 @@ def test_a_file_that_is_gone_with_its_rows_is_missed(store: Path, first: Submiss
     ], [])  # fmt: skip
 
 
-def test_a_derived_file_that_is_gone_with_its_rows_is_missed(store: Path, first: Submission) -> None:
+def test_a_derived_file_that_is_gone_with_its_rows_is_missed(file_store: Path, first: Submission) -> None:
     table = Blob.objects.get(made_by__name="table.parquet")
-    (store / table.place).unlink()
+    (file_store / table.place).unlink()
     take_row_away(table.digest)
     ((said,), notices) = looked()
     assert said.startswith(f"the row of {table.digest} is gone: the event ")
@@ -93,21 +79,17 @@ def test_a_row_that_is_gone_while_its_file_is_there_is_missed_and_the_file_notic
 
 
 def test_a_file_that_is_gone_while_its_row_is_there_is_missed(
-    store: Path, first: Submission, other: Submission
+    file_store: Path, first: Submission, other: Submission
 ) -> None:
-    (store / first.blob.place).unlink()
+    (file_store / first.blob.place).unlink()
     ((said,), notices) = looked()
     assert said.startswith(f"{first.blob_id} lies in no store: ")
     assert notices == []
 
 
-def test_what_the_law_had_taken_away_is_not_missed(store: Path, other: Submission, ann) -> None:
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=other.case, blob=other.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
-    (store / other.blob.place).unlink()
+def test_what_the_law_had_taken_away_is_not_missed(file_store: Path, other: Submission) -> None:
+    deaccess(other)
+    (file_store / other.blob.place).unlink()
     assert looked() == ([], [])
 
 
@@ -118,13 +100,13 @@ def test_what_was_put_and_never_recorded_is_a_notice(other: Submission, tmp_path
 
 
 def test_a_file_of_a_strange_name_is_a_notice_and_hides_nothing(
-    store: Path, first: Submission, other: Submission
+    file_store: Path, first: Submission, other: Submission
 ) -> None:
-    aside = store / "sha256" / "00" / "notes.txt"
+    aside = file_store / "sha256" / "00" / "notes.txt"
     aside.parent.mkdir(exist_ok=True)
     aside.write_text("x")
-    (store / "sha256" / first.blob_id.removeprefix("sha256:")).write_text("in another place")
-    (store / first.blob.place).unlink()
+    (file_store / "sha256" / first.blob_id.removeprefix("sha256:")).write_text("in another place")
+    (file_store / first.blob.place).unlink()
     problems, notices = looked()
     assert [said.partition(" lies")[0] for said in problems] == [first.blob_id]
     assert sorted(notice.partition(" lies")[0] for notice in notices) == [
@@ -161,7 +143,9 @@ def test_a_store_that_does_not_list_what_it_has_is_a_notice(first: Submission, m
     assert looked() == ([], ["the stores were not held against the rows to the end: the store is away"])
 
 
-def test_a_put_that_commits_while_the_stores_are_listed_is_no_notice(store: Path, first, hand_in, monkeypatch) -> None:
+def test_a_put_that_commits_while_the_stores_are_listed_is_no_notice(
+    file_store: Path, first, hand_in, monkeypatch
+) -> None:
     """Its rows are made after those around it were read, and before its file is listed."""
     last = Blob.objects.latest("digest").digest
     late = next(text for n in range(1000) if str(Digest.of(text := b"late %d" % n)) < last)
@@ -176,7 +160,7 @@ def test_a_put_that_commits_while_the_stores_are_listed_is_no_notice(store: Path
     assert Blob.objects.filter(pk=str(Digest.of(late))).exists()
 
 
-def test_a_put_whose_file_was_not_listed_yet_is_no_loss(store: Path, first, hand_in, monkeypatch) -> None:
+def test_a_put_whose_file_was_not_listed_yet_is_no_loss(file_store: Path, first, hand_in, monkeypatch) -> None:
     """Its row is read after the stores were listed without it."""
     monkeypatch.setattr(store_check, "_AT_ONCE", 1)
     listed, least = list(wiring.store().listing()), Blob.objects.earliest("digest").digest
@@ -197,20 +181,20 @@ def queries(count: int) -> int:
     return len(seen)
 
 
-def test_many_lost_files_take_no_more_queries_than_few(store: Path, hand_in) -> None:
+def test_many_lost_files_take_no_more_queries_than_few(file_store: Path, hand_in) -> None:
     rows = [hand_in(b"file %d" % n) for n in range(6)]
-    (store / rows[0].blob.place).unlink()
+    (file_store / rows[0].blob.place).unlink()
     one = queries(1)
     for row in rows[1:]:
-        (store / row.blob.place).unlink()
+        (file_store / row.blob.place).unlink()
     assert queries(6) == one
 
 
-def test_many_unnamed_files_take_no_more_queries_than_few(store: Path, first: Submission) -> None:
+def test_many_unnamed_files_take_no_more_queries_than_few(file_store: Path, first: Submission) -> None:
     taken = []
     for count in (1, 8):
         for n in range(count):
-            place = store / place_of(Digest.of(b"left %d" % n))
+            place = file_store / place_of(Digest.of(b"left %d" % n))
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(b"left")
         taken.append(queries(0))
@@ -218,12 +202,12 @@ def test_many_unnamed_files_take_no_more_queries_than_few(store: Path, first: Su
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_many_are_named_up_to_a_number_and_then_counted(store: Path, hand_in, monkeypatch, most: int) -> None:
+def test_many_are_named_up_to_a_number_and_then_counted(file_store: Path, hand_in, monkeypatch, most: int) -> None:
     monkeypatch.setattr(store_check, "_MOST", most)
     monkeypatch.setattr(store_check, "_AT_ONCE", 2)
     rows = [hand_in(b"file %d" % n) for n in range(5)]
     for row in rows:
-        (store / row.blob.place).unlink()
+        (file_store / row.blob.place).unlink()
     looked_for, stat = [], wiring.store().stat
     monkeypatch.setattr(wiring.store(), "stat", lambda locator: looked_for.append(locator) or stat(locator))
     problems, _ = looked()

@@ -9,9 +9,10 @@ import pytest
 
 from archive import wiring
 from archive.models import Alarm, Blob, CustodyEvent, Fixity, Submission
-from archive.services import access, deaccessions, fixity, intake, sealing, sequencing
+from archive.services import fixity, intake, sealing, sequencing
 from archive.storage.store import Keeping, StoreError
 from evidence.digest import Digest
+from tests.deaccessing import deaccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,13 +127,9 @@ def test_every_copy_is_made_whole_and_one_that_is_whole_stays(hand_in, settings,
     assert paths[2].stat().st_ino == stays
 
 
-def test_what_the_law_had_taken_away_is_not_taken_in_again(file_store, home, hand_in, ann) -> None:
+def test_what_the_law_had_taken_away_is_not_taken_in_again(file_store, home, hand_in) -> None:
     row = hand_in(b"abc")
-    ann.user.is_staff = True
-    ann.user.save()
-    asked = deaccessions.ask_deaccession(principal=ann, case=row.case, blob=row.blob, reason="order 1")
-    eve = access.principal_of(access.ensure_user(user_name="eve", auditor=True))
-    deaccessions.approve_deaccession(principal=eve, deaccession=asked)
+    deaccess(row)
     (file_store / row.blob.place).unlink()
     again = hand_in(b"abc", case="case-b")
     assert (again.state, "taken away by law" in again.problem) == (Submission.State.REFUSED, True)

@@ -6,13 +6,13 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
 
 from archive import wiring
 from archive.models import Checkpoint, Cosignature, Timestamp
 from archive.services import access, custody, sequencing, timestamps, voucher_check
 from evidence.log.checkpoint import parse_checkpoint
 from evidence.log.note import parse_note
+from tests.tampering import tamper
 from tests.timestamping import Authority
 from witness.state import found
 
@@ -33,14 +33,6 @@ def looked() -> tuple[list[str], list[str]]:
     """What does not hold, and what is only noticed."""
     notices: list[str] = []
     return [said for look in voucher_check.looks(notices).values() for said in look()], notices
-
-
-def tamper(statement: str, values: list[object]) -> None:
-    """As the database's owner, with the triggers taken away."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement, values)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
 @pytest.fixture
@@ -72,7 +64,7 @@ def test_a_token_as_it_was_kept_holds(stamped: Timestamp) -> None:
     ],
 )  # fmt: skip
 def test_a_token_that_was_changed_is_named(stamped: Timestamp, statement: str) -> None:
-    tamper(statement, [])
+    tamper(statement)
     ((said,), notices) = looked()
     assert said.startswith(f"timestamp {stamped.pk} by {stamped.url} over checkpoint ")
     assert notices == []
@@ -84,7 +76,7 @@ def test_a_token_of_an_authority_that_is_named_no_more_is_a_notice_and_junk_is_n
     settings.CUSTOS_TSA = []
     said = f"1 timestamps are by {stamped.url}, which CUSTOS_TSA does not name: who signed them was not verified"
     assert looked() == ([], [said])
-    tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
+    tamper("UPDATE archive_timestamp SET response = %s", b"junk")
     problems, notices = looked()
     assert (len(problems), notices) == (1, [said])
 
@@ -105,9 +97,9 @@ def test_a_token_of_before_its_authority_was_renewed_is_a_notice_and_junk_is_not
         " file in CUSTOS_TSA lacks: who signed them was not verified; add it there again (docs/timestamps.md)"
     )
     assert looked() == ([], [said])
-    tamper("UPDATE archive_timestamp SET checkpoint_id = %s", [1])
+    tamper("UPDATE archive_timestamp SET checkpoint_id = %s", 1)
     assert len(looked()[0]) == 1
-    tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
+    tamper("UPDATE archive_timestamp SET response = %s", b"junk")
     problems, notices = looked()
     assert (len(problems), notices) == (1, [])
 
@@ -137,7 +129,7 @@ def test_a_changed_token_is_named_whose_signer_was_issued_by_one_that_is_in_the_
         issued.be_issued()
     assert looked() == ([], [])
     token = bytes(Timestamp.objects.get().response)
-    tamper("UPDATE archive_timestamp SET response = %s", [token[:-1] + bytes([token[-1] ^ 1])])
+    tamper("UPDATE archive_timestamp SET response = %s", token[:-1] + bytes([token[-1] ^ 1]))
     problems, notices = looked()
     assert (len(problems), notices) == (1, [])
 
@@ -153,7 +145,7 @@ def test_a_pem_file_that_cannot_be_read_is_a_notice_that_names_the_setting(
     assert problems == []
     assert said.startswith(f"CUSTOS_TSA names the file {tmp_path / 'gone.pem'}, which ")
     assert said.endswith("and call manage.py check_ledger again: who signed the timestamps was not verified")
-    tamper("UPDATE archive_timestamp SET response = %s", [b"junk"])
+    tamper("UPDATE archive_timestamp SET response = %s", b"junk")
     assert len(looked()[0]) == 1
 
 
@@ -179,7 +171,7 @@ def test_a_file_of_witnesses_that_cannot_be_read_is_a_notice_that_names_the_sett
     wiring.witnesses.cache_clear()
     problems, (said,) = looked()
     assert (problems, said.startswith(f"CUSTOS_WITNESSES names the file {tmp_path / 'gone.txt'}, ")) == ([], True)
-    tamper("UPDATE archive_cosignature SET line = %s", ["junk"])
+    tamper("UPDATE archive_cosignature SET line = %s", "junk")
     assert len(looked()[0]) == 1
 
 
@@ -194,19 +186,19 @@ def other_signature(line: str) -> str:
                lambda line: "\n\n" + line]
 )  # fmt: skip
 def test_a_cosignature_that_was_changed_is_named(cosigned: Cosignature, change) -> None:
-    tamper("UPDATE archive_cosignature SET line = %s", [change(cosigned.line)])
+    tamper("UPDATE archive_cosignature SET line = %s", change(cosigned.line))
     ((said,), notices) = looked()
     assert said.startswith(f"cosignature {cosigned.pk} by w over checkpoint 2: ")
     assert notices == []
 
 
 def test_a_cosignature_of_another_checkpoint_is_named(cosigned: Cosignature) -> None:
-    tamper("UPDATE archive_cosignature SET checkpoint_id = %s", [1])
+    tamper("UPDATE archive_cosignature SET checkpoint_id = %s", 1)
     assert len(looked()[0]) == 1
 
 
 def test_a_cosignature_of_a_witness_that_is_named_no_more_is_a_notice_and_junk_is_not(cosigned: Cosignature) -> None:
-    tamper("UPDATE archive_cosignature SET witness = %s", ["gone"])
+    tamper("UPDATE archive_cosignature SET witness = %s", "gone")
     said = "1 cosignatures of gone are by a key that CUSTOS_WITNESSES does not name: not verified"
     assert looked() == ([], [said])
     Cosignature.objects.create(checkpoint=cosigned.checkpoint, witness="evil", line="junk")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from archive import wiring
@@ -15,26 +13,11 @@ from archive.services import access, deaccessions, sealing
 from archive.services.reading import note_access
 from archive.services.sequencing import sequence_pending
 from tests.archive.web.test_pages import row, signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.tampering import tamper
 
 __all__ = ["row"]
 pytestmark = pytest.mark.django_db
 STATEMENT = "captured by X at the resolver, handed over on 3 May by Y <b>in person</b>"
-
-
-@pytest.fixture
-def tamper() -> Callable[[str, list[str]], None]:
-    """Change rows as somebody who owns the server and takes the triggers away for himself."""
-
-    def change(statement: str, values: list[str]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            cursor.execute(statement, values)
-            cursor.execute("SET LOCAL session_replication_role = origin")
-
-    return change
 
 
 def api(user: str, *scopes: str) -> Client:
@@ -42,7 +25,7 @@ def api(user: str, *scopes: str) -> Client:
     return Client(headers={"Authorization": f"Bearer {text}"})
 
 
-def test_a_changed_event_is_shown_as_unknown_to_the_ledger(row: Submission, tamper) -> None:
+def test_a_changed_event_is_shown_as_unknown_to_the_ledger(row: Submission) -> None:
     page, address = signed_in("ann"), f"/blobs/{row.blob_id}"
     before = states(row)
     assert set(before) >= {"ingestion", "message digest calculation", "format identification"}
@@ -50,7 +33,7 @@ def test_a_changed_event_is_shown_as_unknown_to_the_ledger(row: Submission, tamp
     assert "unknown to the ledger" not in page.get(address).content.decode()
     tamper(
         "UPDATE archive_custodyevent SET text = replace(text, '\"success\"', '\"warning\"') WHERE id = %s",
-        [row.event_id],
+        row.event_id,
     )
     text = page.get(address).content.decode()
     assert text.count("unknown to the ledger: its text is not the one that was committed") == 1
@@ -68,9 +51,9 @@ DEEP = '{"a":' + "[" * 3000 + "]" * 3000 + "}"
 @pytest.mark.parametrize(
     "text", ["x", "", "[]", "{}", '{"detail":7}', DEEP], ids=["x", "empty", "list", "none", "odd", "deep"]
 )
-def test_events_whose_text_is_none_are_shown_as_unknown_to_the_ledger(row: Submission, tamper, text: str) -> None:
+def test_events_whose_text_is_none_are_shown_as_unknown_to_the_ledger(row: Submission, text: str) -> None:
     links = len(states(row))
-    tamper("UPDATE archive_custodyevent SET text = %s", [text])
+    tamper("UPDATE archive_custodyevent SET text = %s", text)
     page, client = signed_in("ann"), api("ann")
     custody = client.get(f"/api/v1/blobs/{row.blob_id}").json()["custody"]
     said = "its text is not the one that was committed"
@@ -85,9 +68,9 @@ def test_events_whose_text_is_none_are_shown_as_unknown_to_the_ledger(row: Submi
     assert client.get(f"/api/v1/submissions/{row.pk}").json()["duplicate"] is None
 
 
-def test_a_text_that_is_committed_to_and_no_event_is_not_proved(row: Submission, tamper) -> None:
+def test_a_text_that_is_committed_to_and_no_event_is_not_proved(row: Submission) -> None:
     tamper("UPDATE archive_custodyevent SET text = 'x', commitment = sha256('custos-event-v1'::bytea || '\\x0a'::bytea"
-           " || salt || 'x'::bytea) WHERE id = %s", [row.event_id])  # fmt: skip
+           " || salt || 'x'::bytea) WHERE id = %s", row.event_id)  # fmt: skip
     (link,) = [
         each for each in api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()["custody"] if each["detail"] is None
     ]
@@ -117,9 +100,9 @@ def test_who_acted_is_named_to_those_who_know_them_and_software_by_its_version(r
         assert shown.count(f'{kind}<br><span class="quiet">{who}</span>') == times
 
 
-def test_an_event_that_was_taken_out_leaves_a_gap(row: Submission, tamper) -> None:
+def test_an_event_that_was_taken_out_leaves_a_gap(row: Submission) -> None:
     hashed = CustodyEvent.objects.get(type="message digest calculation")
-    tamper("DELETE FROM archive_custodyobject WHERE event_id = %s", [str(hashed.pk)])
+    tamper("DELETE FROM archive_custodyobject WHERE event_id = %s", str(hashed.pk))
     text = signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
     assert "no event says when they were hashed" in text
     assert "no event says when they were hashed" in str(api("ann").get(f"/api/v1/blobs/{row.blob_id}").json()["gaps"])
@@ -150,9 +133,7 @@ def test_custody_before_us_comes_by_tus_and_is_shown_as_a_statement(row: Submiss
     assert text.count("forged") == 0
 
 
-def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(
-    row: Submission, tamper
-) -> None:
+def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of_its_bytes(row: Submission) -> None:
     ann = access.principal_of(access.ensure_user(user_name="ann"))
     ann.user.is_staff = True
     ann.user.save()
@@ -173,6 +154,6 @@ def test_a_deaccessioned_file_says_so_on_its_page_in_the_api_and_in_the_place_of
         answer = client.get(address)
         assert (answer.status_code, answer.json()["title"]) == (410, "Taken away by law")
         assert value["time"] in answer.json()["detail"]
-    tamper("UPDATE archive_custodyevent SET text = 'x' WHERE type = %s", ["deaccession"])
+    tamper("UPDATE archive_custodyevent SET text = 'x' WHERE type = %s", "deaccession")
     assert client.get(f"/api/v1/blobs/{row.blob_id}").json()["deaccessioned"]["reason"] is None
     assert "the event that says it cannot be read" in signed_in("ann").get(f"/blobs/{row.blob_id}").content.decode()
