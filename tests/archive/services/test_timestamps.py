@@ -106,6 +106,19 @@ def test_a_receipt_carries_its_tokens_and_all_of_it_is_checked(authorities, grow
     assert stranger == (1, {"timestamp"})
 
 
+def test_tokens_hold_by_either_of_two_certificates_of_one_name_in_one_file(grow, settings, tmp_path) -> None:
+    with Authority(tmp_path / "old", "Time Authority") as old, Authority(tmp_path / "new", "Time Authority") as new:
+        both = tmp_path / "both.pem"
+        both.write_bytes(pems([old, new]))
+        settings.CUSTOS_TSA = [(each.url, str(both)) for each in (old, new)]
+        event = grow(3)
+        assert timestamps.stamp_due() == 2
+    receipt = issue_receipt(event=event)
+    assert checked(receipt, tmp_path, both.read_bytes()) == (0, set())
+    for only in (old, new):
+        assert checked(receipt, tmp_path, pems([only])) == (1, {"timestamp"})
+
+
 def test_a_receipt_of_an_earlier_size_leads_to_the_later_token(authorities, grow, tmp_path) -> None:
     event = grow(3)
     authorities[1].manner = "with an error"
