@@ -33,6 +33,7 @@ class Recognition:
     """`procedure` is None if no reader takes the bytes; `reason` is a sentence for people either way.
 
     `confidence` is from 0 to 1; `others` are procedures that read some of it too, the surest first, with theirs.
+    `is_binary` of bytes that no reader knows and that are no text, and so have no lines.
     """
 
     procedure: str | None
@@ -40,6 +41,7 @@ class Recognition:
     parameters: dict[str, Any] = field(default_factory=dict)
     confidence: float = 0.0
     others: tuple[tuple[str, float], ...] = ()
+    is_binary: bool = False
 
 
 def recognise(head: bytes, said: Mapping[str, Any] | None = None, *, whole: bool = True) -> Recognition:
@@ -123,7 +125,7 @@ def _unknown(head: bytes, said: Mapping[str, Any]) -> Recognition:
         reason = f"read as {FORMATS[wanted].title}, as a person said, though it does not look so"
         return Recognition(wanted, reason, _stated(said, wanted))
     if b"\0" in head:
-        return Recognition(None, "binary data that no reader knows: kept as it is")
+        return Recognition(None, "binary data that no reader knows: kept as it is", is_binary=True)
     return Recognition(
         None,
         "no known log format: kept as it is. For CSV, TSV and JSON lines, name its columns (time=…,client=…,name=…)",

@@ -150,7 +150,8 @@ def _record(
         objects=[EventObject(Digest.parse(blob.digest), blob.size, role)],
         detail=detail | ({"stated": stated} if stated else {}),
     )  # fmt: skip
-    want_tree(blob, found.procedure)
+    if not found.is_binary:
+        want_tree(blob, found.procedure)
     if found.procedure:
         runs.plan_run(
             case=case, procedure=found.procedure, parameters=found.parameters,

@@ -69,7 +69,8 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
     with transaction.atomic():
         access.refuse_namesake(principal=principal, reference=case_reference)
         case = access.ensure_case(principal=principal, reference=case_reference)
-        access.watch_names(principal=principal, case=case, names=wanted)
+        if wanted:
+            access.watch_names(principal=principal, case=case, names=wanted)
         submission = Submission.objects.create(
             case=case, user=principal.user, length=length, declared_digest=declared_digest,
             file_name=_text(file_name), note=_text(note),
@@ -231,11 +232,10 @@ def arrived(descriptor: int, digest: Digest) -> dict[str, Any]:
 
 
 def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
-    with transaction.atomic():
-        submission.state, submission.arrived = Submission.State.RECEIVED, seen
-        submission.received = timezone.now()
-        submission.save(update_fields=["state", "received", "arrived"])
-        outbox.nudge("workers.seal.seal", str(submission.pk))
+    submission.state, submission.arrived = Submission.State.RECEIVED, seen
+    submission.received = timezone.now()
+    submission.save(update_fields=["state", "received", "arrived"])
+    outbox.nudge("workers.seal.seal", str(submission.pk))
 
 
 def check_reading(reading: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SYNC_EVERY = 32 << 20
 BEHIND = 4  # so many times SYNC_EVERY may wait for the disk, then the writing waits for it
+SMALL = 1 << 16
+"""Bytes that are hashed in less time than it takes to begin a thread for them."""
 CACHED = 64 << 20  # so much of a long upload stays in memory, that it does not push out everything else
 
 
@@ -62,7 +64,8 @@ class StagedWriter:
         if self._state is not None:
             if self._hashing is not None:
                 self._hashing.result()
-            self._hashing = _beside(self._hasher, self._state.update, chunk)
+            act = self._state.update
+            self._hashing = _here(act, chunk) if len(chunk) <= SMALL else _beside(self._hasher, act, chunk)
 
     def _sync(self) -> None:
         """Start a sync if none runs; wait for the one that does if too much depends on it."""
@@ -70,11 +73,7 @@ class StagedWriter:
             if not self._syncing[1].done() and self.at - self._synced < BEHIND * SYNC_EVERY:
                 return
             self._take_answer()
-        self._start_sync()
-
-    def _start_sync(self) -> None:
-        if self.at > self._synced:
-            self._syncing = (self.at, _beside(self._syncer, os.fsync, self._descriptor))
+        self._syncing = (self.at, _beside(self._syncer, os.fsync, self._descriptor))
 
     def _take_answer(self) -> None:
         if self._syncing is not None:
@@ -96,8 +95,9 @@ class StagedWriter:
     def finish(self) -> None:
         """Sync and count all that was written. Raises `SyncFailedError`."""
         self._take_answer()
-        self._start_sync()
-        self._take_answer()
+        if self.at > self._synced:
+            self._syncing = (self.at, _here(os.fsync, self._descriptor))
+            self._take_answer()
 
     def digest(self) -> Digest | None:
         """Of the whole file as it was written; None if an earlier request wrote its beginning."""
@@ -113,7 +113,11 @@ def _beside[Given](pool: ThreadPoolExecutor, act: Callable[[Given], None], given
     try:
         return pool.submit(act, given)
     except RuntimeError:
-        done: Future[None] = Future()
+        return _here(act, given)
+
+
+def _here[Given](act: Callable[[Given], None], given: Given) -> Future[None]:
+    done: Future[None] = Future()
     try:
         act(given)
     except OSError as error:

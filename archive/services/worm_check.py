@@ -130,20 +130,16 @@ def ensure_stores_hold() -> None:
 
     Raises `StoreError` if none answers, `UnsafeStoreError` while one is known to let evidence be changed.
     """
-    within = AWAY_FOR if stores_away().exists() else TRIED_WITHIN
+    alarms = {alarm.kind: alarm for alarm in _open(KIND, AWAY)}
+    within = AWAY_FOR if AWAY in alarms else TRIED_WITHIN
     if not Pulse.objects.filter(name=_tried(), at__gte=timezone.now() - within).exists():
         try_stores()
-    broken = open_alarm()
-    if broken is not None:
+        alarms = {alarm.kind: alarm for alarm in _open(KIND)}
+    if broken := alarms.get(KIND):
         raise UnsafeStoreError(
             f"nothing is taken in, because {broken.subject} does not keep what it is given ({broken.text}); "
             "see to the store, then run manage.py check_worm"
         )
-
-
-def open_alarm() -> Alarm | None:
-    """That one of the stores in use does not hold."""
-    return _open(KIND).first()
 
 
 def stores_away() -> QuerySet[Alarm]:
@@ -151,9 +147,9 @@ def stores_away() -> QuerySet[Alarm]:
     return _open(AWAY)
 
 
-def _open(kind: str) -> QuerySet[Alarm]:
+def _open(*kinds: str) -> QuerySet[Alarm]:
     names = [store.name[:400] for store in wiring.stores()]
-    return Alarm.objects.filter(kind=kind, subject__in=names, ended=None)
+    return Alarm.objects.filter(kind__in=kinds, subject__in=names, ended=None)
 
 
 def _tried() -> str:

@@ -388,13 +388,23 @@ def test_an_upload_that_a_request_is_still_at_is_left_to_it(ann) -> None:
     assert "only 0 are left" in row.problem
 
 
-def test_a_process_that_is_being_stopped_still_counts_what_it_wrote(tmp_path: Path) -> None:
+def test_a_process_that_is_being_stopped_still_counts_what_it_wrote(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(receiving, "SYNC_EVERY", receiving.SMALL)
+    before, after = b"b" * (receiving.SMALL + 1), b"a" * (receiving.SMALL + 1)
     counted: list[int] = []
     with (tmp_path / "staged").open("wb") as file, receiving.StagedWriter(file.fileno(), 0, counted.append) as writer:
-        writer.write(b"before")
+        writer.write(before)
         for pool in (writer._hasher, writer._syncer):
             pool.shutdown()
-        writer.write(b" and after")
+        writer.write(after)
         writer.finish()
-        assert writer.digest() == Digest.of(b"before and after")
-    assert counted == [16]
+        assert writer.digest() == Digest.of(before + after)
+    assert counted == [len(before), len(before + after)]
+
+
+def test_a_small_upload_begins_no_thread(tmp_path: Path) -> None:
+    with (tmp_path / "staged").open("wb") as file, receiving.StagedWriter(file.fileno(), 0, lambda _: None) as writer:
+        writer.write(b"small")
+        writer.finish()
+        assert writer.digest() == Digest.of(b"small")
+        assert not any(pool._threads for pool in (writer._hasher, writer._syncer))
