@@ -3,9 +3,9 @@
 Elsewhere a lost connection ends the channel, and with it the count of messages that are under way. PGMQ's channel
 stays, as its pool of connections heals; so the message has to give its place back, or the worker, which holds one
 message at a time, never asks for another one. Nor need anybody ask whether it is still connected, as Kombu does with a
-query of its own before every message that is sent. And a pool is opened before anybody knows whether the database answers:
-if it does not, nobody but this would close it, and its threads go on trying. One that has channels stays open: Kombu
-tries again in its place, and whoever consumes on them would wait for ever on a transport that lost them.
+query of its own before every message that is sent. And a pool is opened before anybody knows whether the database
+answers: if it does not, nobody but this would close it, and its threads go on trying. One that has channels stays open:
+Kombu tries again in its place, and whoever consumes on them would wait for ever on a transport that lost them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Transport(pgmq.Transport):
                 self.close_connection(self)
             raise
 
-    def verify_connection(self, connection: Any) -> bool:
+    def verify_connection(self, connection: Any) -> bool:  # noqa: ARG002 -- Kombu's signature
         """Its pool makes connections anew; that none can be had is said by whatever needs one."""
         return self._pgmq_client is not None
 

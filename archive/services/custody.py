@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 OWN_CASE = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What an event is to tell: by a person or by the software itself.
+
+    Without a case it is of the archive itself (docs/adr/0017).
+    """
+
+    case: Case | None
+    type: str
+    objects: Sequence[EventObject]
+    detail: Mapping[str, Any]
+    user: User | None = None
+    outcome: str = "success"
+    sealed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +57,44 @@ def record_event(
     outcome: str = "success",
     sealed: Mapping[str, Any] | None = None,
 ) -> Recorded:
-    """One event, by a person or by the software itself; to be called inside the caller's transaction.
+    """One event; to be called inside the caller's transaction."""
+    return record_events([Happened(case, type, objects, detail, user, outcome, sealed or {})])[0]
 
-    Without a case it is of the archive itself (docs/adr/0017).
-    """
+
+def record_events(told: Sequence[Happened]) -> list[Recorded]:
+    """Some events, in their order; to be called inside the caller's transaction."""
+    if not told:
+        return []
+    made = [_made(each) for each in told]
+    events = CustodyEvent.objects.bulk_create(one.event for one in made)
+    CustodyObject.objects.bulk_create(
+        CustodyObject(event=event, digest=str(item.digest), role=item.role)
+        for event, each in zip(events, told, strict=True)
+        for item in each.objects
+    )
+    first, *_ = PendingLeaf.objects.bulk_create(PendingLeaf(event=event) for event in events)
+    transaction.on_commit(lambda: _wake_sequencer(first.pk), robust=True)
+    return made
+
+
+def _made(told: Happened) -> Recorded:
+    """Not saved yet."""
     now = timezone.now()
     identifier = uuid7(now)
-    hidden = seal_members(sealed or {}, secrets.token_bytes)
+    hidden = seal_members(told.sealed, secrets.token_bytes)
     text = event_bytes(
         Event(
-            id=str(identifier), case=case_id(case.pk if case else None), type=type, time=rfc3339(now),
-            agent_kind="person" if user else "software", agent_id=str(user.pk) if user else "custos",
-            objects=tuple(objects), outcome=outcome, detail=dict(detail), software=wiring.software(),
+            id=str(identifier), case=case_id(told.case.pk if told.case else None), type=told.type, time=rfc3339(now),
+            agent_kind="person" if told.user else "software", agent_id=str(told.user.pk) if told.user else "custos",
+            objects=tuple(told.objects), outcome=told.outcome, detail=dict(told.detail), software=wiring.software(),
             sealed=hidden.digests,
         )
     )  # fmt: skip
     salt = secrets.token_bytes(32)
-    event = CustodyEvent.objects.create(
-        id=identifier, case=case, type=type, time=now, outcome=outcome, text=text.decode(), salt=salt,
+    event = CustodyEvent(
+        id=identifier, case=told.case, type=told.type, time=now, outcome=told.outcome, text=text.decode(), salt=salt,
         commitment=commitment(salt, text),
     )  # fmt: skip
-    CustodyObject.objects.bulk_create(
-        CustodyObject(event=event, digest=str(item.digest), role=item.role) for item in objects
-    )
-    pending = PendingLeaf.objects.create(event=event)
-    transaction.on_commit(lambda: _wake_sequencer(pending.pk), robust=True)
     return Recorded(event, list(hidden.disclosures))
 
 

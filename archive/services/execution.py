@@ -147,10 +147,10 @@ def _record(run: Run, made: list[tuple[str, Stored]]) -> None:
     with transaction.atomic():
         if not runs.held(run).update(lease=None):
             return  # the lease passed and somebody else has it
-        await_others(run.case)
+        case = await_others(run.case)
         statement, keys = _statement(run, outputs)
         stored = [stored for _, stored in made] + [statement]
-        note_stored(run.case, there_before=[one.blob.digest for one in stored if not one.fresh])
+        note_stored(run.case, case, there_before=[one.blob.digest for one in stored if not one.fresh])
         event = _tell(run, statement.blob, outputs, keys)
         _tell_copies(run, [one.blob for one in stored if one.fresh])
         RunOutput.objects.bulk_create(RunOutput(run=run, name=name, blob=blob) for name, blob in outputs)

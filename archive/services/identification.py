@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from archive import wiring
 from archive.models import Blob, Run, Submission
 from archive.models.run import EXTRACT
 from archive.services import access, intake, recognised, runs
-from archive.services.custody import record_event
+from archive.services.custody import Happened, record_events
 from archive.services.keeping import await_others
 from archive.services.refusals import BadInput
 from archive.services.unit_trees import want_tree
@@ -32,19 +33,32 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 500
 
 
-def identify_submission(submission: Submission) -> None:
-    """What the bytes are; and the plan to read them. Bytes that no reader knows are kept all the same."""
-    blob = submission.blob
-    if blob is None:
-        return
-    found = _look(blob, submission.reading)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a blob is, in what role, and by whose word if a person stated it."""
+
+    blob: Blob
+    found: Recognition
+    role: str
+    user: User | None = None
+    stated: dict[str, Any] = field(default_factory=dict)
+
+
+def identify_submissions(case: Case, sealed: Sequence[tuple[Submission, Blob, str]]) -> None:
+    """What the bytes are that lie at a place; and the plan to read them. Those that no reader knows are kept, too."""
+    seen = {row.pk: (row, _Seen(blob, _look(blob, place, row.reading), "source")) for row, blob, place in sealed}
     with transaction.atomic():
-        unread = Submission.objects.filter(pk=submission.pk, read_as="")
-        if unread.update(read_as=found.procedure or "none", read_reason=found.reason) != 1:
-            return  # somebody else identified it a moment ago
-        await_others(submission.case)
-        _record(submission.case, blob, found, "source")
-        runs.plan_follow_ups(case=submission.case)  # of bytes that were read before, about names that are watched since
+        await_others(case)
+        unread = Submission.objects.select_for_update().filter(pk__in=seen, read_as="")
+        fresh = set(unread.values_list("pk", flat=True))  # the others somebody else identified a moment ago
+        rows = []
+        for row, each in (pair for pk, pair in seen.items() if pk in fresh):
+            row.read_as, row.read_reason = each.found.procedure or "none", each.found.reason
+            row.try_after = None
+            rows.append(row)
+        Submission.objects.bulk_update(rows, ["read_as", "read_reason", "try_after"])
+        _record(case, [seen[row.pk][1] for row in rows])
+        runs.plan_follow_ups(case=case)  # of bytes that were read before, about names that are watched since
 
 
 def state_reading(
@@ -65,8 +79,8 @@ def state_reading(
             _, _, found = looked[0]
             row.reading, row.read_as, row.read_reason = reading, found.procedure or "none", found.reason
             row.save(update_fields=["reading", "read_as", "read_reason"])
-        for blob, role, found in looked:
-            _record(submission.case, blob, found, role, principal.user, reading)
+        said = [_Seen(blob, found, role, principal.user, reading) for blob, role, found in looked]
+        _record(submission.case, said)
     return row
 
 
@@ -86,7 +100,7 @@ def _meant(submission: Submission, source: Source) -> list[tuple[Blob, tuple[str
 
 def _look_at(blob: Blob, reading: dict[str, Any], way: tuple[str, ...]) -> tuple[str, Recognition]:
     """In what role, and as what. Raises `BadInput` for columns that no row could be made by."""
-    found = _look(blob, reading, len(way))
+    found = _look(blob, blob.place, reading, len(way))
     columns = found.parameters.get("columns")
     if columns is not None:
         try:
@@ -102,17 +116,18 @@ def look_at_members(run: Run, outputs: Sequence[tuple[str, Blob]]) -> list[tuple
         return []
     stated = _stated(run)
     return [
-        (blob, _look(blob, stated, run.parameters["depth"])) for name, blob in outputs if name.startswith("member-")
+        (blob, _look(blob, blob.place, stated, run.parameters["depth"]))
+        for name, blob in outputs
+        if name.startswith("member-")
     ]
 
 
 def plan_members(case: Case, members: Sequence[tuple[Blob, Recognition]]) -> None:
-    for blob, found in members:
-        _record(case, blob, found, "member")
+    _record(case, [_Seen(blob, found, "member") for blob, found in members])
 
 
-def _look(blob: Blob, stated: dict[str, Any], depth: int = 0) -> Recognition:
-    head = b"".join(wiring.store().open_range(blob.place, 0, min(blob.size, HEAD)))
+def _look(blob: Blob, place: str, stated: dict[str, Any], depth: int = 0) -> Recognition:
+    head = b"".join(wiring.store().open_range(place, 0, min(blob.size, HEAD)))
     found = recognise(head, stated, whole=blob.size <= HEAD)
     if found.procedure is None or not found.procedure.startswith(EXTRACT):
         return found
@@ -136,24 +151,27 @@ def _stated(run: Run) -> dict[str, Any]:
     return {}
 
 
-def _record(
-    case: Case, blob: Blob, found: Recognition, role: str, user: User | None = None,
-    stated: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    """The event, and the run if there is a procedure; inside the caller's transaction."""
+def _record(case: Case, seen: Sequence[_Seen]) -> None:
+    """The events, and a run where there is a procedure; inside the caller's transaction."""
+    record_events([_told(case, each) for each in seen])
+    for each in seen:
+        if not each.found.is_binary:
+            want_tree(each.blob, each.found.procedure)
+        if each.found.procedure:
+            runs.plan_run(
+                case=case, procedure=each.found.procedure, parameters=each.found.parameters,
+                inputs=[("source", Digest.parse(each.blob.digest))],
+            )  # fmt: skip
+
+
+def _told(case: Case, seen: _Seen) -> Happened:
+    found = seen.found
     detail = {
         "procedure": found.procedure or "none", "reason": found.reason, "confidence": f"{found.confidence:.2f}",
         "others": [name for name, _ in found.others], "parameters": found.parameters,
     }  # fmt: skip
-    record_event(
-        case=case, type="format identification", user=user, outcome="success" if found.procedure else "warning",
-        objects=[EventObject(Digest.parse(blob.digest), blob.size, role)],
-        detail=detail | ({"stated": stated} if stated else {}),
+    return Happened(
+        case=case, type="format identification", user=seen.user, outcome="success" if found.procedure else "warning",
+        objects=[EventObject(Digest.parse(seen.blob.digest), seen.blob.size, seen.role)],
+        detail=detail | ({"stated": seen.stated} if seen.stated else {}),
     )  # fmt: skip
-    if not found.is_binary:
-        want_tree(blob, found.procedure)
-    if found.procedure:
-        runs.plan_run(
-            case=case, procedure=found.procedure, parameters=found.parameters,
-            inputs=[("source", Digest.parse(blob.digest))],
-        )  # fmt: skip

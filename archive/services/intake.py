@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from archive import outbox, wiring
+from archive import wiring
 from archive.models import Submission
-from archive.services import access
+from archive.services import access, waiting
 from archive.services.receiving import StagedWriter, SyncFailedError
 from archive.services.refusals import BadInput, Busy, NoSpace, NotAllowed, NotKept, NotVisible, WrongOffset
 from archive.services.worm_check import ensure_stores_hold
@@ -235,7 +235,7 @@ def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
     submission.state, submission.arrived = Submission.State.RECEIVED, seen
     submission.received = timezone.now()
     submission.save(update_fields=["state", "received", "arrived"])
-    outbox.nudge("workers.seal.seal", str(submission.pk))
+    waiting.send_received(submission)
 
 
 def check_reading(reading: dict[str, Any]) -> None:

@@ -86,16 +86,15 @@ def await_others(case: Case) -> Case:
     return Case.objects.select_for_update(no_key=True).get(pk=case.pk)
 
 
-def note_stored(case: Case, *, there_before: Collection[str]) -> None:
-    """Whether the stores keep bytes as `case` asks that were put as it asked when it was read; if not, they are told.
+def note_stored(case: Case, row: Case, *, there_before: Collection[str]) -> None:
+    """Whether the stores keep bytes as the case asks that were put as it asked when it was read; if not, they are told.
 
-    To be called in the transaction that records the bytes, before their events. `there_before` are the digests of
-    those that somebody else had put, as another case may have asked for less.
+    To be called in the transaction that records the bytes, before their events; `row` is the case as `await_others`
+    gave it there. `there_before` are the digests of those that somebody else had put, as another case may have asked
+    for less.
     """
-    row = await_others(case)
-    new_here = set(there_before) - set(
-        CustodyObject.objects.filter(event__case=case, digest__in=there_before).values_list("digest", flat=True)
-    )
+    named = CustodyObject.objects.filter(event__case=case, digest__in=there_before)
+    new_here = there_before and set(there_before) - set(named.values_list("digest", flat=True))
     if new_here or keeping_of(row) != keeping_of(case):
         was_kept = row.kept
         _let_wait(row)

@@ -55,14 +55,15 @@ def plan_run(*, case: Case, procedure: str, parameters: dict[str, Any], inputs: 
     return run
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def plan_follow_ups(*, case: Case) -> list[Run]:
     """Plan all that can now be asked of the case's tables for the names it watches."""
     await_others(case)
-    names = list(case.names.order_by("name").values_list("name", flat=True))
+    tables = _tables(case)
+    names = list(case.names.order_by("name").values_list("name", flat=True)) if tables else []
     return [
         plan_run(case=case, procedure=plan.procedure, parameters=plan.parameters, inputs=plan.inputs)
-        for plan in procedures.follow_ups(_tables(case), names)
+        for plan in procedures.follow_ups(tables, names)
     ]
 
 
@@ -72,7 +73,7 @@ def _tables(case: Case) -> list[procedures.Table]:
     outputs: dict[uuid.UUID, dict[str, Blob]] = {}
     for output in made.select_related("blob").order_by("run__created", "run"):
         outputs.setdefault(output.run_id, {})[output.name] = output.blob
-    some_gone = case.events.filter(type=DEACCESSION).exists()
+    some_gone = bool(outputs) and case.events.filter(type=DEACCESSION).exists()
     return [
         procedures.Table(Digest.parse(each[TABLE].digest), *_about(each[REPORT].place, each[REPORT].size))
         for each in outputs.values()

@@ -2,63 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from archive import wiring
 from archive.models import Blob, Fixity
 from archive.services import fixity
 from archive.services.alarms import raise_alarm
-from archive.services.copies import lacks_copies, look_at, mend_blob
+from archive.services.copies import look_at, mend_blob
 from archive.services.deaccessions import deaccession_of
 from archive.services.keeping import keeping_of
 from archive.storage.store import DAMAGED, UNREACHABLE, WHOLE, StoreError
 from evidence.digest import Digest, hash_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from archive.models import Case
     from archive.storage.store import Copy
 
 
+_ADD = """
+INSERT INTO archive_blob (digest, size, locator, stored)
+SELECT digest, size, locator, %s FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS kept (digest, size, locator)
+ORDER BY digest ON CONFLICT DO NOTHING RETURNING digest
+"""
+"""In the order of the digests, so that two who add some of the same never wait for each other."""
+
+
 class OtherBytesError(StoreError):
     """What was to make copies whole is itself not what it was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that lie in the store at `locator`."""
+
+    digest: Digest
+    size: int
+    locator: str
+
+
 def keep_bytes(source: Path, digest: Digest, case: Case) -> str:
+    """As `keep`, of bytes of which it is not known whether a blob has them."""
+    return keep(source, digest, case, Blob.objects.filter(pk=str(digest)).first())
+
+
+def keep(source: Path, digest: Digest, case: Case, blob: Blob | None) -> str:
     """Where the bytes of the fsynced file lie, as many copies as the case asks for. Raises `StoreError`.
 
-    How long they are locked is as the case asks only if no blob had them before (`keeping.note_stored`). What the law
-    had taken away is not put back.
+    `blob` has them already, if there is one. How long they are locked is as the case asks only if there is none
+    (`keeping.note_stored`). What the law had taken away is not put back.
     """
-    blob = Blob.objects.filter(pk=str(digest)).first()
     if blob is None:
         return wiring.store().put(source, digest, keeping_of(case))
     if deaccession_of(blob) is None:
-        restore_blob(blob, source, copies=keeping_of(case).copies)
+        restore_blob(blob, source, blob.place, copies=keeping_of(case).copies)
     return blob.place
 
 
 def record_blob(digest: Digest, size: int, locator: str) -> tuple[Blob, bool]:
-    """The row of bytes that lie there, and whether it is new; what too few stores took fixity looks at soon."""
-    with transaction.atomic():
-        blob, is_new = Blob.objects.get_or_create(digest=str(digest), defaults={"size": size, "locator": locator})
-        if is_new and lacks_copies(blob):
-            said = f"{len(locator.split(' '))} of {len(wiring.stores())} copies were made; the others follow"
-            Fixity.objects.create(blob=blob, said=said, again=timezone.now())
-    return blob, is_new
+    """The row of bytes that lie there, and whether it is new."""
+    blobs, new = record_blobs([Kept(digest, size, locator)])
+    return blobs[str(digest)], str(digest) in new
 
 
-def restore_blob(blob: Blob, source: Path, *, copies: int) -> None:
+def record_blobs(kept: Sequence[Kept]) -> tuple[dict[str, Blob], set[str]]:
+    """The rows of bytes that lie there, by digest, and which are new; what too few stores took fixity looks at soon."""
+    with transaction.atomic(savepoint=False):
+        columns = [str(one.digest) for one in kept], [one.size for one in kept], [one.locator for one in kept]
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD, [timezone.now(), *columns])
+            new = {digest for (digest,) in cursor.fetchall()}
+        blobs = Blob.objects.in_bulk(columns[0])
+        for one in kept:
+            copies = len(one.locator.split(" "))
+            if str(one.digest) in new and copies < len(wiring.stores()):
+                said = f"{copies} of {len(wiring.stores())} copies were made; the others follow"
+                Fixity.objects.create(blob=blobs[str(one.digest)], said=said, again=timezone.now())
+    return blobs, new
+
+
+def restore_blob(blob: Blob, source: Path, place: str, *, copies: int) -> None:
     """Damaged copies, and all if too few are whole, are made anew from a file with the same bytes.
 
-    What a store was never given while there are enough is left to fixity: it may be away. Raises `OtherBytesError`;
-    `StoreError` if there are then too few.
+    `place` is where they lie. What a store was never given while there are enough is left to fixity: it may be away.
+    Raises `OtherBytesError`; `StoreError` if there are then too few.
     """
-    found = look_at(blob)
+    found = look_at(blob, place)
     if DAMAGED not in _states(found) and _states(found).count(WHOLE) >= copies:
         return
     problem = _made_anew(blob, source, found)

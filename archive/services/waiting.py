@@ -4,13 +4,18 @@ Rows are the truth; messages may be lost, attempts fail, or last for long. Whoev
 until when it is then left alone: a submission for as long again as it has waited, a case for twice as long as before.
 So that holds whatever the trouble is, between workers and over a restart. What a person asks for is sent at once by the
 service that takes it. While no store answers nothing is sent that needs one.
+
+What was received and nobody took up is taken together: one message is enough for all, and whoever takes some looks
+whether others are left. So nothing is sent for what comes behind another that waits.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -29,6 +34,31 @@ _SOON = dt.timedelta(seconds=5)
 _LEAST = dt.timedelta(seconds=4)  # within the sweeper's turn, so that at first each turn counts
 _SEALED_AGAIN, _STORE_AWAY = dt.timedelta(minutes=10), dt.timedelta(seconds=30)
 _KEPT_AGAIN = dt.timedelta(hours=1)
+_TOGETHER, _SMALL = 32, 1 << 20
+"""So many submissions are taken together at most, and more than one only if they have so many bytes at most."""
+
+
+def send_received(submission: Submission) -> None:
+    """Have it sealed, unless one waits before it: whoever takes that one finds this one, too."""
+    if not _untaken().filter(received__lt=submission.received).exists():
+        outbox.nudge("workers.seal.seal_waiting")
+
+
+def take_received() -> list[Submission]:
+    """Some that wait, for the caller to seal now; if others are left, somebody else is sent for them."""
+    with transaction.atomic():
+        waiting = _untaken().select_related("case", "user", "blob").order_by("received")
+        found = waiting.select_for_update(skip_locked=True, of=("self",))[:_TOGETHER]
+        upto = accumulate(row.length for row in found)
+        taken = [row for row, size in zip(found, upto, strict=True) if size <= _SMALL] or list(found[:1])
+        Submission.objects.filter(pk__in=[row.pk for row in taken]).update(try_after=timezone.now() + _LEAST)
+    if taken and _untaken().exists():
+        outbox.nudge("workers.seal.seal_waiting")
+    return taken
+
+
+def _untaken() -> QuerySet[Submission]:
+    return Submission.objects.filter(state=Submission.State.RECEIVED, try_after=None)
 
 
 def nudge_what_waits() -> int:

@@ -194,7 +194,7 @@ def test_two_who_recognise_at_once_leave_one_event(hand_in) -> None:
     sealing.seal_submission(row.pk)
     seen_by_both.refresh_from_db()
     seen_by_both.read_as = ""
-    identification.identify_submission(seen_by_both)
+    identification.identify_submissions(row.case, [(seen_by_both, seen_by_both.blob, seen_by_both.blob.place)])
     assert CustodyEvent.objects.filter(type="format identification").count() == 1
 
 
@@ -312,7 +312,7 @@ def test_a_sealer_that_comes_late_cannot_refuse_what_is_sealed(hand_in) -> None:
     late = Submission.objects.get(pk=row.pk)
     late.state = Submission.State.RECEIVED
     intake.staged_file(row.pk).touch()
-    sealing._seal(late)
+    sealing._seal([late])
     row.refresh_from_db()
     assert (row.state, row.problem, row.blob_id) == ("sealed", "", str(Digest.of(b"abc")))
 

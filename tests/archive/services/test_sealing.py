@@ -1,0 +1,163 @@
+"""What waits together is sealed together, and each of it as if it were alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from archive import outbox, wiring
+from archive.models import Blob, Case, CustodyEvent, PendingLeaf, Submission
+from archive.services import intake, sealing, waiting
+from archive.storage.store import StoreError
+from evidence.digest import Digest
+
+pytestmark = pytest.mark.django_db
+ONE, ALL = "workers.seal.seal", "workers.seal.seal_waiting"
+TOLD = ["ingestion", "message digest calculation"]
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[str, ...]]:
+    """The tasks that are sent, in place of a broker."""
+    tasks: list[tuple[str, ...]] = []
+    monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: tasks.append((task, *arguments)))
+    return tasks
+
+
+@pytest.fixture
+def received(hand_in, sent):
+    """Submissions of these bytes, which wait."""
+
+    def submit(*files: bytes, case: str = "case-a") -> list[Submission]:
+        rows = [hand_in(data, case=case, work=False) for data in files]
+        sent.clear()
+        return rows
+
+    return submit
+
+
+def states() -> list[str]:
+    return list(Submission.objects.order_by("received").values_list("state", flat=True))
+
+
+def binary(count: int) -> list[bytes]:
+    return [b"\0" + bytes([number]) for number in range(count)]
+
+
+def test_of_those_that_wait_only_the_first_sends_for_a_sealer(hand_in, sent) -> None:
+    for data in binary(3):
+        hand_in(data, work=False)
+    assert sent.count((ALL,)) == 1
+    assert len(waiting.take_received()) == 3
+    sent.clear()
+    hand_in(b"\0later", work=False)
+    assert sent == [(ALL,)]
+
+
+def test_one_that_waits_in_vain_holds_up_no_message_for_those_behind_it(received, hand_in, sent) -> None:
+    received(b"first")
+    Submission.objects.update(try_after=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=9))
+    hand_in(b"second", work=False)
+    assert sent == [(ALL,)]
+
+
+def test_whoever_takes_some_sends_for_the_rest_and_no_other_takes_them_too(received, sent, monkeypatch) -> None:
+    rows = received(*binary(3))
+    monkeypatch.setattr(waiting, "_TOGETHER", 2)
+    assert [row.pk for row in waiting.take_received()] == [row.pk for row in rows[:2]]
+    assert sent == [(ALL,)]
+    assert [row.pk for row in waiting.take_received()] == [rows[2].pk]
+    assert waiting.take_received() == []
+    assert sent == [(ALL,)]
+
+
+def test_a_large_one_goes_alone(received, monkeypatch) -> None:
+    rows = received(b"large" * 9, b"small", b"small too")
+    monkeypatch.setattr(waiting, "_SMALL", 20)
+    assert [[row.pk for row in waiting.take_received()] for _ in range(2)] == [[rows[0].pk], [rows[1].pk, rows[2].pk]]
+
+
+def test_what_waits_together_is_sealed_with_all_that_belongs_to_each(received, home) -> None:
+    rows = received(*binary(3)) + received(b"\0other", case="case-b")
+    sealing.seal_waiting()
+    assert states() == ["sealed"] * 4
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.read_as, row.try_after) == ("none", None)
+        events = CustodyEvent.objects.filter(objects_named__digest=row.blob_id).order_by("pending")
+        events = events.exclude(type="replication")  # where there are several stores
+        assert [(event.type, event.case_id) for event in events] == [
+            (kind, row.case_id) for kind in (*TOLD, "format identification")
+        ]
+        assert row.event_id == events[0].pk
+        assert wiring.store().described(f"submissions/{row.pk}.txt")[0]
+    assert PendingLeaf.objects.exclude(event__type="replication").count() == 12
+    assert not list((home / "staging").iterdir())
+
+
+def test_it_takes_as_many_queries_for_eight_as_for_two(received) -> None:
+    counts = []
+    for number in (2, 8):
+        received(*(bytes([0, number, n]) for n in range(number)))
+        with CaptureQueriesContext(connection) as queries:
+            sealing.seal_waiting()
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert states() == ["sealed"] * 10
+
+
+def test_the_same_bytes_twice_are_sealed_one_after_the_other(received, sent) -> None:
+    received(b"\0twice", b"\0twice")
+    sealing.seal_waiting()
+    (task, pk) = sent.pop()
+    assert (task, states().count("sealed"), Blob.objects.count()) == (ONE, 1, 1)
+    sealing.seal_submission(pk)
+    ingestions = CustodyEvent.objects.filter(type="ingestion").order_by("pending")
+    assert [('"duplicate":true' in event.text) for event in ingestions] == [False, True]
+
+
+def test_one_that_does_not_go_is_said_and_holds_up_none_of_the_others(received, sent, monkeypatch) -> None:
+    rows = received(*binary(3))
+    bad = Digest.of(binary(3)[1])
+    honest = type(wiring.store()).put
+
+    def put(store, source, digest, keeping):
+        if digest == bad:
+            raise StoreError("the disk is full")
+        return honest(store, source, digest, keeping)
+
+    monkeypatch.setattr(type(wiring.store()), "put", put)
+    with pytest.raises(StoreError):
+        sealing.seal_waiting()
+    assert not CustodyEvent.objects.exists()
+    assert sent == [(ONE, str(row.pk)) for row in rows]
+    for row in rows[::2]:
+        sealing.seal_submission(row.pk)
+    with pytest.raises(StoreError, match="full"):
+        sealing.seal_submission(rows[1].pk)
+    assert states() == ["sealed", "received", "sealed"]
+    assert "full" in Submission.objects.get(pk=rows[1].pk).problem
+
+
+def test_of_some_one_may_be_refused_and_another_be_anothers_work(received, ann, hand_in) -> None:
+    rows = received(*binary(2))
+    hand_in(b"abc", declared_digest=str(Digest.of(b"abd")), work=False)
+    with intake._locked(intake.staged_file(rows[0].pk)):
+        sealing.seal_waiting()
+    assert states() == ["received", "sealed", "refused"]
+
+
+def test_what_a_case_asks_for_meanwhile_is_told_to_the_stores(received, monkeypatch) -> None:
+    received(*binary(2))
+    honest = sealing._record
+
+    def record(case: Case, kept: object) -> None:
+        Case.objects.filter(pk=case.pk).update(hold=True)
+        honest(case, kept)
+
+    monkeypatch.setattr(sealing, "_record", record)
+    sealing.seal_waiting()
+    assert not Case.objects.get().kept
