@@ -1,4 +1,7 @@
-"""Uploads by tus 1.0 (core and creation): begin, ask where it stands, append. The resource is the submission."""
+"""Uploads by tus 1.0 (core, creation, creation-with-upload): begin, ask where it stands, append.
+
+The resource is the submission.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 VERSION = "1.0.0"
 HEADERS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
+EXTENSIONS = "creation,creation-with-upload"
 OFFSET_STREAM = "application/offset+octet-stream"
 
 
@@ -53,7 +57,7 @@ class _TusView(APIView):
         # What cannot send PATCH or HEAD says so in a header, and the method it did send counts no more (tus 1.0).
         request.method = request.headers.get("X-HTTP-Method-Override", request.method).strip().upper()
         if request.method == "OPTIONS":
-            return HttpResponse(status=204, headers={**HEADERS, "Tus-Version": VERSION, "Tus-Extension": "creation"})
+            return HttpResponse(status=204, headers={**HEADERS, "Tus-Version": VERSION, "Tus-Extension": EXTENSIONS})
         wanted = request.headers.get("Tus-Resumable")
         if wanted != VERSION:
             return problem(
@@ -67,18 +71,21 @@ class _TusView(APIView):
 
 
 class UploadsView(_TusView):
-    """Begin an upload."""
+    """Begin an upload, with its first bytes if they come along."""
 
     @extend_schema(request=None, responses={201: None}, operation_id="begin_upload")
     def post(self, request: Request) -> HttpResponse:
         header = request.headers.get("Upload-Metadata", "")
-        said = _metadata(header)
+        said, length = _metadata(header), _length(request)
+        brings = request.content_type == OFFSET_STREAM
+        if brings and (size := _number(request, "Content-Length")) > length:
+            raise BadInput(f"{size} bytes come along, more than the {length} bytes that were announced: none is kept")
         submission = intake.begin_submission(
-            principal=principal(request), case_reference=said.get("case", ""), length=_length(request),
+            principal=principal(request), case_reference=said.get("case", ""), length=length,
             file_name=said.get("filename", ""), note=said.get("note", ""),
             stated_custody=said.get("stated_custody", ""), declared_digest=said.get("digest", ""),
             names=[name for name in said.get("names", "").split(",") if name.strip()], reading=_reading(said),
-            metadata=header,
+            metadata=header, chunks=_body(request) if brings else None,
         )  # fmt: skip
         location = f"/api/v1/uploads/{submission.pk}"
         return HttpResponse(status=201, headers={"Location": location, "Upload-Offset": str(submission.offset)})

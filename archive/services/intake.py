@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +53,12 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
     names: Iterable[str] = (),
     reading: dict[str, Any] | None = None,
     metadata: str = "",
+    chunks: Iterable[bytes] | None = None,
 ) -> Submission:
-    """An empty submission that waits for `length` bytes; `metadata` is all that was said, as it was said.
+    """A submission that waits for `length` bytes; `metadata` is all that was said, as it was said.
 
-    Raises `BadInput`, `NotAllowed`, `StoreError`.
+    `chunks` are the first of them, or all, if they came along. Where the disk does not take them, its `offset` says how
+    many were taken, and whoever goes on is told why. Raises `BadInput`, `NotAllowed`, `StoreError`.
     """
     ensure_stores_hold()
     if not 0 <= length < LARGEST:
@@ -76,9 +78,9 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
             file_name=_text(file_name), note=_text(note),
             stated_custody=_text(stated_custody), reading=reading or {}, metadata=metadata,
         )  # fmt: skip
-    if length == 0:
-        append_bytes(principal=principal, submission_id=submission.pk, offset=0, chunks=())
-        submission.refresh_from_db()
+    if length == 0 or chunks is not None:
+        with suppress(NoSpace, NotKept), _locked(staged_file(submission.pk)) as descriptor:
+            _take_in(descriptor, submission, chunks or ())
     return submission
 
 
@@ -116,11 +118,15 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     with _locked(staged_file(submission.pk)) as descriptor:
         submission.refresh_from_db()
         _check_offset(submission, offset)
-        _prepare(descriptor, submission)
-        digest = _write(descriptor, submission, chunks)
-        if submission.offset == submission.length:
-            _finish(submission, arrived(descriptor, digest) if digest else None)
+        _take_in(descriptor, submission, chunks)
     return submission.offset
+
+
+def _take_in(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> None:
+    _prepare(descriptor, submission)
+    digest = _write(descriptor, submission, chunks)
+    if submission.offset == submission.length:
+        _finish(submission, arrived(descriptor, digest) if digest else None)
 
 
 def finish_whole(submission: Submission) -> None:

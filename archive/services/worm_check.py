@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING
 
+from django.db.models import Exists
 from django.utils import timezone
 
 from archive import wiring
@@ -130,16 +131,20 @@ def ensure_stores_hold() -> None:
 
     Raises `StoreError` if none answers, `UnsafeStoreError` while one is known to let evidence be changed.
     """
-    alarms = {alarm.kind: alarm for alarm in _open(KIND, AWAY)}
-    within = AWAY_FOR if AWAY in alarms else TRIED_WITHIN
-    if not Pulse.objects.filter(name=_tried(), at__gte=timezone.now() - within).exists():
+    if _tried_within(TRIED_WITHIN).filter(~Exists(_open(KIND, AWAY))).exists():
+        return
+    within = AWAY_FOR if stores_away().exists() else TRIED_WITHIN
+    if not _tried_within(within).exists():
         try_stores()
-        alarms = {alarm.kind: alarm for alarm in _open(KIND)}
-    if broken := alarms.get(KIND):
+    if broken := _open(KIND).first():
         raise UnsafeStoreError(
             f"nothing is taken in, because {broken.subject} does not keep what it is given ({broken.text}); "
             "see to the store, then run manage.py check_worm"
         )
+
+
+def _tried_within(time: dt.timedelta) -> QuerySet[Pulse]:
+    return Pulse.objects.filter(name=_tried(), at__gte=timezone.now() - time)
 
 
 def stores_away() -> QuerySet[Alarm]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from archive.models import Submission
 from archive.services import access, intake, sealing
@@ -19,9 +23,10 @@ def metadata(**values: str) -> str:
     return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items())
 
 
-def begin(client, length: int = 6, **about: str):
+def begin(client, length: int = 6, *, brings: bytes | None = None, **about: str):
     said = metadata(**{"case": "case-a", "filename": "a.log", **about})
-    return client.post("/api/v1/uploads", **TUS, HTTP_UPLOAD_LENGTH=str(length), HTTP_UPLOAD_METADATA=said)
+    body = {} if brings is None else {"data": brings, "content_type": "application/offset+octet-stream"}
+    return client.post("/api/v1/uploads", **body, **TUS, HTTP_UPLOAD_LENGTH=str(length), HTTP_UPLOAD_METADATA=said)
 
 
 def append(client, path: str, offset: int | str, data: bytes, **more):
@@ -92,7 +97,8 @@ def test_a_browsers_session_overrides_no_check_of_where_a_form_came_from(ann) ->
 
 def test_what_the_server_can_is_told_without_a_token(client) -> None:
     answer = client.options("/api/v1/uploads")
-    assert (answer.status_code, answer["Tus-Version"], answer["Tus-Extension"]) == (204, "1.0.0", "creation")
+    assert (answer.status_code, answer["Tus-Version"]) == (204, "1.0.0")
+    assert answer["Tus-Extension"] == "creation,creation-with-upload"
 
 
 def problem(answer, status: int, *words: str) -> None:
@@ -127,6 +133,44 @@ def test_wrong_turns_are_problems_in_words(ann, client, caller) -> None:
     problem(begin(caller("rita", "read")), 403, "scope upload")
     problem(append(caller("bob", "upload"), location, 0, b"x"), 404, "no such upload")
     assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("brought", [b"", b"abc", b"abcdef"])
+def test_the_first_bytes_may_come_along_and_the_rest_follows(ann, brought: bytes) -> None:
+    answer = begin(ann, brings=brought)
+    assert (answer.status_code, answer["Upload-Offset"]) == (201, str(len(brought)))
+    rest = b"abcdef"[len(brought) :]
+    assert not rest or append(ann, answer["Location"], len(brought), rest).status_code == 204
+    row = Submission.objects.get()
+    sealing.seal_submission(row.pk)
+    row.refresh_from_db()
+    assert row.blob_id == f"sha256:{hashlib.sha256(b'abcdef').hexdigest()}"
+
+
+def test_more_bytes_that_come_along_than_were_announced_begin_nothing(ann) -> None:
+    problem(begin(ann, 2, brings=b"abc"), 400, "3 bytes come along", "2 bytes")
+    assert not Submission.objects.exists()
+
+
+def test_bytes_that_came_along_and_the_disk_did_not_take_can_be_sent_again(ann, monkeypatch) -> None:
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    begin(ann)  # which tries the store
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        answer = begin(ann, 3, brings=b"abc")
+        problem(append(ann, answer["Location"], 0, b"abc"), 503, "the disk did not take")
+    assert (answer.status_code, answer["Upload-Offset"]) == (201, "0")
+    assert append(ann, answer["Location"], 0, b"abc")["Upload-Offset"] == "3"
+
+
+def test_a_small_file_is_taken_by_few_questions(ann) -> None:
+    """Who asks, whether the stores hold, which case; the row, what arrived, that it is whole, who waits before it."""
+    begin(ann)
+    with CaptureQueriesContext(connection) as queries:
+        assert begin(ann, 3, brings=b"abc")["Upload-Offset"] == "3"
+    assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) == 7
 
 
 def test_an_empty_file_is_taken_at_once(ann) -> None:
