@@ -11,17 +11,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from archive.api.authentication import principal
-from archive.models import Deaccession
 from archive.services import access, alarms, deaccessions, finding, handovers, keeping
 from archive.services.custody import rfc3339
-from archive.services.refusals import NotAllowed, NotVisible
+from archive.services.refusals import NotAllowed
 
 if TYPE_CHECKING:
     import uuid
 
     from rest_framework.request import Request
 
-    from archive.models import Case, Handover
+    from archive.models import Case, Deaccession, Handover
 
 
 class KeepingInput(serializers.Serializer[Any]):
@@ -100,13 +99,9 @@ class DeaccessionsView(APIView):
 class ApproveDeaccessionView(APIView):
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT, operation_id="approve_deaccession")
     def post(self, request: Request, deaccession_id: int) -> Response:
-        cases = access.cases_visible_to(principal(request))
-        row = Deaccession.objects.filter(pk=deaccession_id, case__in=cases).first()
-        if row is None:
-            raise NotVisible("there is no such deaccession that you may see")
-        return Response(
-            _deaccession_value(deaccessions.approve_deaccession(principal=principal(request), deaccession=row))
-        )
+        who = principal(request)
+        row = deaccessions.visible_deaccession(who, deaccession_id)
+        return Response(_deaccession_value(deaccessions.approve_deaccession(principal=who, deaccession=row)))
 
 
 def _deaccession_value(row: Deaccession) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from archive.models.run import EXTRACT, PARSE
 from archive.services import access
 from archive.services.custody import record_event
 from archive.services.keeping import cases_of
-from archive.services.refusals import BadInput, NotAllowed
+from archive.services.refusals import BadInput, NotAllowed, NotVisible
 from evidence.digest import Digest
 from evidence.opening import EventObject
 from evidence.parsing import REJECTED, TABLE
@@ -44,12 +44,7 @@ def approve_deaccession(*, principal: Principal, deaccession: Deaccession) -> De
     Only then may the operator take them from the store. A token needs the scope audit, or upload for an administrator.
     Raises `NotAllowed`.
     """
-    if principal.user.pk == deaccession.asked_by_id:
-        raise NotAllowed("a deaccession is approved by somebody else than who asked for it")
-    if not principal.audits:
-        access.refuse_reader(principal)
-        if not principal.user.is_staff:
-            raise NotAllowed("only another administrator or an auditor may approve a deaccession")
+    _refuse_approval(principal, deaccession)
     with transaction.atomic():
         row = Deaccession.objects.select_for_update().get(pk=deaccession.pk)
         if row.event_id is None:
@@ -64,6 +59,53 @@ def approve_deaccession(*, principal: Principal, deaccession: Deaccession) -> De
             row.save(update_fields=["approved_by", "event"])
             outbox.nudge("workers.sequence.sequence")
     return row
+
+
+def _refuse_approval(principal: Principal, deaccession: Deaccession) -> None:
+    if principal.user.pk == deaccession.asked_by_id:
+        raise NotAllowed("a deaccession is approved by somebody else than who asked for it")
+    if not principal.audits:
+        access.refuse_reader(principal)
+        if not principal.user.is_staff:
+            raise NotAllowed("only another administrator or an auditor may approve a deaccession")
+
+
+def is_shown(principal: Principal) -> bool:
+    """What is only asked for is the business of those who ask and approve."""
+    return principal.user.is_staff or principal.audits
+
+
+def deaccessions_of(principal: Principal, blob: Blob) -> list[Deaccession]:
+    """What was asked for in one's cases, approved or not, oldest first. Raises `NotAllowed`."""
+    if not is_shown(principal):
+        raise NotAllowed("deaccessions are asked for by administrators, and approved by them or by auditors")
+    rows = Deaccession.objects.filter(blob=blob, case__in=access.cases_visible_to(principal))
+    return list(rows.select_related("case", "event").order_by("pk"))
+
+
+def visible_deaccession(principal: Principal, deaccession_id: int) -> Deaccession:
+    """Raises `NotVisible`."""
+    cases = access.cases_visible_to(principal)
+    row = Deaccession.objects.filter(pk=deaccession_id, case__in=cases).first()
+    if row is None:
+        raise NotVisible("there is no such deaccession that you may see")
+    return row
+
+
+def cases_to_ask_in(principal: Principal, blob: Blob) -> list[Case]:
+    """In which cases this person may ask for a deaccession of the blob."""
+    if not principal.user.is_staff:
+        return []
+    return list(access.own_cases(principal).filter(events__objects_named__digest=blob.digest).distinct())
+
+
+def may_approve(principal: Principal, deaccession: Deaccession) -> bool:
+    """Whether this person's word is what one that was asked for still lacks."""
+    try:
+        _refuse_approval(principal, deaccession)
+    except NotAllowed:
+        return False
+    return deaccession.event_id is None
 
 
 def deaccession_in(case: Case, digest: str) -> CustodyEvent | None:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from archive.api.blobs import deaccession_value, event_value, fixity_value
-from archive.services import access, alarms, finding, intake
+from archive.services import access, alarms, deaccessions, finding, intake
 from archive.services.chain import chain_of
 from archive.services.handovers import (
     acknowledge_handover,
@@ -110,6 +110,7 @@ def blob(request: HttpRequest, digest: str) -> HttpResponse:
         "deaccessioned": deaccession_value(who, found),
         "handovers": handovers_of(who, found),
         "receivers": receivers_for(who, found),
+        "deaccessions_shown": deaccessions.is_shown(who),
     }
     return render(request, "blob.html", context)
 

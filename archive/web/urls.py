@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from archive.web import cases, evidence, interpretation, readings, receipts, results, sign_in
+from archive.web import cases, deaccessions, evidence, interpretation, readings, receipts, results, sign_in
 
 urlpatterns = [
     path("", cases.front, name="front"),
@@ -22,6 +22,8 @@ urlpatterns = [
     path("find", evidence.find, name="find"),
     path("blobs/<str:digest>", evidence.blob, name="blob"),
     path("blobs/<str:digest>/handovers", evidence.offer, name="offer"),
+    path("blobs/<str:digest>/deaccession", deaccessions.deaccession, name="deaccession"),
+    path("deaccessions/<int:deaccession_id>/approve", deaccessions.approve, name="approve-deaccession"),
     path("handovers/<uuid:handover_id>", evidence.acknowledge, name="acknowledge"),
     path("fixity", evidence.fixity, name="fixity"),
     path("runs/<uuid:run_id>/retry", results.retry, name="retry"),

@@ -49,8 +49,8 @@ def enter(browser, service: Service):
     complaints: list[str] = []
     contexts = []
 
-    def make(user: str, *flags: str, width: int = 1280) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900})
+    def make(user: str, *flags: str, width: int = 1280, scripts: bool = True) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=scripts)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -176,6 +176,30 @@ def test_odd_columns_are_mapped_on_a_page_and_the_result_follows(enter, service:
     for address in (submission, f"{submission}/reading", reading, f"{reading}/rejects", f"{reading}/rows/3"):
         narrow.goto(address)
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 360, address
+
+
+def test_two_persons_have_a_file_taken_away_without_scripts_on_a_narrow_screen(
+    enter, service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "ordered.log"
+    path.write_bytes(b"to be taken away\n")
+    said = service.json("custos", "upload", str(path), "--case", "veras-case", token=service.token("vera"))
+    vera = enter("vera", "--administrator", width=360, scripts=False)
+    vera.goto(f"{service.url}/blobs/{said['digest']}")
+    vera.get_by_role("link", name="Deletion under law").click()
+    vera.get_by_label("Reason").fill("order 12/2026 of the court of X")
+    vera.get_by_role("button", name="Ask for its deletion").click()
+    expect(vera.get_by_text("nobody else has approved it yet")).to_be_visible()
+    expect(vera.get_by_role("button", name="Approve it for good")).to_have_count(0)
+    assert vera.evaluate("document.documentElement.scrollWidth") <= 360
+    odo = enter("odo", "--auditor", width=360, scripts=False)
+    odo.goto(vera.url)
+    expect(odo.get_by_text("order 12/2026 of the court of X")).to_be_visible()
+    assert odo.evaluate("document.documentElement.scrollWidth") <= 360
+    odo.get_by_role("button", name="Approve it for good").click()
+    expect(odo.get_by_text("approved by odo")).to_be_visible()
+    vera.goto(f"{service.url}/blobs/{said['digest']}")
+    expect(vera.get_by_text("were taken away by law")).to_be_visible()
 
 
 @pytest.fixture(scope="module")
