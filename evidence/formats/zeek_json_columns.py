@@ -36,14 +36,15 @@ _RECORD = (
 _TIME_MEMBER = b'"ts":'
 _LONGEST_TIME = 40  # bytes, with the mark that follows
 _SECONDS, _YEAR = 10, 4  # bytes before the point of seconds since 1970, and before the first hyphen of ISO 8601
-_QUOTE, _DOT, _HYPHEN = 34, 46, 45
-_IS_END = gather.allowed(b',}"')
+_QUOTE, _DOT, _HYPHEN = b'".-'
+_ENDS = b',}"'
+_HEAD = 1 << 16  # bytes, in which a log that names its kind does so
 _MORE_THAN_A_TTL = 2**32
 
 
 def read(lines: Lines) -> Found:
     """What is usual in the lines, and which of them are of another log."""
-    dns, others = lines.of_kind(b"_path", b"dns") if b'"_path"' in lines.data else (lines.fit, [])
+    dns, others = lines.of_kind(b"_path", b"dns") if b'"_path"' in lines.data[:_HEAD] else (lines.fit, [])
     is_text = lines.data[lines.data.find(_TIME_MEMBER) + len(_TIME_MEMBER) :][:1] == b'"'
     schema = pa.schema(_RECORD | {"ts": pa.string() if is_text else pa.float64()})
     numbers, records = lines.parse(dns, schema)
@@ -69,20 +70,23 @@ def _is_usual(records: pa.Table) -> Any:
 
 def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
     """The times from their digits in the lines, since a float does not hold them, and where they are usual."""
-    buffer = gather.padded(lines.data)
-    begin = lines.starts[numbers] + 1
-    good = gather.windows(buffer, len(_TIME_MEMBER))[begin] == np.void(_TIME_MEMBER)
+    body = lines.body if len(lines.data) > gather.PADDING else gather.padded(lines.data)
+    begin, last = lines.starts[numbers] + 1, len(body) - gather.PADDING
+    good = gather.windows(body, len(_TIME_MEMBER))[np.minimum(begin, last)] == np.void(_TIME_MEMBER)
     begin += len(_TIME_MEMBER)
     if not good.all():
         good, begin = _only_times(lines, numbers)
-    is_text = buffer[begin] == _QUOTE
-    begin += is_text
-    is_end = _IS_END[gather.windows(buffer, _LONGEST_TIME)[begin].view(np.uint8).reshape(-1, _LONGEST_TIME)]
-    end = begin + is_end.argmax(axis=1)
-    good &= (buffer[end] == _QUOTE) == is_text
-    found = digits.times(buffer, begin, end)
-    is_dated = (buffer[begin + _YEAR] == _HYPHEN) & found.has_zone
-    return good & found.good & np.where(is_text, is_dated, buffer[begin + _SECONDS] == _DOT), found
+    texts = gather.windows(body, _LONGEST_TIME)[np.minimum(begin, last)].view(np.uint8).reshape(-1, _LONGEST_TIME)
+    is_text, is_end = texts[:, 0] == _QUOTE, texts == _ENDS[0]
+    for mark in _ENDS[1:]:
+        is_end |= texts == mark
+    is_end[:, 0] = False
+    buffer, starts = gather.padded(texts.tobytes()), np.arange(len(texts)) * _LONGEST_TIME
+    end, starts = starts + is_end.argmax(axis=1), starts + is_text
+    good &= ((buffer[end] == _QUOTE) == is_text) & (begin <= last)
+    found = digits.times(buffer, starts, end)
+    is_dated = (buffer[starts + _YEAR] == _HYPHEN) & found.has_zone
+    return good & found.good & np.where(is_text, is_dated, buffer[starts + _SECONDS] == _DOT), found
 
 
 def _only_times(lines: Lines, numbers: Ints) -> tuple[Any, Ints]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK = BLOCK
 LONGEST_LINE = 1 << 20
+_AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ def chunks(source: Source) -> Iterator[Chunk]:
 
 
 def newlines(data: bytes) -> int:
-    """How many there are; five times as fast as `bytes.count`, which stops at each."""
-    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")))
+    """How many there are; far faster than by `bytes.count`, which stops at each."""
+    body = np.frombuffer(data, dtype=np.uint8)
+    return sum(int(np.count_nonzero(body[at : at + _AT_ONCE] == ord("\n"))) for at in range(0, len(body), _AT_ONCE))
 
 
 def _skip_line(source: Source) -> tuple[bool, bytes]:
