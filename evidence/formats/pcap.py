@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evidence.reading.batch import CONTEXT, Reject
+from evidence.reading.batch import CONTEXT, HEAD, Reject
 from evidence.reading.format import Format, Guess, Reading, refuse_parameters
 from evidence.table.schema import LOOKUPS
 from evidence.wire.capture import Capture
 from evidence.wire.octets import Octets, layout
 from evidence.wire.pieces import BAD_TIME, Interface, Piece, cut, rest
+from evidence.wire.record_starts import HEADER as RECORD_HEADER
+from evidence.wire.record_starts import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.pcap@1", "a pcap capture"
-FILE_HEADER, RECORD_HEADER = 24, 16
+FILE_HEADER = 24
 LONGEST = 1 << 20
 """Octets of a packet; writers keep to 262,144."""
 _MAGIC = {0xA1B2C3D4: 6, 0xA1B23C4D: 9}
@@ -63,42 +65,32 @@ def read_header(data: bytes) -> Header | None:
 
 def pieces(source: Source) -> Iterator[Piece]:
     """All bytes of the source; a packet stands in one piece."""
-    data = source.read_block()
-    header = read_header(data)
+    head = source.look(0, HEAD)
+    header = read_header(head)
     if header:
-        yield from cut(source, data, functools.partial(_take, header))
-    elif data:
-        yield rest(source, data, 0, 0, "no-file-header")
+        yield from cut(source, functools.partial(_take, header))
+    elif head:
+        yield rest(source, head, 0, 0, "no-file-header")
 
 
-def _take(header: Header, data: bytes, start: int, line: int) -> tuple[Piece, bool]:
+def _take(header: Header, data: bytes, end: int, start: int, line: int) -> tuple[Piece, bool]:
     """Whole packets, behind the file header if the file begins here; and if the next one's length is impossible."""
     first = 0 if start else FILE_HEADER
-    starts = np.fromiter(_starts(data, first, header.order), dtype=np.int64)
+    starts = Chain(data, end, header.order).starts(first)
     records = Octets(np.frombuffer(data, dtype=np.uint8)).fields(_RECORD[header.order], starts)
     begins = starts + RECORD_HEADER
     stops = begins + records["kept"]
-    wrong = np.flatnonzero((records["kept"] > LONGEST) | (stops > len(data)))
+    wrong = np.flatnonzero((records["kept"] > LONGEST) | (stops > end))
     count = wrong[0] if len(wrong) else len(starts)
     is_broken = bool(len(wrong)) and bool(records["kept"][count] > LONGEST)
     starts, begins, stops, records = starts[:count], begins[:count], stops[:count], records[:count]
     size = int(stops[-1]) if count else first
     piece = Piece(
-        data[:size], start, line, size, starts, stops, begins, stops, records["kept"] >= records["length"],
+        data, start, line, size, starts, stops, begins, stops, records["kept"] >= records["length"],
         _times(records, header.interface.digits), np.zeros(count, dtype=np.int64), (header.interface,),
-        () if start else (Reject(0, 0, FILE_HEADER, CONTEXT, "file-header", data),),
+        () if start else (Reject(0, 0, FILE_HEADER, CONTEXT, "file-header", data[: min(end, HEAD)]),),
     )  # fmt: skip
     return piece, is_broken
-
-
-def _starts(data: bytes, at: int, order: str) -> Iterator[int]:
-    """Where records begin, the last perhaps one that is not whole."""
-    length = struct.Struct(f"{order}8xI").unpack_from
-    last = len(data) - RECORD_HEADER
-    while at <= last:
-        yield at
-        (kept,) = length(data, at)
-        at += RECORD_HEADER + kept
 
 
 def _times(records: Any, digits: int) -> Ints:

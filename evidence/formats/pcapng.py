@@ -75,35 +75,35 @@ class Found:
 
 def pieces(source: Source) -> Iterator[Piece]:
     """All bytes of the source; a block stands in one piece."""
-    data = source.read_block()
-    if _is_section(data):
-        yield from cut(source, data, functools.partial(_take, Section()))
-    elif data:
-        yield rest(source, data, 0, 0, "no-section-header")
+    head = source.look(0, HEAD)
+    if _is_section(head):
+        yield from cut(source, functools.partial(_take, Section()))
+    elif head:
+        yield rest(source, head, 0, 0, "no-section-header")
 
 
-def _take(section: Section, data: bytes, start: int, line: int) -> tuple[Piece, bool]:
+def _take(section: Section, data: bytes, end: int, start: int, line: int) -> tuple[Piece, bool]:
     """Whole blocks, and whether the next one is broken."""
     found = Found(line)
-    size, is_broken = _walk(data, start, section, found)
-    return _piece(data[:size], start, line, section, found), is_broken
+    size, is_broken = _walk(data, end, start, section, found)
+    return _piece(data, start, line, size, section, found), is_broken
 
 
 def _is_section(data: bytes) -> bool:
     return int.from_bytes(data[:4]) == SECTION and data[8:12] in _ORDERS
 
 
-def _walk(data: bytes, start: int, section: Section, found: Found) -> tuple[int, bool]:
+def _walk(data: bytes, end: int, start: int, section: Section, found: Found) -> tuple[int, bool]:
     """Takes whole blocks; where the first that is left begins, and whether it is broken."""
     at = 0
-    while at + _END <= len(data) and len(found.others) < _MOST_OTHERS:
+    while at + _END <= end and len(found.others) < _MOST_OTHERS:
         if _is_section(data[at : at + 12]):
             section.order = _ORDERS[data[at + 8 : at + 12]]
         kind, size = struct.unpack_from(f"{section.order}II", data, at)
         if size < _END or size % 4 or size > LONGEST:
             return at, True
         stop = at + size
-        if stop > len(data):
+        if stop > end:
             break
         if struct.unpack_from(f"{section.order}I", data, stop - 4) != (size,):
             return at, True
@@ -190,11 +190,11 @@ def _packet(kind: int, data: bytes, at: int, stop: int, section: Section) -> tup
     return at, stop, begin, begin + kept, kept >= length, time, place
 
 
-def _piece(data: bytes, start: int, line: int, section: Section, found: Found) -> Piece:
+def _piece(data: bytes, start: int, line: int, size: int, section: Section, found: Found) -> Piece:
     columns = np.array(found.packets, dtype=np.int64).reshape(-1, 7).T
     starts, stops, begins, ends, whole, times, places = (np.ascontiguousarray(column) for column in columns)
     return Piece(
-        data, start, line, len(data), starts, stops, begins, ends, whole.astype(bool), times, places,
+        data, start, line, size, starts, stops, begins, ends, whole.astype(bool), times, places,
         tuple(section.interfaces), tuple(found.others),
     )  # fmt: skip
 

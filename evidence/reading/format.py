@@ -165,15 +165,17 @@ def too_long(chunk: Chunk, schema: pa.Schema) -> Batch:
 def in_order[Piece, Result](
     pieces: Iterable[Piece], read: Callable[[Piece], Result], workers: int = WORKERS
 ) -> Iterator[Result]:
-    """Pieces read side by side by threads, handed on in order; at most two more than there are threads are held.
+    """Pieces read side by side by threads, handed on in order.
 
-    The pieces themselves are made by one thread more, so that hashing and cutting a file waits for no reader or writer.
+    While the caller is at one, all threads but one are busy: its own work is what ends last, and results that are there
+    long before it asks for them only take memory. The pieces themselves are made by one thread more, so that hashing
+    and cutting a file waits for no reader or writer.
     """
     with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as maker:
         waiting: list[Future[Result]] = []
         for piece in _ahead(pieces, maker):
             waiting.append(pool.submit(read, piece))
-            if len(waiting) > workers:
+            if len(waiting) >= max(workers, 2):
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from evidence.reading import gather
 from evidence.wire.octets import layout
@@ -33,18 +32,29 @@ def addresses(octets: Octets, places: Ints, is_six: Any) -> pa.Array:
 def four(octets: Octets, places: Ints) -> pa.Array:
     """By halves; a server that answers everything is put into words once."""
     fields = octets.fields(_HALVES, places)
-    first, second = fields["first"].astype(np.int32), fields["second"].astype(np.int32)
-    if len(places) and (first == first[0]).all() and (second == second[0]).all():
-        return gather.constant(f"{_halves()[first[0]]}.{_halves()[second[0]]}", len(places), pa.string())
-    return pc.binary_join_element_wise(_halves().take(pa.array(first)), _halves().take(pa.array(second)), ".")
+    first, second = fields["first"].astype(np.int64), fields["second"].astype(np.int64)
+    if len(places) > 1 and (first == first[0]).all() and (second == second[0]).all():
+        return gather.constant(four(octets, places[:1])[0].as_py(), len(places), pa.string())
+    begin, end, size = _halves()
+    both = np.empty((len(places), 2), dtype=begin.dtype)
+    both[:, 0], both[:, 1] = begin[first], end[second]
+    offsets = np.zeros(len(places) + 1, dtype=np.int32)
+    np.cumsum(size[first] + size[second] - 1, out=offsets[1:])
+    characters = both.tobytes().translate(None, b"\0")
+    parts = [None, pa.py_buffer(offsets), pa.py_buffer(characters)]
+    return pa.Array.from_buffers(pa.string(), len(places), parts)
 
 
 @cache
-def _halves() -> pa.Array:
-    """Two octets in decimal digits, by their number."""
-    decimals = pa.array([str(octet) for octet in range(256)])
+def _halves() -> tuple[Any, Any, Any]:
+    """By the number of two octets: `a.b.` and `a.b` in eight bytes, some of them NUL, and the size of the first."""
+    octets = [b"%d." % octet for octet in range(256)]
+    dotted, last = (np.array([int.from_bytes(text[:size], "little") for text in octets], "<u8") for size in (4, -1))
+    sizes = np.array([len(text) for text in octets], dtype=np.int32)
     number = np.arange(1 << 16)
-    return pc.binary_join_element_wise(decimals.take(pa.array(number >> 8)), decimals.take(pa.array(number & 255)), ".")
+    high, low = number >> 8, number & 255
+    begin, end = (dotted[high] | part[low] << np.uint64(32) for part in (dotted, last))
+    return begin, end, sizes[high] + sizes[low]
 
 
 def sixteen(octets: Octets, places: Ints) -> pa.Array:

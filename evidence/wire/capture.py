@@ -1,8 +1,8 @@
 """Packets of a capture, in their order, as rows and rejects: what pcap and pcapng have in common.
 
 A packet is rows, a reject or skipped. What a TCP segment is can show later, when the message that it ends is whole or
-lost: so each batch is held until the one behind it was read. What waits longer than that for a gap to be filled is read
-as it is.
+lost: so a batch with such segments is held until the one behind it was read. What waits longer than that for a gap to
+be filled is read as it is.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Part:
     stop: int = 0
     size: int = 0
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether none of its packets waits for others."""
+        return all(outcome != PART for outcome in self.outcomes.values())
+
     def batch(self) -> Batch:
         rows, rejects = [], list(self.others)
         for start, outcome in self.outcomes.items():
@@ -68,7 +73,7 @@ class Part:
 class Capture:
     """Reads packets one after the other; owned by one reading. `notes` grow while it reads.
 
-    The last part stays open, and the one before is held: a message that a gap keeps back can still become whole.
+    The last part stays open, and the one before is held if a message that a gap keeps back can still become whole.
     """
 
     def __init__(self) -> None:
@@ -122,7 +127,10 @@ class Capture:
     def _close(
         self, rows: pa.Table, rejects: pa.Table, others: list[Reject], start: int, stop: int
     ) -> Iterator[Batch]:  # fmt: skip
-        """The end of a part: the one before is handed on, and what waits there for a gap to be filled waits no more."""
+        """The end of a part: the one before is handed on, and what waits there for a gap to be filled waits no more.
+
+        A part in which nothing waits is not held at all.
+        """
         part = self._parts[-1]
         if part.refused:
             rows = rows.filter(pc.invert(pc.is_in(rows["start"], pa.array(part.refused, pa.int64()))))
@@ -130,6 +138,8 @@ class Capture:
         if len(self._parts) > 1:
             self._streams.give_up_before(self._parts[0].stop)
             self._collect()
+            yield self._parts.pop(0).batch()
+        if part.is_settled:
             yield self._parts.pop(0).batch()
         self._parts.append(Part())
         self._held = 0

@@ -44,7 +44,7 @@ class Found:
 
 def plain_rows(piece: Piece) -> Iterator[Found]:
     """All packets of a piece, in parts that take little memory each: as a rule one is all."""
-    octets = Octets(gather.padded(piece.data))
+    octets = Octets(np.frombuffer(piece.data, dtype=np.uint8))
     packets, not_ip = families(octets, piece)
     parts = [plain_datagrams(piece, family) for family in packets]
     segments = [whole_segments(octets, piece, part[2]) for part in parts]

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evidence.reading import gather
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 from evidence.wire.answer_columns import read_answers, read_names, text_sizes
 from evidence.wire.message import flag_words
 from evidence.wire.name_columns import ranges
+from evidence.wire.octets import layout
 from evidence.wire.sections import COOKIE, DO, ECS, EDNS, read_questions, read_sections
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _MOST_RECORDS, MOST_UNFOLDED = 1 << 17, 12 << 20
 """Records and bytes of names and answers that are made at once."""
 _HEADER_BITS = 0x07B0
+_ASKED = layout(4, type=(0, ">u2"), class_=(2, ">u2"))
 _WORDS = {DO: "DO", COOKIE: "COOKIE", ECS: "ECS"}
 
 
@@ -63,12 +66,14 @@ def _columns(
     """The numbers of the messages that are plain, and columns of these."""
     answers = read_answers(octets, found, asked, sections, names)
     taken = np.flatnonzero(answers.taken)
-    bits, ends, edns, code = (column[taken] for column in (found.bits, asked.ends, sections.edns, sections.code))
+    columns = found.bits, asked.ends, sections.edns, sections.code
+    bits, ends, edns, code = columns if len(taken) == len(found.bits) else (column[taken] for column in columns)
+    asks = octets.fields(_ASKED, ends)
     is_response = bits & 0x8000 != 0
     return taken, _names(asked.names, taken) | {
         "event": pa.array([QUERY, RESPONSE]).take(pa.array(is_response.astype(np.int8))),
-        "type": _in_words(type_name, octets.two(ends)),
-        "class": _in_words(class_name, octets.two(ends + 2)),
+        "type": _in_words(type_name, asks["type"].astype(np.int64)),
+        "class": _in_words(class_name, asks["class_"].astype(np.int64)),
         "flags": _in_words(_flags, bits & _HEADER_BITS | edns),
         "rcode": _in_words(rcode_name, bits & 15 | code << 4, ~is_response),
         "answers": _answers(answers, taken),
@@ -90,6 +95,8 @@ def _names(names: Texts, taken: Ints) -> dict[str, pa.Array]:
 def _in_words(word: Callable[[int], str | None], numbers: Ints, missing: Any = None) -> pa.Array:
     """Few numbers below 65,536 are there: each is put into words once. Null where they are `missing`."""
     present = np.flatnonzero(np.bincount(numbers, minlength=1))
+    if len(present) == 1 and missing is None:
+        return gather.constant(word(int(present[0])), len(numbers), pa.string())
     places = np.zeros(1 << 16, dtype=np.int32)
     places[present] = np.arange(len(present))
     words = pa.array([word(number) for number in present.tolist()], pa.string())

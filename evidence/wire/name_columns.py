@@ -131,14 +131,23 @@ def _characters(octets: Octets, which: Ints, place: Ints, size: Ints) -> tuple[B
 def spelled(characters: Bytes, offsets: Ints, dots: Ints) -> Texts:
     """Texts of names whose characters stand one behind the other; `dots` are places between labels. Changes them."""
     characters[dots] = ord("x")
-    wrong = (characters - np.uint8(0x21) > 0x7E - 0x21) | (characters == _DOT) | (characters == _BACKSLASH)
     odd = np.zeros(len(offsets) - 1, dtype=bool)
-    if wrong.any():
-        odd[np.searchsorted(offsets, np.flatnonzero(wrong), side="right") - 1] = True
+    wrong = _escaped(characters)
+    if len(wrong):
+        odd[np.searchsorted(offsets, wrong, side="right") - 1] = True
     characters[dots] = _DOT
-    small = lower(characters)
-    name = _array(offsets, small)
-    return Texts(name, name if np.array_equal(small, characters) else _array(offsets, characters), odd)
+    written = _array(offsets, characters)
+    has_capitals = (characters - np.uint8(ord("A")) < 26).any()
+    return Texts(_array(offsets, lower(characters)) if has_capitals else written, written, odd)
+
+
+def _escaped(characters: Bytes) -> Ints:
+    """Places of octets that have to be; the least and the greatest say soonest that there are none."""
+    is_plain = characters.min(initial=0x7E) > 0x20 and characters.max(initial=0) < 0x7F
+    wrong = (characters == _DOT) | (characters == _BACKSLASH)
+    if not is_plain:
+        wrong |= characters - np.uint8(0x21) > 0x7E - 0x21
+    return np.flatnonzero(wrong)
 
 
 def _array(offsets: Ints, characters: Bytes) -> pa.Array:

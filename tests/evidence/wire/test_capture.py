@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evidence.formats.pcap import pieces
 from evidence.formats.registry import FORMATS
 from evidence.wire import capture, streams
 from evidence.wire.packet import Segment
 from tests.evidence.formats import packets as make
-from tests.evidence.formats.packets import ACK, block, message, pcap, question, record, tcp, udp
+from tests.evidence.formats.packets import ACK, block, framed, message, pcap, question, record, tcp, udp
 from tests.evidence.formats.readers import as_file, read
 
 if TYPE_CHECKING:
@@ -33,6 +34,26 @@ def test_a_batch_holds_as_many_packets_as_take_little_memory(monkeypatch: pytest
             batches = list(FORMAT.read(source, {}).batches)
         assert sum(len(batch.rows) + len(batch.rejects) for batch in batches) == len(packets) + 1
         assert max(len(batch.rows) + len(batch.rejects) for batch in batches) <= most
+
+
+def test_what_is_kept_of_a_reject_ends_with_the_file() -> None:
+    whole = pcap([b"abc", b"abc"])
+    assert [len(reject["head"]) for reject in read(FORMAT, whole).rejects] == [32, 32, 19]
+    assert [reject["head"] for reject in read(FORMAT, whole[:24]).rejects] == [whole[:24]]
+
+
+def test_only_a_batch_in_which_a_segment_waits_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "MOST_HELD", 1)
+    whole, begun, ended = (
+        make.ip(part, protocol)
+        for part, protocol in (
+            (udp(message([question(b"\0")])), 17), (tcp(framed(LONG)[:40], 100), 6), (tcp(framed(LONG)[40:], 140), 6)
+        )
+    )  # fmt: skip
+    reader = capture.Capture()
+    with as_file(pcap([whole, whole, begun, ended, whole, whole])) as source:
+        held = [(batch.rows["line"].to_pylist(), len(reader._parts)) for batch in reader.read(pieces(source))]
+    assert held == [([1], 0), ([2], 0), ([], 1), ([4], 0), ([5], 0), ([6], 0)]
 
 
 def test_streams_that_wait_are_given_up_by_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
