@@ -113,15 +113,14 @@ class Capture:
         at = 0
         left = found.left.tolist()
         for step in found.steps:
-            while at < len(left) and left[at] < step.index:
+            while at < len(left) and left[at] < step.number:
                 yield piece.packet(left[at])
                 at += 1
-            start, stop = piece.start + int(piece.starts[step.index]), piece.start + int(piece.stops[step.index])
-            if self._streams.follow(step, (start, stop)):
+            if self._streams.follow(step):
                 self._collect()
                 continue
-            self._parts[-1].refused.append(start)
-            yield piece.packet(step.index)
+            self._parts[-1].refused.append(step.span[0])
+            yield piece.packet(step.number)
         yield from map(piece.packet, left[at:])
 
     def _close(

@@ -66,7 +66,7 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
         passed = streamed.only(mentioned)
         yield Found(
             _rows(octets, piece, mine, part.columns), rejects[skips], first + np.flatnonzero(left[first:last]), stop,
-            steps(octets, passed.only(~left[passed.index])),
+            steps(octets, piece, passed.only(~left[passed.index])),
         )  # fmt: skip
         first = last
 

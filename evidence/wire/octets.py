@@ -20,8 +20,8 @@ class Octets:
         return self.buffer[places].astype(np.int64)
 
     def two(self, places: Ints) -> Ints:
-        """Octet by octet: NumPy takes longer for numbers that stand at odd places."""
-        return self.one(places) << 8 | self.buffer[places + 1]
+        numbers: Ints = self.fields(_TWO, places)["number"].astype(np.int64)
+        return numbers
 
     def fields(self, layout: np.dtype[np.void], places: Ints) -> Any:
         """A structured array, one header a place; copied as plain octets, which is ten times faster than by fields."""
@@ -34,3 +34,6 @@ def layout(size: int, /, **fields: tuple[int, str]) -> np.dtype[np.void]:
     """A header of `size` octets by the place and kind of each of its fields."""
     places, kinds = zip(*fields.values(), strict=True)
     return np.dtype({"names": list(fields), "formats": list(kinds), "offsets": list(places), "itemsize": size})
+
+
+_TWO = layout(2, number=(0, ">u2"))

@@ -6,9 +6,8 @@ its turn is, all others are read one by one.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -59,11 +58,13 @@ class Segments:
         return Segments(*(getattr(self, name)[kept] for name in self.__slots__))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A segment as its stream takes it: `index` in the piece, both ends, and what `Segment` says."""
+class Step(NamedTuple):
+    """A segment as its stream takes it: `number` of its packet in the piece, `span` in the capture, both ends, and what
+    `Segment` says. A tuple, since there is one a segment.
+    """
 
-    index: int
+    number: int
+    span: tuple[int, int]
     place: int
     source: End
     target: End
@@ -116,13 +117,13 @@ def joined(parts: list[Segments]) -> Segments:
     return Segments(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in Segments.__slots__))
 
 
-def steps(octets: Octets, found: Segments) -> Iterator[Step]:
+def steps(octets: Octets, piece: Piece, found: Segments) -> Iterator[Step]:
     """One after the other; few are made ahead, since they take many times what the columns do."""
     for first in range(0, len(found.index), _AT_ONCE):
-        yield from _steps(octets, found.only(slice(first, first + _AT_ONCE)))
+        yield from _steps(octets, piece, found.only(slice(first, first + _AT_ONCE)))
 
 
-def _steps(octets: Octets, found: Segments) -> Iterator[Step]:
+def _steps(octets: Octets, piece: Piece, found: Segments) -> Iterator[Step]:
     width = np.where(found.is_six, 16, 4)
     sources, targets = (addresses(octets, at, found.is_six).to_pylist() for at in (found.source, found.source + width))
     ends = (
@@ -130,4 +131,5 @@ def _steps(octets: Octets, found: Segments) -> Iterator[Step]:
         for hosts, ports in ((sources, found.port), (targets, found.target_port))
     )
     more = (getattr(found, name).tolist() for name in ("sequence", "acknowledged", "flags", "size"))
-    return itertools.starmap(Step, zip(found.index.tolist(), found.place.tolist(), *ends, *more, strict=True))
+    spans = zip(*((piece.start + edges[found.index]).tolist() for edges in (piece.starts, piece.stops)), strict=True)
+    return map(Step._make, zip(found.index.tolist(), spans, found.place.tolist(), *ends, *more, strict=True))

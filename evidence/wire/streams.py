@@ -242,7 +242,7 @@ class Streams:
         self._make_room()
         return outcome
 
-    def follow(self, step: Step, span: Span) -> bool:
+    def follow(self, step: Step) -> bool:
         """Takes a segment that is empty or one whole message, as `add` would; false, and nothing, if it is not in its
         turn.
         """
@@ -259,10 +259,10 @@ class Streams:
         stream = self._streams[key] = stream or Stream(self.results)
         if flags & SYN:
             before = stream.held
-            stream.open(step.sequence, span)
+            stream.open(step.sequence, step.span)
             self._held += stream.held - before
         elif step.size:
-            stream.step_over(step.sequence, step.size, span)
+            stream.step_over(step.sequence, step.size, step.span)
         stream.ended = stream.ended or bool(flags & (FIN | RST))
         self._make_room()
         return True
