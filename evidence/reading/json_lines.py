@@ -126,7 +126,7 @@ class Lines:
             taken += [part for part, _ in parts]
             tables += [_with_all(table, schema) for _, table in parts]
             begin += size
-            size = min((_next_size(size, table.schema) for _, table in parts), default=size)
+            size = min((_next_size(len(part), table.schema) for part, table in parts), default=size)
         return np.concatenate(taken), pa.concat_tables(tables).combine_chunks()
 
     def _parts(self, numbers: Ints, usual: pa.Schema, schema: pa.Schema) -> Iterator[tuple[Ints, pa.Table]]:

@@ -98,10 +98,11 @@ def test_nesting_breaks_nothing_however_deep_it_is(deep: int) -> None:
     assert numbers in ([0, 1, 2], [0, 2])
 
 
+@pytest.mark.parametrize("first", [b"", b'{"a":"x","a":"x"}\n'])
 @pytest.mark.parametrize(("members", "least"), [(1, 1024), (50, 0)])
-def test_members_that_are_others_in_each_line_do_not_fill_the_memory(members: int, least: int) -> None:
+def test_members_that_are_others_in_each_line_do_not_fill_the_memory(first: bytes, members: int, least: int) -> None:
     names = iter(range(5000 * members))
-    data = b"".join(
+    data = first + b"".join(
         b'{"a":"x",%b}\n' % b",".join(b'"m%d":1' % next(names) for _ in range(members)) for _ in range(5000)
     )
     before = pa.default_memory_pool()
