@@ -79,8 +79,10 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
             stated_custody=_text(stated_custody), reading=reading or {}, metadata=metadata,
         )  # fmt: skip
     if length == 0 or chunks is not None:
-        with suppress(NoSpace, NotKept), _locked(staged_file(submission.pk)) as descriptor:
-            _take_in(descriptor, submission, chunks or ())
+        with suppress(NoSpace, NotKept):
+            with _locked(staged_file(submission.pk)) as descriptor:
+                seen = _take_in(descriptor, submission, chunks or ())
+            _finish_if_whole(submission, seen)
     return submission
 
 
@@ -118,15 +120,16 @@ def append_bytes(*, principal: Principal, submission_id: uuid.UUID, offset: int,
     with _locked(staged_file(submission.pk)) as descriptor:
         submission.refresh_from_db()
         _check_offset(submission, offset)
-        _take_in(descriptor, submission, chunks)
+        seen = _take_in(descriptor, submission, chunks)
+    _finish_if_whole(submission, seen)
     return submission.offset
 
 
-def _take_in(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> None:
+def _take_in(descriptor: int, submission: Submission, chunks: Iterable[bytes]) -> dict[str, Any] | None:
+    """By what the staged file is known again, if all of it came now."""
     _prepare(descriptor, submission)
     digest = _write(descriptor, submission, chunks)
-    if submission.offset == submission.length:
-        _finish(submission, arrived(descriptor, digest) if digest else None)
+    return arrived(descriptor, digest) if digest else None
 
 
 def finish_whole(submission: Submission) -> None:
@@ -138,7 +141,7 @@ def finish_whole(submission: Submission) -> None:
         submission.refresh_from_db()
         if is_whole(submission):
             _prepare(descriptor, submission)
-            _finish(submission, None)
+    _finish_if_whole(submission, None)
 
 
 def is_whole(submission: Submission) -> bool:
@@ -237,11 +240,19 @@ def arrived(descriptor: int, digest: Digest) -> dict[str, Any]:
     return {"digest": str(digest), "size": now.st_size, "inode": now.st_ino, "changed": now.st_ctime_ns}
 
 
+def _finish_if_whole(submission: Submission, seen: dict[str, Any] | None) -> None:
+    """To be called when the staged file is free: a sealer that met its lock would leave it to the sweeper."""
+    if is_whole(submission):
+        _finish(submission, seen)
+
+
 def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
+    """Whoever is first, of this request and one that found all bytes there, sends for a sealer."""
+    receiving = Submission.objects.filter(pk=submission.pk, state=Submission.State.RECEIVING)
     submission.state, submission.arrived = Submission.State.RECEIVED, seen
     submission.received = timezone.now()
-    submission.save(update_fields=["state", "received", "arrived"])
-    waiting.send_received(submission)
+    if receiving.update(state=submission.state, arrived=seen, received=submission.received):
+        waiting.send_received(submission)
 
 
 def check_reading(reading: dict[str, Any]) -> None:

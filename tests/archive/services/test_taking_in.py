@@ -388,6 +388,24 @@ def test_an_upload_that_a_request_is_still_at_is_left_to_it(ann) -> None:
     assert "only 0 are left" in row.problem
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_sealer_that_is_sent_for_meets_no_lock(ann, monkeypatch, at_once: bool) -> None:
+    sealed = []
+
+    def seal(row: Submission) -> None:
+        sealing.seal_submission(row.pk)
+        sealed.append(Submission.objects.get(pk=row.pk).state)
+
+    monkeypatch.setattr(waiting, "send_received", seal)
+    begun = {"principal": ann, "case_reference": "a", "length": 3}
+    if at_once:
+        intake.begin_submission(**begun, chunks=[b"abc"])
+    else:
+        row = intake.begin_submission(**begun)
+        intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abc"])
+    assert sealed == ["sealed"]
+
+
 def test_a_process_that_is_being_stopped_still_counts_what_it_wrote(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(receiving, "SYNC_EVERY", receiving.SMALL)
     before, after = b"b" * (receiving.SMALL + 1), b"a" * (receiving.SMALL + 1)
