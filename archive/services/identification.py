@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from archive import wiring
-from archive.models import Blob, Run, Submission
+from archive.models import Blob, Run, Submission, UnitTree
 from archive.models.run import EXTRACT
 from archive.services import access, intake, recognised, runs
 from archive.services.custody import Happened, record_events
@@ -154,14 +154,26 @@ def _stated(run: Run) -> dict[str, Any]:
 def _record(case: Case, seen: Sequence[_Seen]) -> None:
     """The events, and a run where there is a procedure; inside the caller's transaction."""
     record_events([_told(case, each) for each in seen])
+    _want_trees(seen)
     for each in seen:
-        if not each.found.is_binary:
-            want_tree(each.blob, each.found.procedure)
         if each.found.procedure:
             runs.plan_run(
                 case=case, procedure=each.found.procedure, parameters=each.found.parameters,
                 inputs=[("source", Digest.parse(each.blob.digest))],
             )  # fmt: skip
+
+
+def _want_trees(seen: Sequence[_Seen]) -> None:
+    """In the order of the digests, so that two cases that get some of the same never wait for each other.
+
+    Binary data that no reader knows has no units, unless it was said in another case what it is: then its tree is told
+    in this one, too.
+    """
+    binary = [each.blob for each in seen if each.found.is_binary]
+    planted = set(UnitTree.objects.filter(blob__in=binary).values_list("blob", flat=True)) if binary else set()
+    for each in sorted(seen, key=lambda each: each.blob.digest):
+        if not each.found.is_binary or each.blob.digest in planted:
+            want_tree(each.blob, each.found.procedure)
 
 
 def _told(case: Case, seen: _Seen) -> Happened:

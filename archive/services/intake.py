@@ -79,7 +79,7 @@ def begin_submission(  # noqa: PLR0913 -- all that an uploader can say
             stated_custody=_text(stated_custody), reading=reading or {}, metadata=metadata,
         )  # fmt: skip
     if length == 0 or chunks is not None:
-        with suppress(NoSpace, NotKept):
+        with suppress(NoSpace, NotKept, OSError):
             with _locked(staged_file(submission.pk)) as descriptor:
                 seen = _take_in(descriptor, submission, chunks or ())
             _finish_if_whole(submission, seen)
@@ -251,7 +251,7 @@ def _finish(submission: Submission, seen: dict[str, Any] | None) -> None:
     receiving = Submission.objects.filter(pk=submission.pk, state=Submission.State.RECEIVING)
     submission.state, submission.arrived = Submission.State.RECEIVED, seen
     submission.received = timezone.now()
-    if receiving.update(state=submission.state, arrived=seen, received=submission.received):
+    if receiving.update(state=submission.state, arrived=seen, received=submission.received, try_after=None):
         waiting.send_received(submission)
 
 

@@ -56,12 +56,11 @@ def keep(source: Path, digest: Digest, case: Case, blob: Blob | None) -> str:
     """Where the bytes of the fsynced file lie, as many copies as the case asks for. Raises `StoreError`.
 
     `blob` has them already, if there is one. How long they are locked is as the case asks only if there is none
-    (`keeping.note_stored`). What the law had taken away is not put back.
+    (`keeping.note_stored`).
     """
     if blob is None:
         return wiring.store().put(source, digest, keeping_of(case))
-    if deaccession_of(blob) is None:
-        restore_blob(blob, source, blob.place, copies=keeping_of(case).copies)
+    restore_blob(blob, source, blob.place, copies=keeping_of(case).copies)
     return blob.place
 
 
@@ -91,10 +90,13 @@ def restore_blob(blob: Blob, source: Path, place: str, *, copies: int) -> None:
     """Damaged copies, and all if too few are whole, are made anew from a file with the same bytes.
 
     `place` is where they lie. What a store was never given while there are enough is left to fixity: it may be away.
+    What the law had taken away is not put back.
     Raises `OtherBytesError`; `StoreError` if there are then too few.
     """
     found = look_at(blob, place)
     if DAMAGED not in _states(found) and _states(found).count(WHOLE) >= copies:
+        return
+    if deaccession_of(blob) is not None:
         return
     problem = _made_anew(blob, source, found)
     found = look_at(blob)

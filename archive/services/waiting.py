@@ -95,6 +95,8 @@ def _nudge_submissions(due: QuerySet[Submission], now: dt.datetime) -> int:
         if _claim(due, row.pk, try_after=until):
             outbox.nudge("workers.seal.seal", str(row.pk))
             count += 1
+    if count and _untaken().exists():  # behind what nobody picked up, for which nobody was sent either
+        outbox.nudge("workers.seal.seal_waiting")
     return count
 
 

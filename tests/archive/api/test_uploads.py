@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from archive.models import Submission
-from archive.services import access, intake, sealing
+from archive.services import access, intake, receiving, sealing
 
 pytestmark = pytest.mark.django_db
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
@@ -161,6 +161,17 @@ def test_bytes_that_came_along_and_the_disk_did_not_take_can_be_sent_again(ann, 
         patched.setattr(os, "fsync", fsync)
         answer = begin(ann, 3, brings=b"abc")
         problem(append(ann, answer["Location"], 0, b"abc"), 503, "the disk did not take")
+    assert (answer.status_code, answer["Upload-Offset"]) == (201, "0")
+    assert append(ann, answer["Location"], 0, b"abc")["Upload-Offset"] == "3"
+
+
+def test_an_upload_whose_first_bytes_met_a_fault_is_not_lost_to_whoever_began_it(ann, monkeypatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receiving.os, "write", write)
+        answer = begin(ann, 3, brings=b"abc")
     assert (answer.status_code, answer["Upload-Offset"]) == (201, "0")
     assert append(ann, answer["Location"], 0, b"abc")["Upload-Offset"] == "3"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
@@ -13,9 +14,42 @@ from archive.models import Blob, Case, CustodyEvent, PendingLeaf, Submission
 from archive.services import intake, sealing, waiting
 from archive.storage.store import StoreError
 from evidence.digest import Digest
+from tests.scratch import Scratch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.django_db
 ONE, ALL = "workers.seal.seal", "workers.seal.seal_waiting"
+TWO_CASES = """
+import threading
+from contextlib import suppress
+from archive.services import access, identification, intake, sealing
+ann = access.principal_of(access.ensure_user(user_name="ann"))
+begin = intake.begin_submission
+files = [b"one", b"two"]
+groups = [
+    [begin(principal=ann, case_reference=case, length=3, chunks=[data]) for data in of]
+    for case, of in (("case-a", files), ("case-b", files[::-1]))
+]
+for rows in groups:
+    sealing._seal(rows)
+honest, both, begun = identification.want_tree, threading.Barrier(2), threading.local()
+
+def want_tree(*told):
+    honest(*told)
+    if not hasattr(begun, "once"):
+        begun.once = True
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=2)
+
+identification.want_tree = want_tree
+threads = [threading.Thread(target=sealing._complete, args=(rows,)) for rows in groups]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
 TOLD = ["ingestion", "message digest calculation"]
 
 
@@ -117,6 +151,15 @@ def test_the_same_bytes_twice_are_sealed_one_after_the_other(received, sent) -> 
     sealing.seal_submission(pk)
     ingestions = CustodyEvent.objects.filter(type="ingestion").order_by("pending")
     assert [('"duplicate":true' in event.text) for event in ingestions] == [False, True]
+
+
+@pytest.mark.enable_socket
+def test_two_cases_that_get_the_same_files_the_other_way_round_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        scratch.with_log(2)
+        scratch.python(TWO_CASES)
+        found = scratch.rows("SELECT read_as, count(*) FROM archive_submission GROUP BY read_as")
+        assert found == [("none", 4)]
 
 
 def test_one_that_does_not_go_is_said_and_holds_up_none_of_the_others(received, sent, monkeypatch) -> None:

@@ -135,3 +135,14 @@ def test_what_the_law_had_taken_away_is_not_taken_in_again(file_store, home, han
     assert (again.state, "taken away by law" in again.problem) == (Submission.State.REFUSED, True)
     assert not (file_store / row.blob.place).exists()
     assert not list((home / "staging").iterdir())
+
+
+def test_what_the_law_had_taken_away_before_it_was_read_again_is_not_put_back(file_store, home, hand_in, ann) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="case-a", length=3, chunks=[b"abc"])
+    sealing._seal([row])
+    deaccess(row)
+    (file_store / row.blob.place).unlink()
+    with pytest.raises(StoreError):  # which nobody can recognise any more
+        sealing.seal_submission(row.pk)
+    assert not (file_store / row.blob.place).exists()
+    assert not list((home / "staging").iterdir())

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from archive import wiring
 from archive.models import Alarm, CustodyEvent, PendingTree, Run, UnitTree
-from archive.services import access, disclosing, sequencing, unit_trees
+from archive.services import access, disclosing, identification, sequencing, unit_trees
 from archive.services.refusals import BadInput, NotAllowed, NotReady
 from evidence.log.units import check_disclosure, lines_of, unit_root
 from evidence.verify.cli import main as verify
@@ -58,6 +58,17 @@ def test_the_same_bytes_in_another_case_have_the_same_tree_and_an_event_of_their
     hand_in(DATA, case="case-c")
     plant()
     assert CustodyEvent.objects.filter(text__contains="custos/unit-tree@1").count() == 3
+
+
+def test_what_was_said_elsewhere_to_have_lines_has_them_in_another_case_too(ann, hand_in) -> None:
+    data = b"\0what only one knows\n"
+    row = hand_in(data)
+    identification.state_reading(principal=ann, submission=row, reading={"procedure": "parse.bind@2"})
+    plant()
+    other = hand_in(data, case="case-b")
+    plant()
+    assert other.read_as == "none"
+    assert unit_trees.event_of(UnitTree.objects.get(), other.case)
 
 
 def test_planting_twice_changes_nothing_and_two_at_once_do_not_meet(hand_in) -> None:

@@ -20,7 +20,7 @@ from tests.archive.services.conftest import LINE
 pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
 TURN = 5
 NOBODY = "s3://custos/evidence?endpoint=http://127.0.0.1:9"
-SEAL, KEEP = "workers.seal.seal", "workers.keep.apply_keeping"
+SEAL, ALL, KEEP = "workers.seal.seal", "workers.seal.seal_waiting", "workers.keep.apply_keeping"
 
 
 @pytest.fixture
@@ -73,6 +73,22 @@ def test_what_nobody_picked_up_is_found(hand_in, sent) -> None:
     assert waiting.nudge_what_waits() == 1
     assert sent == [(SEAL, str(row.pk))]
     assert waiting.nudge_what_waits() == 0  # another worker's sweeper
+
+
+def test_behind_what_nobody_picked_up_the_rest_is_taken_together_again(hand_in, sent) -> None:
+    lost, *_ = [hand_in(data, work=False) for data in (b"lost", b"behind it", b"behind them")]
+    Submission.objects.filter(pk=lost.pk).update(received=timezone.now() - dt.timedelta(minutes=1))
+    sent.clear()
+    assert waiting.nudge_what_waits() == 1
+    assert sent == [(SEAL, str(lost.pk)), (ALL,)]
+
+
+def test_an_upload_that_is_ended_is_taken_at_once_though_the_sweeper_left_it_alone(ann, sent) -> None:
+    row = intake.begin_submission(principal=ann, case_reference="case-a", length=3)
+    Submission.objects.update(try_after=timezone.now() + dt.timedelta(minutes=9))
+    intake.append_bytes(principal=ann, submission_id=row.pk, offset=0, chunks=[b"abc"])
+    assert sent == [(ALL,)]
+    assert waiting.take_received() == [row]
 
 
 def test_what_cannot_be_sealed_is_tried_at_every_turn_then_less_and_less_and_at_least_every_ten_minutes(
