@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import resource
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -418,6 +419,31 @@ def test_a_process_that_is_being_stopped_still_counts_what_it_wrote(tmp_path: Pa
         writer.finish()
         assert writer.digest() == Digest.of(before + after)
     assert counted == [len(before), len(before + after)]
+
+
+@pytest.mark.parametrize("size", [1, receiving.SMALL + 1])
+def test_nothing_is_counted_before_the_disk_has_it(tmp_path: Path, monkeypatch, size: int) -> None:
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    counted: list[int] = []
+    with (tmp_path / "staged").open("wb") as file, receiving.StagedWriter(file.fileno(), 0, counted.append) as writer:
+        writer.write(b"a" * size)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fsync)
+            with pytest.raises(receiving.SyncFailedError):
+                writer.finish()
+    assert counted == []
+
+
+def test_a_small_piece_is_hashed_after_the_large_one_before_it(tmp_path: Path) -> None:
+    large = b"a" * (receiving.SMALL + 1)
+    with (tmp_path / "staged").open("wb") as file, receiving.StagedWriter(file.fileno(), 0, lambda _: None) as writer:
+        writer._hasher.submit(threading.Event().wait, 0.3)  # the thread comes late to the large one
+        writer.write(large)
+        writer.write(b"b")
+        writer.finish()
+        assert writer.digest() == Digest.of(large + b"b")
 
 
 def test_a_small_upload_begins_no_thread(tmp_path: Path) -> None:
