@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TUS = {"Tus-Resumable": "1.0.0"}
+_STREAM = {"Content-Type": "application/offset+octet-stream"}
 _PATIENCE = httpx.Timeout(30.0, read=300.0, write=300.0)
 ATTEMPTS = 9
 UNREACHED, BROKEN = -2, -1
@@ -87,29 +88,26 @@ class Server:
     def _stranger(self, path: str) -> ClientError:
         return ClientError(f"what answers at {self.url}{path} is not Custos; set CUSTOS_URL to where it is")
 
-    def begin(self, length: int, metadata: dict[str, str]) -> str:
-        """Path of a new upload."""
+    def begin(self, length: int, metadata: dict[str, str], brings: bytes = b"") -> tuple[str, int]:
+        """Path of a new upload, and how many of the bytes that it brings were taken: a server may take none."""
         said = ",".join(
             f"{key} {base64.b64encode(value.encode(errors='backslashreplace')).decode()}"
             for key, value in metadata.items()
             if value
         )
-        answer = self.request(
-            "POST", "/api/v1/uploads", headers={**_TUS, "Upload-Length": str(length), "Upload-Metadata": said}
-        )
+        body: dict[str, Any] = {"content": brings} if brings else {}
+        headers = {**_TUS, **(_STREAM if brings else {}), "Upload-Length": str(length), "Upload-Metadata": said}
+        answer = self.request("POST", "/api/v1/uploads", headers=headers, **body)
         if "Location" not in answer.headers:
             raise self._stranger("/api/v1/uploads")
-        return answer.headers["Location"]
+        return answer.headers["Location"], int(answer.headers.get("Upload-Offset", "0"))
 
     def offset(self, path: str) -> int:
         return int(self.request("HEAD", path, headers=_TUS).headers["Upload-Offset"])
 
     def append(self, path: str, offset: int, length: int, body: Iterator[bytes]) -> int:
         """Send the rest of a file; where the upload then stands."""
-        headers = {
-            **_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset),
-            "Content-Length": str(length),
-        }  # fmt: skip
+        headers = {**_TUS, **_STREAM, "Upload-Offset": str(offset), "Content-Length": str(length)}
         return int(self.request("PATCH", path, headers=headers, content=body).headers["Upload-Offset"])
 
     def when_ready(self, path: str, patience: float) -> bytes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PIECE = 1 << 20
+PIECE, SMALL = 1 << 20, 1 << 16
 SEALED_WITHIN = 600.0
 SEALED_PER_SECOND = 20 << 20  # a slow disk reads as much, so a large file is given longer
 WRONG_OFFSET, BUSY = 409, 423
@@ -53,10 +53,10 @@ def upload(
     """
     size = _size(path)
     begun = {"filename": _spelled(path), **metadata}
-    location = _resumed(server, resume, size) if resume else server.begin(size, begun)
+    location, stands = _resumed(server, resume, size) if resume else server.begin(size, begun, _small(path, size))
     submission = location.rsplit("/", 1)[1]
     try:
-        ours = _send(server, location, path, size, progress, known=not resume)
+        ours = _send(server, location, path, size, progress, stands=stands)
     except ClientError as error:
         raise ClientError(f"{error} (to go on with what has arrived: --resume {submission})", error.status) from error
     patience = SEALED_WITHIN + size / SEALED_PER_SECOND
@@ -82,18 +82,33 @@ def _size(path: Path) -> int:
         raise ClientError(f"{path} cannot be read ({error.strerror}); check the name") from error
 
 
-def _resumed(server: Server, submission: str, size: int) -> str:
+def _small(path: Path, size: int) -> bytes:
+    """All of a file that goes with the request that begins its upload; of a larger one nothing."""
+    if size > SMALL:
+        return b""
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _resumed(server: Server, submission: str, size: int) -> tuple[str, None]:
     row = server.json(f"/api/v1/submissions/{quote(submission, safe='')}")
     if row["length"] != size:
         raise ClientError(
             f"submission {submission} is of a file of {row['length']} bytes, this one has {size}; name that file"
         )
-    return f"/api/v1/uploads/{submission}"
+    return f"/api/v1/uploads/{submission}", None
 
 
-def _send(server: Server, location: str, path: Path, size: int, progress: Callable[[int], None], *, known: bool) -> str:
-    """All bytes from where the upload stands; the file's digest. A cut or a restart is waited for and resumed."""
-    state, offset, attempt = hashlib.sha256(), 0, 0
+def _send(
+    server: Server, location: str, path: Path, size: int, progress: Callable[[int], None], *, stands: int | None
+) -> str:
+    """All bytes from where the upload stands, as far as that is known; the file's digest.
+
+    A cut or a restart is waited for and resumed.
+    """
+    offset, attempt, known = stands or 0, 0, stands is not None
+    state = _hash_up_to(path, offset)
+    progress(offset)
     while True:
         try:
             if not known:

@@ -71,9 +71,12 @@ class Client(threading.Thread):
         return b"# %d\n" % self._dice.getrandbits(64) + LINE * (size // len(LINE))
 
     def _hand_in(self, upload: Upload) -> None:
-        location = self._again(lambda: self._server.begin(len(upload.data), {"filename": "a.log", "case": "storm"}))
+        said = {"filename": "a.log", "case": "storm"}
+        brings = upload.data[: self._dice.choice((0, STEP))]
+        location, stands = self._again(lambda: self._server.begin(len(upload.data), said, brings))
         upload.submission = location.rsplit("/", 1)[1]
         self._ledger.uploads.append(upload)
+        self._check_offset(upload, stands)
         while not upload.acknowledged:
             self._check_offset(upload, self._again(lambda: self._server.offset(location)))
             self._send(location, upload)

@@ -30,13 +30,19 @@ class TusServer(httpx.BaseTransport):
         self.begun = 0
         self.heads = 0
         self.metadata = ""
+        self.takes_along: int | None = None  # so many bytes that come with the request that begins the upload
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             self.begun += 1
             self.length = int(request.headers["Upload-Length"])
             self.metadata = request.headers["Upload-Metadata"]
-            return httpx.Response(201, headers={"Location": f"/api/v1/uploads/{ID}"})
+            headers = {"Location": f"/api/v1/uploads/{ID}"}
+            if self.takes_along is not None:
+                assert request.headers["Content-Type"] == "application/offset+octet-stream"
+                self.kept += request.read()[: self.takes_along]
+                headers["Upload-Offset"] = str(len(self.kept))
+            return httpx.Response(201, headers=headers)
         if request.method == "HEAD":
             self.heads += 1
             self._meet(request, None)
@@ -173,6 +179,18 @@ def test_a_file_that_shrinks_is_told(path: Path) -> None:
 
     with pytest.raises(ClientError, match=f"became shorter while it was sent: 100 of {len(DATA)} bytes"):
         send(Shrinking(), path)
+
+
+@pytest.mark.parametrize("taken", [6, 2, 0, None])
+def test_a_small_file_comes_along_and_what_was_not_taken_follows(tmp_path: Path, taken: int | None) -> None:
+    path = tmp_path / "small"
+    path.write_bytes(b"abcdef")
+    server = TusServer(*[(500, "nothing should come here")] * (taken == 6))
+    server.takes_along = taken
+    seen: list[int] = []
+    outcome = upload(Server("http://custos", "t", server), path, {"case": "a"}, seen.append)
+    assert outcome.digest == f"sha256:{hashlib.sha256(b'abcdef').hexdigest()}"
+    assert (bytes(server.kept), seen[-1], server.heads) == (b"abcdef", 6, 0)
 
 
 def test_an_empty_file_needs_no_body(tmp_path: Path) -> None:
