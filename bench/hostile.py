@@ -1,16 +1,17 @@
-"""What a capture made to be costly costs: the most memory of the reader, and its processor time.
+"""What a file made to be costly costs: the most memory of the reader, and its processor time.
 
-    .venv/bin/python bench/hostile.py [--mb 40] [--captures aliases streams …]
+    .venv/bin/python bench/hostile.py [--mb 40] [--captures aliases new-members …]
 
 Each capture is of one kind of packets that take much more than they are long: names that are compressed, escaped or
-many, streams that are cut small, out of order, many or never whole. The reader runs as it does in the archive, in a
-process of its own.
+many, streams that are cut small, out of order, many or never whole. Lines of JSON have members that no line before had,
+from the middle of a piece on. The reader runs as it does in the archive, in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import struct
 import sys
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.formats import eve, zeek_json
 from bench.pcap import measure
 from tests.evidence.formats.packets import (
     ACK,
@@ -176,6 +178,39 @@ CAPTURES: dict[str, Callable[[], Iterator[bytes]]] = {
 }  # fmt: skip
 
 
+def later(members: int, each: int = 1) -> Iterator[bytes]:
+    """Zeek's records: in the second half of each 20,000 each, or each so many-th, has so many new members."""
+    for number in itertools.count():
+        new = members if number % 20_000 >= 10_000 and number % each == 0 else 0
+        names = "".join(f',"m{number * members + at}":1' for at in range(new))
+        yield zeek_json(number)[:-2].encode() + names.encode() + b"}\n"
+
+
+def nested() -> Iterator[bytes]:
+    """EVE's events, the second half of each 20,000 with new members in their objects and in the lists of these."""
+    for number in itertools.count():
+        record = json.loads(eve(2 * number + 1))
+        if number % 20_000 >= 10_000:
+            record["dns"] |= {f"m{3 * number + at}": 1 for at in range(3)}
+            record["dns"]["answers"][0] |= {f"m{3 * number + at}": 1 for at in range(3)}
+        yield json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+LINES: dict[str, tuple[str, Callable[[], Iterator[bytes]]]] = {
+    "new-members": (".zeek_json", lambda: later(3)), "many-new-members": (".zeek_json", lambda: later(20)),
+    "some-new-members": (".zeek_json", lambda: later(1, 100)), "nested-members": (".eve", nested),
+}  # fmt: skip
+
+
+def write_lines(path: Path, lines: Iterator[bytes], size: int) -> int:
+    count = 0
+    with path.open("wb") as file:
+        while file.tell() < size:
+            file.write(next(lines))
+            count += 1
+    return count
+
+
 def write(path: Path, packets: Iterator[bytes], size: int) -> int:
     count = 0
     is_ng = path.suffix == ".pcapng"
@@ -190,18 +225,26 @@ def write(path: Path, packets: Iterator[bytes], size: int) -> int:
     return count
 
 
+def made(kind: str, folder: Path, size: int) -> tuple[Path, int]:
+    if kind in LINES:
+        suffix, lines = LINES[kind]
+        path = folder / f"hostile{suffix}"
+        return path, write_lines(path, lines(), size)
+    path = folder / ("hostile.pcapng" if kind == "blocks" else "hostile.pcap")
+    return path, write(path, CAPTURES[kind](), size)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mb", type=float, default=40)
-    parser.add_argument("--captures", nargs="+", default=list(CAPTURES), choices=list(CAPTURES))
+    parser.add_argument("--captures", nargs="+", default=[*CAPTURES, *LINES], choices=[*CAPTURES, *LINES])
     said = parser.parse_args()
     for kind in said.captures:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / ("hostile.pcapng" if kind == "blocks" else "hostile.pcap")
-            packets = write(path, CAPTURES[kind](), int(said.mb * 1_000_000))
+            path, count = made(kind, Path(folder), int(said.mb * 1_000_000))
             got = measure("ours", path)
             print(
-                f"{kind}: {packets:,} packets, {got['used']:.1f} s of processor, {got['seconds']:.1f} s, "
+                f"{kind}: {count:,} packets or lines, {got['used']:.1f} s of processor, {got['seconds']:.1f} s, "
                 f"peak {got['peak_mib']:,.0f} MiB; load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )

@@ -8,7 +8,6 @@ refused or doubtful are left to the reader of lines.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import json
 
 from evidence.reading import gather
+from evidence.reading.json_members import Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 _NEWLINE, _RETURN, _BACKSLASH, _DELETE = 10, 13, 92, 127
 _LONGEST = 8192  # bytes; of 12,000 arrays in one another the strict parser gives up, and of 20,000 Arrow fails
 _CELLS = 1 << 21  # values of a block
-_WIDEST = 1024  # columns; each takes as long as some three lines one by one
+_ITEMS, _SHORTEST = 1 << 23, 3  # values of a block in lists, where an object takes so many bytes at least
+_DENSEST = 4  # such values for each byte; as many take as long as a line of so many bytes to read by itself
+_WIDEST = 1024  # columns; so many take as long for a line as to read it by itself
 _SOME, _PLACES = 64, 8  # lines whose members are looked at first, places at which a mark is looked for
+_LEAST, _MOST = 32, 1024  # lines that are learned from at once
 _SPLIT, _FEWEST = 4, 16  # a block that is refused is cut into so many, and one of so few lines is given up
 _AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
 _NULL, _WORD = b"null", 4
@@ -116,29 +119,63 @@ class Lines:
     def parse(self, numbers: Ints, schema: pa.Schema) -> tuple[Ints, pa.Table]:
         """Of these lines those that are parsed, and a row of each, with the columns of `schema`.
 
-        It goes on in blocks: each row of one has each column that any of its rows has.
+        Arrow makes columns of members that are known only; others are learned from a few lines at a time. Once they are
+        too many, the lines that follow are left.
         """
-        taken, tables, begin = [_NONE], [schema.empty_table()], 0
-        usual = _usual(self._text(numbers[:_SOME]), schema) if len(numbers) else schema
-        size = _SOME if usual is schema else _next_size(_SOME, usual)
-        while begin < len(numbers) and size:
-            parts = list(self._parts(numbers[begin : begin + size], usual, schema))
-            taken += [part for part, _ in parts]
-            tables += [_with_all(table, schema) for _, table in parts]
-            begin += size
-            size = min((_next_size(len(part), table.schema) for part, table in parts), default=size)
+        blocks = [] if not len(numbers) else list(self._blocks(numbers, schema))
+        taken = [_NONE, *(part for part, _ in blocks)]
+        tables = [schema.empty_table(), *(table for _, table in blocks)]
         return np.concatenate(taken), pa.concat_tables(tables).combine_chunks()
 
-    def _parts(self, numbers: Ints, usual: pa.Schema, schema: pa.Schema) -> Iterator[tuple[Ints, pa.Table]]:
+    def _blocks(self, numbers: Ints, schema: pa.Schema) -> Iterator[tuple[Ints, pa.Table]]:
+        """The lines that Arrow takes; a block that it refuses teaches members, is cut, or is given up."""
+        known, waiting = self._learned(Members(schema), numbers[:_SOME]), [numbers]
+        while waiting and known.width <= _WIDEST:
+            part = waiting.pop()
+            table = self._table(part, known)
+            if table is not None:
+                yield part, _with_all(table, schema)
+                continue
+            is_lesson = (len(part) > _LEAST or not known.width) and self._are_few(part)
+            learned = self._learned(known, part) if is_lesson else known
+            if learned is not known:
+                known = learned
+                waiting.append(part)
+            elif len(part) > _FEWEST:
+                waiting += np.array_split(part, _SPLIT)[::-1]
+
+    def _table(self, numbers: Ints, known: Members) -> pa.Table | None:
+        """A row of each line; None if it is not certain that all are what the strict parser makes of them.
+
+        None too if values may be too many, as where lists are full of objects, or lines are sooner read one by one.
+        """
         text = self._text(numbers)
-        table = _table(text, len(numbers), usual)
-        if table is None or not _agrees(table.schema, schema):
-            table = _table(text, len(numbers), schema)
-        if table is not None:
-            yield numbers, table
-        elif len(numbers) > _FEWEST:
-            for part in np.array_split(numbers, _SPLIT):
-                yield from self._parts(part, usual, schema)
+        if len(numbers) * known.width > _CELLS or text.size // _SHORTEST * known.inside > _ITEMS:
+            return None
+        if known.inside > _SHORTEST * _DENSEST and text.to_pybytes().count(b"{") * known.inside > _DENSEST * text.size:
+            return None
+        stated = json.ParseOptions(explicit_schema=known.schema, unexpected_field_behavior="error")
+        try:
+            table = json.read_json(pa.BufferReader(text), _WHOLE, stated)
+        except pa.ArrowException:
+            return None
+        return table if len(table) == len(numbers) and _is_finite(table.columns) else None
+
+    def _learned(self, known: Members, numbers: Ints) -> Members:
+        """What is known with the members of these lines, or the first of them; itself, if there are no new ones."""
+        while len(numbers) > 1 and not self._are_few(numbers):
+            numbers = numbers[: len(numbers) // 2]
+        try:
+            return known.with_those_of(json.read_json(pa.BufferReader(self._text(numbers)), _WHOLE).schema)
+        except pa.ArrowException:
+            return known
+
+    def _are_few(self, numbers: Ints) -> bool:
+        """Whether columns of whatever members hold few values: each member has a colon, each of its values a brace."""
+        if len(numbers) > _MOST:
+            return False
+        text: bytes = self._text(numbers).to_pybytes()
+        return text.count(b":") * text.count(b"{") <= _ITEMS
 
     def _text(self, numbers: Ints) -> pa.Buffer:
         """The bytes of these lines, which ascend; those that stand side by side are not copied."""
@@ -164,93 +201,12 @@ class Lines:
         return is_object & (self.stops - self.starts <= _LONGEST)
 
 
-def _table(text: pa.Buffer, count: int, schema: pa.Schema) -> pa.Table | None:
-    """A row of each of so many lines; None if it is not certain that all are what the strict parser makes of them."""
-    every = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer")
-    try:
-        table = json.read_json(pa.BufferReader(text), _WHOLE, every)
-    except pa.ArrowException:
-        return None
-    if len(table) != count or not _is_finite(table.columns):
-        return None
-    return table
-
-
-def _usual(text: pa.Buffer, schema: pa.Schema) -> pa.Schema:
-    """The members of some lines in their order, those of `schema` with its types; itself, if that is not known.
-
-    With such a schema Arrow finds a member by its place, and fills in no columns of members that no line has.
-    """
-    try:
-        found = json.read_json(pa.BufferReader(text), _WHOLE).schema
-    except pa.ArrowException:
-        return schema
-    return pa.schema(_stated(found, schema))
-
-
-def _stated(found: Iterable[pa.Field], wanted: Iterable[pa.Field]) -> list[pa.Field]:
-    """The fields that were found, of those wanted with the types that these shall have.
-
-    A text that looks like a time stays a text; what is not wanted and nested, or null, is left to Arrow.
-    """
-    types, stated = {field.name: field.type for field in wanted}, []
-    for field in found:
-        if field.name in types:
-            stated.append(pa.field(field.name, _stated_type(field.type, types[field.name])))
-        elif pa.types.is_timestamp(field.type):
-            stated.append(pa.field(field.name, pa.string()))
-        elif not pa.types.is_nested(field.type) and not pa.types.is_null(field.type):
-            stated.append(field)
-    return stated
-
-
-def _stated_type(found: pa.DataType, wanted: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(found) and pa.types.is_struct(wanted):
-        return pa.struct(_stated(found, wanted))
-    if pa.types.is_list(found) and pa.types.is_list(wanted):
-        return pa.list_(_stated_type(found.value_type, wanted.value_type))
-    return wanted
-
-
-def _agrees(found: Iterable[pa.Field], wanted: Iterable[pa.Field]) -> bool:
-    """Whether what was found of the wanted fields has their types."""
-    types = {field.name: field.type for field in wanted}
-    return all(_is_of(field.type, types[field.name]) for field in found if field.name in types)
-
-
-def _is_of(found: pa.DataType, wanted: pa.DataType) -> bool:
-    if pa.types.is_struct(found) and pa.types.is_struct(wanted):
-        return _agrees(found, wanted)
-    if pa.types.is_list(found) and pa.types.is_list(wanted):
-        return _is_of(found.value_type, wanted.value_type)
-    return bool(found == wanted)
-
-
 def _with_all(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The columns of the schema; one that no line has is null."""
     given = [
         table[field.name] if field.name in table.schema.names else pa.nulls(len(table), field.type) for field in schema
     ]
     return pa.table(given, names=schema.names).cast(schema)
-
-
-def _next_size(rows: int, schema: pa.Schema) -> int:
-    """Lines of the next block if so many had these columns and each may bring as many new ones as these did.
-
-    It is 0 where columns are so many that lines are sooner read one by one.
-    """
-    width = max(1, _width(schema))
-    return 0 if width > _WIDEST else math.isqrt(_CELLS * rows // width)
-
-
-def _width(schema: pa.Schema) -> int:
-    """How many columns there are, with those inside of others."""
-    waiting, count = list(schema.types), 0
-    while waiting:
-        kind = waiting.pop()
-        waiting += [kind.field(number).type for number in range(kind.num_fields)]
-        count += 1
-    return count
 
 
 def _is_finite(columns: Iterable[pa.ChunkedArray]) -> bool:
