@@ -50,6 +50,25 @@ for thread in threads:
 for thread in threads:
     thread.join()
 """
+HAND_IN = """
+from archive.services import access, intake
+ann = access.principal_of(access.ensure_user(user_name="ann"))
+for n in range(40):
+    intake.begin_submission(principal=ann, case_reference=f"case-{n % 3}", length=2, chunks=[b"%02d" % (n % 7)])
+"""
+SEAL = """
+from archive.models import Submission
+from archive.services import sealing
+while (unread := Submission.objects.filter(read_as="")).exists():
+    sealing.seal_waiting()
+    for pk in list(unread.exclude(try_after=None).values_list("pk", flat=True)[:3]):  # as the sweeper sends it
+        sealing.seal_submission(pk)
+"""
+SEALED_ONCE = """
+SELECT s.case_id, s.blob_id, count(*) FILTER (WHERE position('"duplicate":false' IN e.text) > 0), count(*)
+FROM archive_custodyevent e JOIN archive_submission s ON s.id::text = substring(e.text FROM '"submission":"([^"]+)"')
+WHERE e.type = 'ingestion' GROUP BY s.case_id, s.blob_id
+"""
 TOLD = ["ingestion", "message digest calculation"]
 
 
@@ -160,6 +179,20 @@ def test_two_cases_that_get_the_same_files_the_other_way_round_do_not_wait_for_e
         scratch.python(TWO_CASES)
         found = scratch.rows("SELECT read_as, count(*) FROM archive_submission GROUP BY read_as")
         assert found == [("none", 4)]
+
+
+@pytest.mark.enable_socket
+def test_workers_at_once_seal_each_once_and_the_same_bytes_are_new_to_a_case_once(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        scratch.with_log(2)
+        scratch.python(HAND_IN)
+        for worker in [scratch.start(SEAL) for _ in range(3)]:
+            _, said = worker.communicate()
+            assert worker.returncode == 0, said
+        found = scratch.rows(SEALED_ONCE)
+        assert (sum(row[3] for row in found), {row[2] for row in found}) == (40, {1})
+        assert scratch.rows("SELECT DISTINCT state, read_as FROM archive_submission") == [("sealed", "none")]
+        assert not list((tmp_path / "staging").iterdir())
 
 
 def test_one_that_does_not_go_is_said_and_holds_up_none_of_the_others(received, sent, monkeypatch) -> None:

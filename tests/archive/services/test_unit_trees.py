@@ -49,6 +49,13 @@ def test_the_root_of_a_text_is_in_its_custody(hand_in) -> None:
     assert not PendingTree.objects.exists()
 
 
+def test_a_text_that_no_reader_knows_has_lines_all_the_same(hand_in) -> None:
+    assert hand_in(b"what only its owner\ncan read\n").read_as == "none"
+    plant()
+    tree = UnitTree.objects.get()
+    assert (tree.kind, tree.count) == ("line", 2)
+
+
 def test_the_same_bytes_in_another_case_have_the_same_tree_and_an_event_of_their_own(hand_in) -> None:
     first, second = hand_in(DATA), hand_in(DATA, case="case-b")
     plant()
