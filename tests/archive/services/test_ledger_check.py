@@ -230,7 +230,7 @@ def listing():
         other.execute("SELECT pg_terminate_backend(%s)", [kept.backend_pid])
     return
     yield
-wiring.store().listing = listing
+wiring.stores()[0].listing = listing
 try:
     ledger_check.check_ledger()
 except OperationalError:
