@@ -1,6 +1,6 @@
 """Byte-exact chunks of whole lines, in constant memory however long a line is.
 
-The size of a block decides the row groups of the table, so it belongs to the version of a format.
+The size of a block, in bytes and lines, decides the row groups of the table, so it belongs to the version of a format.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CHUNK = BLOCK
 LONGEST_LINE = 1 << 20
+MOST_LINES = 1 << 18
+"""A chunk ends after so many lines too: each takes some 250 bytes where it is no lookup, however short it is."""
 _AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
 
 
@@ -48,6 +50,23 @@ class Chunk:
 
 def chunks(source: Source) -> Iterator[Chunk]:
     """All bytes of the source, in chunks of whole lines."""
+    for chunk in _blocks(source):
+        yield from _parts(chunk) if chunk.ends > MOST_LINES else (chunk,)
+
+
+def _parts(chunk: Chunk) -> Iterator[Chunk]:
+    """The same lines in chunks of `MOST_LINES`; the last may have fewer."""
+    ends = np.flatnonzero(np.frombuffer(chunk.data, dtype=np.uint8) == ord("\n")) + 1
+    begin = 0
+    for first in range(0, chunk.ends, MOST_LINES):
+        last = min(first + MOST_LINES, chunk.ends)
+        stop = int(ends[last - 1])
+        data = chunk.data[begin:stop]
+        yield Chunk(data, chunk.start + begin, chunk.line + first, len(data), ends=last - first)
+        begin = stop
+
+
+def _blocks(source: Source) -> Iterator[Chunk]:
     start, line, tail = 0, 1, b""
     while data := source.read_block():
         end = data.rfind(b"\n") + 1

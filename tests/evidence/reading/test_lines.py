@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evidence.reading.lines import Chunk, chunks, newlines
+from evidence.reading.lines import MOST_LINES, Chunk, chunks, newlines
 from evidence.reading.source import BLOCK, Source
 
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ def test_a_block_that_ends_within_a_line_doubles_and_loses_nothing(tmp_path: Pat
     for chunk in found:
         assert (chunk.start, chunk.line, chunk.size) == (at, line, len(chunk.data))
         at, line = at + chunk.size, line + chunk.data.count(b"\n")
+
+
+def test_a_chunk_of_short_lines_ends_after_so_many_since_each_takes_memory_of_its_own(tmp_path: Path) -> None:
+    data = b"\n" * (2 * MOST_LINES) + b"a\n" * 7 + b"without an end"
+    found = read(tmp_path / "f", data)
+    assert b"".join(chunk.data for chunk in found) == data
+    assert [(chunk.start, chunk.line, chunk.ends) for chunk in found] == [
+        (0, 1, MOST_LINES), (MOST_LINES, 1 + MOST_LINES, MOST_LINES), (2 * MOST_LINES, 1 + 2 * MOST_LINES, 7),
+        (2 * MOST_LINES + 14, 8 + 2 * MOST_LINES, -1),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"\n", b"a\n\nb\r\n", LINE * 1000])
