@@ -1,4 +1,8 @@
-"""Parquet with the same bytes for the same rows: every writer option is fixed, one row group a batch."""
+"""Parquet with the same bytes for the same rows: every writer option is fixed, and so is where row groups end.
+
+What tells of a row group stays in memory until the file is closed, some 22 KiB, and leaves holes in the heap. So the
+first row groups of a file hold a batch each, and later ones several.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,9 @@ apart, which those of names, addresses and words seldom do."""
 _DICTIONARY = 1 << 18  # bytes; more values than these are so many that they are better stored as they are
 _WRITTEN_AT_ONCE = 1 << 16  # rows
 _AT_ONCE = 4096
+_FEW = 128
+"""Row groups of a batch each; after as many again of `_HELD` bytes they take twice that."""
+_HELD = 16 << 20
 
 
 class TableWriter:
@@ -36,15 +43,30 @@ class TableWriter:
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
             dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE,
         )  # fmt: skip
+        self._groups = 0
+        self._held: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:
-        if len(table):
-            self._writer.write_table(table.cast(self._schema), row_group_size=len(table))
+        """Rows that come after those before; they are in the file once it is closed."""
+        if not len(table):
+            return
+        self._held.append(table.cast(self._schema))
+        if sum(part.nbytes for part in self._held) >= _HELD * min(self._groups // _FEW, 2):
+            self._write_held()
+
+    def _write_held(self) -> None:
+        if self._held:
+            rows = pa.concat_tables(self._held)
+            self._held = []
+            self._writer.write_table(rows, row_group_size=len(rows))
+            self._groups += 1
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._write_held()
         self._writer.close()
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.reading.batch import REJECTS
+from evidence.table import parquet
 from evidence.table.parquet import TableWriter
 from evidence.table.schema import LOOKUPS, SIGHTINGS
 
@@ -78,3 +79,17 @@ def test_dictionaries_of_text_are_stored_as_the_texts_that_they_are(tmp_path: Pa
         writer.write(pa.table(plain, schema=schema))
         writer.write(pa.table(plain | encoded))
     assert pq.read_table(tmp_path / "table").equals(pa.concat_tables([pa.table(plain, schema=schema)] * 2))
+
+
+def test_a_long_table_has_few_row_groups_since_what_tells_of_them_is_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_HELD", 16 << 10)
+    schema = pa.schema([("line", pa.int64())])
+    parts = [pa.table({"line": range(n << 7, (n + 1) << 7)}, schema=schema) for n in range(4600)]  # 1 KiB each
+    written = write(tmp_path / "long", schema, parts)
+    found = pq.ParquetFile(tmp_path / "long")
+    sizes = [found.metadata.row_group(n).num_rows >> 7 for n in range(found.num_row_groups)]
+    assert sizes == [1] * 128 + [16] * 128 + [32] * 75 + [24]
+    assert found.read()["line"].equals(pa.chunked_array([pa.array(range(4600 << 7))]))
+    assert write(tmp_path / "again", schema, parts) == written
