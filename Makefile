@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 STORE := file
-STORE_TESTS := tests/archive/services/test_keeping.py tests/archive/services/test_taking_in.py tests/archive/services/test_store_check.py tests/archive/api tests/workers
+STORE_TESTS := $(addprefix tests/archive/services/test_,keeping.py taking_in.py receiving.py sealing.py store_check.py) \
+  tests/archive/api tests/workers
 .DEFAULT_GOAL := help
 .PHONY: help up demo test test-stores kills outage fuzz lint lock screenshot clean
 
