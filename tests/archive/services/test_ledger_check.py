@@ -161,7 +161,9 @@ def test_a_file_of_witnesses_that_vanished_since_the_start_is_a_notice_and_no_br
         f"CUSTOS_WITNESSES names the file {file}, which cannot be read (No such file or directory); put it back, "
         "and call manage.py check_ledger again: who signed the cosignatures was not verified"
     )
-    assert scratch.python(VANISHED).splitlines() == ["notices:", said]
+    first, *notices = scratch.python(VANISHED).splitlines()
+    assert first == "notices:"
+    assert [notice for notice in notices if "lies in the store" not in notice] == [said]
     assert scratch.rows("SELECT text FROM archive_alarm WHERE ended IS NULL") == []
 
 
