@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from archive import outbox
 from archive.models import Run
 from archive.services import access, execution, intake, sealing, sequencing
 
@@ -13,6 +14,14 @@ LINE = b"04-May-2016 00:00:12.345 queries: info: client 192.0.2.17#53124 (a.exam
 @pytest.fixture
 def ann(db) -> access.Principal:
     return access.principal_of(access.ensure_user(user_name="ann"))
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[str, ...]]:
+    """The tasks that are sent, in place of a broker."""
+    tasks: list[tuple[str, ...]] = []
+    monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: tasks.append((task, *arguments)))
+    return tasks
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from archive import outbox, wiring
+from archive import wiring
 from archive.models import Blob, Case, CustodyEvent, PendingLeaf, Submission
 from archive.services import intake, sealing, waiting
 from archive.storage.store import StoreError
@@ -70,14 +70,6 @@ FROM archive_custodyevent e JOIN archive_submission s ON s.id::text = substring(
 WHERE e.type = 'ingestion' GROUP BY s.case_id, s.blob_id
 """
 TOLD = ["ingestion", "message digest calculation"]
-
-
-@pytest.fixture
-def sent(monkeypatch) -> list[tuple[str, ...]]:
-    """The tasks that are sent, in place of a broker."""
-    tasks: list[tuple[str, ...]] = []
-    monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: tasks.append((task, *arguments)))
-    return tasks
 
 
 @pytest.fixture

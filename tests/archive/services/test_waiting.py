@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from archive import outbox, wiring
+from archive import wiring
 from archive.models import Alarm, Case, Fixity, Submission
 from archive.services import intake, keeping, protecting, sealing, waiting, worm_check
 from archive.storage import s3
@@ -21,14 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
 TURN = 5
 NOBODY = "s3://custos/evidence?endpoint=http://127.0.0.1:9"
 SEAL, ALL, KEEP = "workers.seal.seal", "workers.seal.seal_waiting", "workers.keep.apply_keeping"
-
-
-@pytest.fixture
-def sent(monkeypatch) -> list[tuple[str, ...]]:
-    """The tasks that are sent, in place of a broker."""
-    tasks: list[tuple[str, ...]] = []
-    monkeypatch.setattr(outbox, "nudge", lambda task, *arguments: tasks.append((task, *arguments)))
-    return tasks
 
 
 @pytest.fixture
