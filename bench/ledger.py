@@ -20,12 +20,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BATCH = 5_000
 EVENTS = """
@@ -182,6 +180,7 @@ def wait(rate: float, seconds: float) -> None:
     """Through the running service; by two writers."""
     import psycopg
 
+    from bench.checkpoints import watch
     from config.sockets import socket_folder
     from tests.journeys.service import Service
 
@@ -199,26 +198,12 @@ def wait(rate: float, seconds: float) -> None:
                     writers.append(subprocess.Popen(command, env=service.environment, stdout=output))
             conninfo = f"host={socket_folder(place / 'home' / 'pg')} user=postgres dbname=custos"
             with psycopg.connect(conninfo, autocommit=True) as connection:
-                seen = list(watch(connection, writers))
+                seen = list(watch(connection, writers, "SELECT FROM archive_pendingleaf LIMIT 1"))
                 said = [json.loads(path.read_text().splitlines()[-1]) for path in outputs]
                 rows = connection.execute("SELECT event_id::text, index FROM archive_leaf").fetchall()
             report(said, dict(rows), seen)
         finally:
             service.stop()
-
-
-def watch(connection: Any, writers: list[subprocess.Popen[bytes]]) -> Iterator[tuple[float, int]]:
-    """When each checkpoint was first seen, until all have been written and placed."""
-    size = 0
-    while True:
-        ended = all(writer.poll() is not None for writer in writers)
-        (newest,) = connection.execute("SELECT coalesce(max(size), 0) FROM archive_checkpoint").fetchone()
-        if newest > size:
-            size = newest
-            yield time.monotonic(), size
-        if ended and not connection.execute("SELECT FROM archive_pendingleaf LIMIT 1").fetchall():
-            return
-        time.sleep(0.005)
 
 
 def report(said: list[dict[str, Any]], index: dict[str, int], seen: list[tuple[float, int]]) -> None:

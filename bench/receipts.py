@@ -21,14 +21,17 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TUS = {"Tus-Resumable": "1.0.0"}
+UNSEALED = (
+    "SELECT FROM archive_submission s LEFT JOIN archive_leaf l ON l.event_id = s.event_id "
+    "WHERE l.index IS NULL OR l.index >= %(size)s LIMIT 1"
+)
+"""Whatever was acknowledged and is not sealed and under the checkpoint of that size."""
 _OFFSET_STREAM = "application/offset+octet-stream"
 
 
@@ -73,23 +76,6 @@ def upload(said: argparse.Namespace) -> None:
     print(json.dumps({"seconds": time.monotonic() - begin, "acknowledged": acknowledged}))
 
 
-def watch(connection: Any, uploaders: list[subprocess.Popen[bytes]]) -> Iterator[tuple[float, int]]:
-    """When each checkpoint was first seen, until all that was acknowledged is sealed and under one."""
-    size = 0
-    while True:
-        ended = all(uploader.poll() is not None for uploader in uploaders)
-        (newest,) = connection.execute("SELECT coalesce(max(size), 0) FROM archive_checkpoint").fetchone()
-        if newest > size:
-            size = newest
-            yield time.monotonic(), size
-        if ended and not connection.execute(
-            "SELECT FROM archive_submission s LEFT JOIN archive_leaf l ON l.event_id = s.event_id "
-            "WHERE l.index IS NULL OR l.index >= %s LIMIT 1", [size]
-        ).fetchall():  # fmt: skip
-            return
-        time.sleep(0.01)
-
-
 def report(said: list[dict[str, Any]], index: dict[str, int], seen: list[tuple[float, int]]) -> None:
     waits = sorted(
         next(when for when, size in seen if size > index[submission]) - arrived
@@ -106,6 +92,7 @@ def report(said: list[dict[str, Any]], index: dict[str, int], seen: list[tuple[f
 def measure(said: argparse.Namespace) -> None:
     import psycopg
 
+    from bench.checkpoints import watch
     from config.sockets import socket_folder
     from tests.journeys.service import Service
 
@@ -125,7 +112,7 @@ def measure(said: argparse.Namespace) -> None:
                     uploaders.append(subprocess.Popen(command, env=environment, stdout=output))
             conninfo = f"host={socket_folder(place / 'home' / 'pg')} user=postgres dbname=custos"
             with psycopg.connect(conninfo, autocommit=True) as connection:
-                seen = list(watch(connection, uploaders))
+                seen = list(watch(connection, uploaders, UNSEALED))
                 rows = connection.execute(
                     "SELECT s.id::text, l.index FROM archive_submission s JOIN archive_leaf l USING (event_id)"
                 ).fetchall()
