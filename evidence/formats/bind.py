@@ -4,7 +4,7 @@
 
 `PATTERN` is the law: a line is a row if it matches. Lines of the usual layouts are checked as columns instead, which
 accepts the same lines (a property test holds the two together); all others go to the pattern one by one. The grammar
-is that of BIND 9.9 to 9.20 (`lib/ns/query.c`, `lib/ns/client.c`, `lib/isc/log.c`).
+is that of BIND 9.3 to 9.21 (`lib/ns/query.c`, `lib/ns/client.c`, `lib/isc/log.c`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from evidence.formats.bind_message import flag_words
+from evidence.formats.bind_message import UTC, flag_words
 from evidence.reading import digits, gather
 from evidence.reading.lines import LONGEST_LINE
 from evidence.reading.stamps import MONTHS
@@ -174,7 +175,7 @@ def _read(lines: Lines, layout: Layout) -> tuple[Ints, Columns]:
     return keep, columns | {
         "time": pa.array(micros[keep], pa.int64()).view(LOOKUPS.field("time").type),
         "time_digits": gather.constant(_MILLI_DIGITS, len(keep), pa.int8()),
-        "time_zone": gather.stated(buffer, *_at(zone, keep)),
+        "time_zone": _zones(gather.stated(buffer, *_at(zone, keep))),
         "event": gather.constant(QUERY, len(keep), pa.string()),
         "client": gather.lowered(buffer, *_at(client, keep)),
         "port": pa.array(port[keep], pa.int32()),
@@ -182,8 +183,14 @@ def _read(lines: Lines, layout: Layout) -> tuple[Ints, Columns]:
         "type": gather.strings(buffer, *_at(record, keep)),
         "class": _classes(buffer, _at(kind, keep), kinds[keep]),
         "view": gather.stated(buffer, *_at(view, keep)),
-        **_flags(gather.strings(buffer, *_at(flags, keep))),
+        **_flags(gather.strings(buffer, *_at(flags, keep)), layout.has_server[keep]),
     }
+
+
+def _zones(written: pa.Array) -> pa.Array:
+    if written.null_count == len(written):
+        return written
+    return pc.if_else(pc.is_in(written, pa.array(UTC)), "UTC", written)
 
 
 def _at(span: Span, keep: Ints) -> Span:
@@ -229,12 +236,16 @@ def _client(buffer: Bytes, begin: Any, end: Any) -> tuple[Any, Span, Any]:
     return good, (begin, np.maximum(hashed, begin)), port
 
 
-def _flags(written: pa.Array) -> Columns:
-    """Few lines differ in their flags: each spelling is put into words once."""
+def _flags(written: pa.Array, has_server: Any) -> Columns:
+    """Few lines differ in their flags: each spelling is put into words once, with and without a server's address."""
     encoded = written.dictionary_encode()
-    words = [flag_words(text) for text in encoded.dictionary.to_pylist()]
+    each = encoded.dictionary.to_pylist()
+    words = [flag_words(text, has_server=known) for known in (True, False) for text in each]
+    places = encoded.indices
+    if not has_server.all():
+        places = pa.array(places.to_numpy() + len(each) * ~has_server)
     return {
-        name: pa.array([word[place] for word in words], pa.string()).take(encoded.indices)
+        name: pa.array([word[place] for word in words], pa.string()).take(places)
         for place, name in enumerate(("flags", "transport"))
     }
 

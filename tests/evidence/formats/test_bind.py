@@ -43,6 +43,7 @@ VARIANTS = [
     LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T00:00:12.345"),
     LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T00:00:12.345Z"),
     LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T02:00:12.345+02:00"),
+    LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T02:00:12.345+00:00"),
     LINE.replace(b"04-May-2016 00:00:12.345 ", b""),
     LINE.replace(b"04-May-2016 00:00:12.345 queries: info: ", b""),
     LINE.replace(b"192.0.2.17#53124", b"fe80::1%eth0#53124"),
@@ -50,11 +51,15 @@ VARIANTS = [
     LINE.replace(b" (Mail.Example.net)", b""),
     LINE.replace(b"+E(0)K", b"-SE(0)TDCV"),
     LINE.replace(b"+E(0)K", b"+?"),
+    LINE.replace(b"+E(0)K (198.51.100.53)", b"-SEDC"),
+    LINE.replace(b"+E(0)K", b"+E(0)SK"),
+    LINE.replace(b"198.51.100.53", b"198.51.100.53#53"),
     LINE.replace(b"Mail.Example.net.", b"x" * 63 + b".example"),
     LINE.replace(b"Mail.Example.net.", b"."),
     LINE.replace(b" (198.51.100.53)", b"\r"),
 ]
-AS_COLUMNS = [*VARIANTS[:9], VARIANTS[9 + 4], VARIANTS[9 + 5], VARIANTS[9 + 6], *VARIANTS[21:23], VARIANTS[25]]
+AS_COLUMNS = [*VARIANTS[:9], VARIANTS[9 + 4], VARIANTS[9 + 5], VARIANTS[9 + 6], VARIANTS[9 + 7],
+              *VARIANTS[22:26], VARIANTS[29]]  # fmt: skip
 """Those of the usual layouts, which the slow way must not be needed for."""
 BROKEN = [
     LINE.replace(b"Mail.Example.net.", b"x" * 64 + b".example"),
@@ -147,11 +152,37 @@ def test_values_are_normalised() -> None:
 @pytest.mark.parametrize(
     ("written", "words", "transport"),
     [("+", "RD", "udp"), ("-", None, "udp"), ("-E(0)TD", "EDNS0 DO", "tcp"), ("+SE(1)TDCV", "RD CD EDNS1 DO TSIG COOKIE", "tcp"),
+     ("-SEDC", "CD EDNS0 DO TSIG", "udp"), ("+ETD", "RD EDNS0 DO", "tcp"), ("+E(0)SK", "RD EDNS0 TSIG COOKIE", "udp"),
      ("+?", None, None)],
 )  # fmt: skip
 def test_flags_are_put_into_the_words_of_the_header(written: str, words: str | None, transport: str | None) -> None:
     row = bind.read_chunk(chunk(LINE.replace(b"+E(0)K", written.encode()))).rows.to_pylist()[0]
     assert (row["flags"], row["transport"]) == (words, transport)
+
+
+@pytest.mark.parametrize(("written", "zone"), [(b"", None), (b"Z", "UTC"), (b"+00:00", "UTC"), (b"+02:00", "+02:00")])
+def test_a_zone_is_written_as_in_all_tables(written: bytes, zone: str | None) -> None:
+    line = LINE.replace(b"04-May-2016 00:00:12.345", b"2016-05-04T02:00:12.345" + written)
+    rows, _ = both(bind.read_chunk(chunk(line)))
+    assert [row["time_zone"] for row in rows] == [row["time_zone"] for row in slow(line)[0]] == [zone]
+
+
+def test_the_transport_is_not_known_of_releases_that_leave_it_out() -> None:
+    """BIND 9.3 to 9.6 write neither `T` nor the server's address."""
+    old = LINE.replace(b" (198.51.100.53)", b"")
+    data = LINE + old.replace(b"+E(0)K", b"+E") + old.replace(b"+E(0)K", b"+T")
+    rows, rejects = both(bind.read_chunk(chunk(data)))
+    assert [row["transport"] for row in rows] == ["udp", None, "tcp"]
+    assert (rows, rejects) == slow(data)
+
+
+def test_the_servers_port_is_taken_where_it_stands() -> None:
+    data = LINE.replace(b".53)", b".53#5353)") + LINE.replace(b"198.51.100.53", b"2001:db8::5#53")
+    (row, other), _ = both(bind.read_chunk(chunk(data)))
+    assert (row["server"], row["server_port"], row["transport"]) == ("198.51.100.53", 5353, "udp")
+    assert (other["server"], other["server_port"]) == ("2001:db8::5", 53)
+    _, [reject] = both(bind.read_chunk(chunk(LINE.replace(b".53)", b".53#65536)"))))
+    assert reject[4] == "bad-port"
 
 
 @pytest.mark.parametrize("line", BROKEN)

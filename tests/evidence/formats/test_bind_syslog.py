@@ -23,6 +23,10 @@ MESSAGE = (
          "2026-11-24T22:13:33.600000+00:00", "UTC", 1),
         (b'<158>1 2026-11-24T22:13:33Z ns1 named 1 - [a@1 b="c"] ', "parse.bind_syslog_dated@1",
          "2026-11-24T22:13:33+00:00", "UTC", 0),
+        (b"Nov 24 23:13:34 ns1 named[28414]: 24-Nov-2026 22:13:33.627 queries: info: ", "parse.bind_syslog_dated@1",
+         "2026-11-24T22:13:33.627000+00:00", None, 3),
+        (b"2026-11-24T23:13:34+01:00 ns1 named[1]: 2026-11-24T22:13:33.627Z queries: info: ", "parse.bind_syslog_dated@1",
+         "2026-11-24T22:13:33.627000+00:00", "UTC", 3),
     ],
 )  # fmt: skip
 def test_time_and_host_are_the_header_s(head: bytes, procedure: str, time: str, zone: str | None, digits: int) -> None:
