@@ -3,9 +3,11 @@ r"""dnsdist: the text of `LogAction` and `LogResponseAction`, and the log of `dn
     [1795558373.820032495] Packet from 127.0.0.11:20000 for www.example.com. A with id 16
     [1795558373.820032495] Answer to 127.0.0.11:20000 for www.example.com. A (No Error) with id 16
     Got query for www.example.com|A from 127.0.0.11:20000 (TCP, 35 bytes), relayed to 127.0.0.2:5353
+    Packet cache hit for query for www.example.com|A from 127.0.0.11:20000 (DoUDP, 33 bytes)
 
-What stands behind the dot is a whole number of nanoseconds, not a fraction with its zeros. The grammar is that of
-dnsdist 1.3 to 1.9 (`dnsdist-actions.cc`, `dnsdist.cc`, `dnsdist-tcp.cc`).
+What stands behind the dot is a whole number of nanoseconds, not a fraction with its zeros. No `Got query` comes before
+what the packet cache answers. The grammar is that of dnsdist 1.3 to 2.0 (`dnsdist-actions.cc`, `dnsdist.cc`,
+`dnsdist-tcp.cc`, `dnsdist-protocols.cc`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from evidence.reading.format import line_format
 from evidence.reading.names import name_columns
 from evidence.reading.stamps import NO_TIME, unix_time
 from evidence.reading.syslog import NO_MATCH
-from evidence.table.schema import QUERY, RESPONSE
+from evidence.table.schema import EXCHANGE, QUERY, RESPONSE
 
 if TYPE_CHECKING:
     from evidence.reading.format import NoRow, Row
@@ -29,19 +31,27 @@ _ACTION = re.compile(
     + ENDPOINT + rb") for (?P<name>[!-~]+) (?P<type>[A-Z][A-Z0-9-]*)(?: \((?P<rcode>[ -'*-~]+)\))?"
     rb" with id [0-9]{1,5}\r?\n?"
 )  # fmt: skip
+_ASKED = rb"(?P<name>[!-~]+)\|(?P<type>[A-Z][A-Z0-9-]*) from (?P<client>" + ENDPOINT + rb")"
+_HOW = rb"(?: \((?P<how>TCP|UDP|https|Do(?:UDP|TCP|T|H|H3|Q)|DNSCrypt ?UDP|DNSCrypt ?TCP)?,? ?(?:[0-9]+ bytes)?\))?"
 _VERBOSE = re.compile(
-    rb"Got query for (?P<name>[!-~]+)\|(?P<type>[A-Z][A-Z0-9-]*) from (?P<client>" + ENDPOINT + rb")"
-    rb"(?: \((?P<proxied>proxied by [^)]*)\))?(?: \((?P<how>TCP|DoT|DoH|DoQ|DoH3|DNSCrypt UDP|DNSCrypt TCP)?,? ?"
-    rb"(?:[0-9]+ bytes)?\))?, (?:relayed|forwarded) to [!-~ ]+\r?\n?"
-)
+    rb"Got query for " + _ASKED + rb"(?: \((?P<proxied>proxied by [^)]*)\))?" + _HOW
+    + rb", (?:relayed|forwarded) to [!-~ ]+\r?\n?"
+)  # fmt: skip
+_CACHED = re.compile(rb"Packet cache hit for query for " + _ASKED + _HOW + rb"\r?\n?")
+_REFUSED = re.compile(
+    rb"(?:(?:Dropped|ServFailed) query for " + _ASKED + rb", no downstream server available|"
+    rb"Query from (?P<blocked>" + ENDPOINT + rb") for (?P<of>[!-~]+) (?:dropped|refused|truncated|turned into NXDomain) "
+    rb"because of dynamic block)\r?\n?"
+)  # fmt: skip
+"""Lookups that go no further, of which no other line tells; the second kind leaves the type out."""
 _OTHER = re.compile(
     rb"(?:Got (?:answer|TCP connection|an? |control )|Closing |TCP connecting |Marking |Listening |Added |Adding |"
     rb"Read |ACL |Console |dnsdist [0-9]|Query from |Dropp|Packet cache |Polled |"
     rb"Setting |Error |Outgoing |Loading |Opened |Removing |Had error |Timeout |Backend ).*\r?\n?"
 )
 _TRANSPORTS = {
-    b"TCP": "tcp", b"DoT": "tls", b"DoH": "https", b"DoH3": "https", b"DoQ": "quic", b"DNSCrypt UDP": None,
-    b"DNSCrypt TCP": None, None: "udp",
+    b"TCP": "tcp", b"UDP": "udp", b"https": "https", b"DoUDP": "udp", b"DoTCP": "tcp", b"DoT": "tls", b"DoH": "https",
+    b"DoH3": "https", b"DoQ": "quic", b"DNSCryptUDP": "dnscrypt-udp", b"DNSCryptTCP": "dnscrypt-tcp", None: "udp",
 }  # fmt: skip
 _RCODES = {
     "No Error": "NOERROR", "Form Error": "FORMERR", "Server Failure": "SERVFAIL", "Non-Existent domain": "NXDOMAIN",
@@ -58,11 +68,18 @@ def read_line(text: bytes) -> Row | NoRow:
     if found := _ACTION.fullmatch(text):
         return _action(found)
     if found := _VERBOSE.fullmatch(text):
-        transport = "udp" if not found["how"] else _TRANSPORTS[found["how"]]
-        return _row(found, {**NO_TIME, "event": QUERY, "transport": transport})
-    if text.startswith((b"Got query for ", b"Packet from ", b"Answer to ", b"[")):
+        return _row(found, {**NO_TIME, "event": QUERY, "transport": _transport(found)})
+    if found := _CACHED.fullmatch(text):
+        return _row(found, {**NO_TIME, "event": EXCHANGE, "transport": _transport(found)})
+    if found := _REFUSED.fullmatch(text):
+        return _row(found, {**NO_TIME, "event": QUERY})
+    if text.startswith((b"Got query for ", b"Packet cache hit ", b"Packet from ", b"Answer to ", b"[")):
         return REJECT, "not-a-query-line"
     return (SKIP, "other-message") if _OTHER.fullmatch(text) else NO_MATCH
+
+
+def _transport(found: re.Match[bytes]) -> str:
+    return _TRANSPORTS[found["how"] and found["how"].replace(b" ", b"")]
 
 
 def _action(found: re.Match[bytes]) -> Row | NoRow:
@@ -79,10 +96,12 @@ def _action(found: re.Match[bytes]) -> Row | NoRow:
 
 
 def _row(found: re.Match[bytes], row: Row) -> Row | NoRow:
-    named, client = name_columns(found["name"].decode()), endpoint(found["client"])
+    asked = found.groupdict()
+    name, by = (asked.get(one) or asked[other] for one, other in (("of", "name"), ("blocked", "client")))
+    named, client, kind = name_columns(name.decode()), endpoint(by), asked["type"]
     if named is None or client is None:
         return REJECT, "bad-name" if named is None else "bad-port"
-    return {**row, **named, "client": client[0], "port": client[1], "type": found["type"].decode()}
+    return {**row, **named, "client": client[0], "port": client[1], "type": kind and kind.decode()}
 
 
 FORMAT = line_format("parse.dnsdist@1", "a dnsdist log", read_line)

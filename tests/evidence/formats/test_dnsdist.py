@@ -30,11 +30,40 @@ def test_values_are_normalised() -> None:
         (b" (DoT, 35 bytes)", "tls"),
         (b" (DoH)", "https"),
         (b" (DoQ)", "quic"),
+        (b" (https)", "https"),
+        (b" (DoTCP, 35 bytes)", "tcp"),
+        (b" (DoUDP, 35 bytes)", "udp"),
+        (b" (DoH3, 35 bytes)", "https"),
+        (b" (DNSCryptUDP, 35 bytes)", "dnscrypt-udp"),
+        (b" (DNSCrypt TCP)", "dnscrypt-tcp"),
     ],
 )
 def test_the_transport_is_taken(how: bytes, transport: str) -> None:
     row = dnsdist.read_line(VERBOSE.replace(b" (TCP, 35 bytes)", how))
     assert (row["transport"], row["type"], row["time"]) == (transport, "ANY", None)
+
+
+def test_what_the_packet_cache_answers_is_an_exchange() -> None:
+    """No other line of the log tells of it; of what the cache misses, `Got query` does."""
+    line = b"Packet cache hit for query for www.example.com|A from [::1]:20014 (DoTCP, 33 bytes)\n"
+    row = dnsdist.read_line(line)
+    assert (row["event"], row["name"], row["client"], row["transport"]) == ("exchange", "www.example.com", "::1", "tcp")
+    assert dnsdist.read_line(line.replace(b" hit ", b" miss ")) == ("skip", "other-message")
+    assert dnsdist.read_line(line.replace(b"|A", b"")) == ("reject", "not-a-query-line")
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b"Dropped query for www.example.com|A from 127.0.0.11:20014, no downstream server available\n", "A"),
+        (b"Query from 127.0.0.11:20014 for www.example.com. dropped because of dynamic block\n", None),
+        (b"Query from 127.0.0.11:20014 for www.example.com. turned into NXDomain because of dynamic block\n", None),
+    ],
+)
+def test_a_lookup_that_goes_no_further_is_one(line: bytes, kind: str | None) -> None:
+    row = dnsdist.read_line(line)
+    assert (row["event"], row["name"], row["client"], row["port"]) == ("query", "www.example.com", "127.0.0.11", 20014)
+    assert row["type"] == kind
 
 
 @pytest.mark.parametrize(
@@ -51,6 +80,7 @@ def test_the_transport_is_taken(how: bytes, transport: str) -> None:
             b"Got answer from 127.0.0.2:5353, relayed to 127.0.0.11:20014, took 244.663 usec\n",
             ("skip", "other-message"),
         ),
+        (b"Query from 127.0.0.11:20014 dropped because of ACL\n", ("skip", "other-message")),
         (b"something else\n", ("reject", "not-its-log")),
     ],
 )
