@@ -40,8 +40,8 @@ _VERBOSE = re.compile(
 _CACHED = re.compile(rb"Packet cache hit for query for " + _ASKED + _HOW + rb"\r?\n?")
 _REFUSED = re.compile(
     rb"(?:(?:Dropped|ServFailed) query for " + _ASKED + rb", no downstream server available|"
-    rb"Query from (?P<blocked>" + ENDPOINT + rb") for (?P<of>[!-~]+) (?:dropped|refused|truncated|turned into NXDomain) "
-    rb"because of dynamic block)\r?\n?"
+    rb"Query from (?P<blocked>" + ENDPOINT + rb") for (?P<of>[!-~]+) "
+    rb"(?:dropped|refused|truncated|turned into NXDomain) because of dynamic block)\r?\n?"
 )  # fmt: skip
 """Lookups that go no further, of which no other line tells; the second kind leaves the type out."""
 _OTHER = re.compile(

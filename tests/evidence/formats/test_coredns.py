@@ -26,6 +26,34 @@ def test_a_time_and_an_opcode_are_taken_where_they_stand() -> None:
     assert (row["time"].isoformat(), row["time_digits"]) == ("2018-10-30T19:10:07.547000+00:00", 3)
 
 
+@pytest.mark.parametrize(
+    ("client", "address", "port"),
+    [(b"::1", "::1", None), (b"127.0.0.11", "127.0.0.11", None), (b"[::1]:50759", "::1", 50759), (b"127.0.0.11:9", "127.0.0.11", 9)],
+)  # fmt: skip
+@pytest.mark.parametrize("took", [b"1.204ms", "37.99µs".encode(), b"412ns", b"1m2.5s", b"0.5s"])
+def test_lines_of_the_first_releases_have_their_time_within(
+    client: bytes, address: str, port: int | None, took: bytes
+) -> None:
+    line = LINE.replace(b"[INFO] [::1]:50759 - ", client + b" - [30/Mar/2018:12:49:00 +0200] ").replace(
+        b"0.037990251s", took
+    )
+    row = coredns.read_line(line)
+    assert (row["client"], row["port"], row["rcode"]) == (address, port, "NOERROR")
+    assert (row["time"].isoformat(), row["time_zone"]) == ("2018-03-30T10:49:00+00:00", "+02:00")
+    assert coredns.read_line(line.replace(b"30/Mar", b"31/Feb")) == ("reject", "bad-time")
+    assert coredns.read_line(line.replace(b'29008 "', b'"'))["name"] == "example.org"
+
+
+def test_what_holds_a_container_may_put_its_time_before_it() -> None:
+    row = coredns.read_line(b"2026-11-24T22:13:33.627662001Z stdout F " + LINE)
+    assert (row["time"].microsecond, row["time_digits"], row["client"]) == (627662, 9, "::1")
+    assert coredns.read_line(b"2026-11-24T22:13:33.6Z stdout F .:53\n") == ("skip", "other-message")
+
+
+def test_a_code_without_a_word_is_a_number() -> None:
+    assert coredns.read_line(LINE.replace(b"NOERROR", b"3841"))["rcode"] == "RCODE3841"
+
+
 def test_without_a_response_it_is_a_query() -> None:
     row = coredns.read_line(LINE.replace(b"NOERROR qr,rd,ra,ad", b"- "))
     assert (row["event"], row["rcode"], row["flags"]) == ("query", None, "DO")
@@ -40,6 +68,7 @@ def test_without_a_response_it_is_a_query() -> None:
         (b"2018-13-30T19:10:07.547Z " + LINE, ("reject", "bad-time")),
         (b"[INFO] plugin/reload: Running configuration SHA512 = 0f\n", ("skip", "other-message")),
         (b"[ERROR] plugin/errors: 2 www.broken.example. A: i/o timeout\n", ("skip", "other-message")),
+        (b"2018/03/30 12:49:00 [INFO] CoreDNS-1.0.6\n", ("skip", "other-message")),
         (b".:53\n", ("skip", "other-message")),
         (b"another program\n", ("reject", "not-its-log")),
     ],
