@@ -69,10 +69,10 @@ def read_line(text: bytes) -> Row | NoRow:
 def _client(found: re.Match[bytes]) -> tuple[str, int | None] | None:
     """Address and port, which the first releases leave out."""
     written = found["client"] or found["asking"]
+    if _ENDPOINT.fullmatch(written):
+        return endpoint(written)
     known = address(written.decode())
-    return (
-        (known, None) if known and found["client"] is None and not _ENDPOINT.fullmatch(written) else endpoint(written)
-    )
+    return (known, None) if known else None
 
 
 def _times(found: re.Match[bytes]) -> Row | None:

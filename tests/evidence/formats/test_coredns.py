@@ -65,6 +65,7 @@ def test_without_a_response_it_is_a_query() -> None:
         (LINE.replace(b"A IN", b"A"), ("reject", "not-a-query-line")),
         (LINE.replace(b"Example", b"Example."), ("reject", "bad-name")),
         (LINE.replace(b":50759", b":99999"), ("reject", "bad-port")),
+        (LINE.replace(b"[INFO] [::1]:50759 - ", b"beef - [30/Mar/2018:12:49:00 +0200] "), ("reject", "bad-port")),
         (b"2018-13-30T19:10:07.547Z " + LINE, ("reject", "bad-time")),
         (b"[INFO] plugin/reload: Running configuration SHA512 = 0f\n", ("skip", "other-message")),
         (b"[ERROR] plugin/errors: 2 www.broken.example. A: i/o timeout\n", ("skip", "other-message")),
