@@ -36,17 +36,20 @@ PROCEDURE, TITLE = "parse.windows_dns@1", "a Windows DNS debug log"
 ORDERS = ("mdy", "dmy")
 _WHEN = (
     rb"(?:(?P<first>[0-9]{1,4})(?P<mark>[/.-])(?P<second>[0-9]{1,2})(?P=mark)(?P<third>[0-9]{1,4})|(?P<ymd>[0-9]{8})) "
-    rb"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})[:.](?P<sec>[0-9]{2})(?: (?P<half>[AP]M))?"
+    rb"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})[:.](?P<sec>[0-9]{2})(?:[ \xa0](?P<half>[AaPp]\.?[ \xa0]?[Mm]\.?))?"
 )
 _PACKET = re.compile(
-    _WHEN + rb" [0-9A-Fa-f]{3,4} PACKET +[0-9A-Fa-f]{8,16} (?P<transport>UDP|TCP) (?P<way>Rcv|Snd) "
+    _WHEN + rb" [0-9A-Fa-f]{3,4} PACKET +[0-9A-Fa-f]{8,16} (?P<transport>UDP|TCP) +(?P<way>Rcv|Snd) "
     rb"(?P<remote>" + ADDRESS + rb") +[0-9A-Fa-f]{4} (?P<response>[R ]) (?P<opcode>[QNU?]) "
     rb"\[[0-9A-Fa-f]{4} (?P<flags>[ATDR ]*) "
     rb"(?P<rcode>[A-Z0-9]+)\] "
     rb"(?P<type>[A-Z0-9]+) +(?P<name>\([0-9]{1,2}\)[^\r\n]*)\r?\n?"
 )  # fmt: skip
 _LINE = re.compile(_WHEN + rb" [0-9A-Fa-f]{3,4} (?P<context>[A-Z][A-Za-z]*) .*\r?\n?")
-_HEAD = re.compile(rb"(?:DNS Server log file creation at|Log file wrap at|Message logging key|[\t ]).*\r?\n?")
+_HEAD = re.compile(
+    rb"(?:DNS Server log file creation at|Log file wrap at|Message logging key|(?:UDP|TCP) [a-z]+ info at |[\t ])"
+    rb".*\r?\n?"
+)
 _FLAGS = {b"A": "AA", b"T": "TC", b"D": "RD", b"R": "RA"}
 _SKIPPED = {(b"Snd", b" "): "own-query", (b"Rcv", b"R"): "response-to-the-server"}
 _OTHER_TYPES = {"ALL": "ANY"}
@@ -107,7 +110,7 @@ def _time(found: re.Match[bytes], dates: str | None) -> dt.datetime | str:
     if found["half"]:
         if not 1 <= hour <= 12:
             return "bad-time"
-        hour = hour % 12 + 12 * (found["half"] == b"PM")
+        hour = hour % 12 + 12 * (found["half"][:1] in b"Pp")
     if day is None:
         return "date-order-not-stated"
     try:

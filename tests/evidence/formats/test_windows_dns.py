@@ -45,6 +45,12 @@ def test_dates_of_one_reading_need_no_order(date: bytes, day: tuple[int, int, in
     assert (row["time"].year, row["time"].month, row["time"].day, row["time"].hour) == (*day, 22)
 
 
+@pytest.mark.parametrize("half", [b"PM", b"pm", b"p.m.", b"p. m.", b"p.\xa0m."])
+def test_the_half_of_the_day_is_written_in_many_ways(half: bytes) -> None:
+    assert read_line("mdy", LINE.replace(b"PM", half))["time"].hour == 22
+    assert read_line("mdy", LINE.replace(b"PM", half.replace(b"p", b"a").replace(b"P", b"A")))["time"].hour == 10
+
+
 @pytest.mark.parametrize("date", [b"6/5/2013 10:00:32 PM", b"06-05-2013 10:00:32", b"25/5/2013 10:00:32"])
 def test_other_dates_are_rejects_until_their_order_is_stated(date: bytes) -> None:
     assert read_line(None, LINE.replace(b"6/5/2013 10:00:32 PM", date)) == ("reject", "date-order-not-stated")
@@ -93,6 +99,8 @@ def test_an_order_that_is_none_is_refused_in_words() -> None:
         (b"6/5/2013 10:00:32 PM 0E70 EVENT   The DNS server has started.\r\n", ("skip", "other-message")),
         (b"Message logging key (for packets - other items use a subset of these fields):\r\n", ("skip", "legend")),
         (b"\tField #  Information         Values\r\n", ("skip", "legend")),
+        (b"UDP question info at 00000000033397A0\r\n", ("skip", "legend")),
+        (b"  Remote addr 10.161.60.71, port 64329\r\n", ("skip", "legend")),
         (b"something else\n", ("reject", "not-its-log")),
     ],
 )
