@@ -2,7 +2,9 @@ r"""dnsmasq's log with `log-queries`, `log-queries=extra` and `log-queries=proto
 
     Nov 24 22:11:57 dnsmasq[24103]: query[A] www.example.com from 127.0.0.11
     Nov 24 22:12:03 dnsmasq[24329]: 1 127.0.0.11/20000 query[A] www.example.com from 127.0.0.11
+    dnsmasq[1]: query[A] www.example.com from 172.17.0.3
 
+The last is what it writes in a container or under daemontools (`-k --log-facility=-`): without any time.
 Rows are made of queries alone. Lines of what followed (`forwarded`, `reply`, `cached`, `config`, …) are skipped by
 rule: they tell one record a line, under the name of an alias or of an address, without client. The grammar is that of
 dnsmasq 2.76 to 2.91 (`src/log.c`, `log_query` of `src/cache.c`), which does not escape names: a space
@@ -16,14 +18,18 @@ from typing import TYPE_CHECKING
 
 from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import ADDRESS
+from evidence.reading.format import line_format
 from evidence.reading.names import from_labels
-from evidence.reading.syslog import log_formats
+from evidence.reading.stamps import NO_TIME
+from evidence.reading.syslog import Envelope
 from evidence.table.schema import QUERY
 
 if TYPE_CHECKING:
     from evidence.reading.format import NoRow, Row
 
-_PROGRAM = rb"dnsmasq"
+TITLE = "a dnsmasq log"
+_PROGRAM = rb"dnsmasq(?:-[a-z]+)?"
+_UNTIMED = re.compile(_PROGRAM + rb"(?:\[[0-9]+\])?: (?P<message>[^\r\n]*)\r?\n?")
 _EXTRA = rb"(?:(?:(?P<transport>UDP|TCP) )?[0-9]+ (?P<by>" + ADDRESS + rb")/(?P<port>[0-9]{1,5}) )?"
 _QUERY = re.compile(
     _EXTRA
@@ -77,4 +83,18 @@ def _no_lookup(message: bytes) -> NoRow:
     return SKIP, "hosts-file" if following["word"].startswith(b"/") else following["word"].decode().replace(" ", "-")
 
 
-FORMAT, DATED = log_formats("dnsmasq", 1, "a dnsmasq log", _PROGRAM, read_message)
+_read_undated = Envelope(_PROGRAM, dated=False).reader(read_message)
+_read_dated = Envelope(_PROGRAM, dated=True).reader(read_message)
+
+
+def read_undated(text: bytes) -> Row | NoRow:
+    """A line whose time has no year, or that has no time."""
+    found = _UNTIMED.fullmatch(text)
+    if found is None:
+        return _read_undated(text)
+    row = read_message(found["message"])
+    return {**NO_TIME, **row} if isinstance(row, dict) else row
+
+
+FORMAT = line_format("parse.dnsmasq@1", TITLE, read_undated, has_zone=False, has_year=False)
+DATED = line_format("parse.dnsmasq_dated@1", f"{TITLE} with dates", _read_dated, has_zone=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evidence.reading.batch import CONTEXT, REJECT, SKIP
 from evidence.reading.format import line_format
 from evidence.reading.jsonlines import fits, object_of, spelled
-from evidence.reading.mnemonics import word
+from evidence.reading.mnemonics import type_name, word
 from evidence.reading.names import name_columns
 from evidence.reading.stamps import is_number, iso_time, unix_time
 from evidence.table.schema import SIGHTINGS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TIME = (int, str)
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    "rrname": str, "rrtype": str, "rdata": (str, list), "time_first": _TIME, "time_last": _TIME, "count": int,
+    "rrname": str, "rrtype": (str, int), "rdata": (str, list), "time_first": _TIME, "time_last": _TIME, "count": int,
     "zone_time_first": _TIME, "zone_time_last": _TIME, "bailiwick": str, "sensor_id": str, "origin": str, "source": str,
 }  # fmt: skip
 _OBSERVERS = ("sensor_id", "origin", "source")
@@ -55,19 +55,27 @@ def _sighting(value: dict[str, Any]) -> Row | NoRow:
     data = value["rdata"] if isinstance(value["rdata"], list) else [value["rdata"]]
     prefix = "" if "time_first" in value else "zone_"
     first, last = (_time(value.get(f"{prefix}time_{end}")) for end in ("first", "last"))
-    named, kind = name_columns(value["rrname"] or "."), word(value["rrtype"])
+    named, kind = name_columns(value["rrname"] or "."), _type(value["rrtype"])
     for is_wrong, reason in (
         (not all(isinstance(item, str) for item in data), "wrong-type"), (first is None or last is None, "bad-time"),
-        (named is None, "bad-name"), (kind is None and not value["rrtype"].isdecimal(), "bad-type"),
+        (named is None, "bad-name"), (kind is None, "bad-type"),
         (not 1 <= value.get("count", 1) < 2**63, "bad-count"),
     ):  # fmt: skip
         if is_wrong:
             return REJECT, reason
     observer = next((value[name] for name in _OBSERVERS if value.get(name)), None)
     return {
-        **(first or {}), "last": (last or {})["time"], **(named or {}), "type": kind or f"TYPE{value['rrtype']}",
+        **(first or {}), "last": (last or {})["time"], **(named or {}), "type": kind,
         "data": data, "count": value.get("count", 1), "observer": observer,
     }  # fmt: skip
+
+
+def _type(written: str | int) -> str | None:
+    """A word; or the number of a type that the server has none for, in the draft a JSON number."""
+    text = str(written)
+    if is_number(text, 5):
+        return type_name(int(text)) if int(text) <= 65535 else None
+    return word(text)
 
 
 def _time(written: str | int | None) -> Row | None:

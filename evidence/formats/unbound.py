@@ -4,8 +4,9 @@ r"""Unbound's log with `log-queries` and `log-replies`.
     [1795558240] unbound[20524:0] info: 127.0.0.11 www.example.com. A IN NOERROR 0.002249 0 65
     Nov 24 22:11:46 unbound[23614:0] reply: 127.0.0.11 www.example.com. A IN NOERROR 0.016463 0 65 on udp 127.0.0.53 53
 
-The grammar is that of Unbound 1.7 to 1.24 (`util/log.c`, `util/data/msgreply.c`, `daemon/worker.c`). Of a name Unbound
-writes every octet but letters, digits, `-`, `_` and `*` as `?`, and the end of one that is too long for it as `&`.
+The grammar is that of Unbound 1.7 to 1.24 (`util/log.c`, `util/data/msgreply.c`, `daemon/worker.c`). In the place of
+`unbound` stands what `log-identity` sets. Of a name Unbound writes every octet but letters, digits, `-`, `_` and `*`
+as `?`, and the end of one that is too long for it as `&`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _OWN = re.compile(
     rb"(?:\[(?P<seconds>[0-9]{9,11})(?:\.(?P<fraction>[0-9]{1,6}))?\]|"
     rb"(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2}))|"
     rb"(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2})) "
-    rb"unbound\[[0-9]+:[0-9a-f]+\] (?P<message>[^\r\n]*)\r?\n?"
+    rb"[!-Z\\^-~]+\[[0-9]+:[0-9a-f]+\] (?P<message>[^\r\n]*)\r?\n?"
 )
 _SYSLOG = re.compile(rb"\[[0-9]+:[0-9a-f]+\] (?P<message>.*)")
 _LEVELS = re.compile(rb"(?:info|query|reply|notice|warning|error|debug|fatal error|critical)(?: [0-9]+)?: .*")
@@ -103,8 +104,9 @@ def _times(found: re.Match[bytes]) -> Row | None:
     return unix_time(found["seconds"].decode(), (found["fraction"] or b"").decode())
 
 
-_read_dated = Envelope(b"unbound", dated=True).reader(read_message)
-_read_undated = Envelope(b"unbound", dated=False).reader(read_message)
+_PROGRAM = rb"unbound|[!-~]+?(?=(?:\[[0-9]+\])?: \[[0-9]+:[0-9a-f]+\] )"
+_read_dated = Envelope(_PROGRAM, dated=True).reader(read_message)
+_read_undated = Envelope(_PROGRAM, dated=False).reader(read_message)
 
 
 def read_dated(text: bytes) -> Row | NoRow:

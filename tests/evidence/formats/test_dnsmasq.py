@@ -66,3 +66,14 @@ def test_syslog_names_the_host_and_may_state_year_and_zone() -> None:
     assert (dated["vantage"], dated["time_zone"], dated["time"].hour) == ("gw", "+01:00", 21)
     undated = read(FORMATS["parse.dnsmasq@1"], b"<30>Nov 24 22:11:57 gw dnsmasq[1]: " + line).rows[0]
     assert (undated["vantage"], undated["time_zone"]) == ("gw", None)
+
+
+@pytest.mark.parametrize("head", [b"dnsmasq[1]: ", b"dnsmasq: "])
+def test_a_container_s_log_has_no_time(head: bytes) -> None:
+    (row,) = read(FORMATS["parse.dnsmasq@1"], head + b"query[A] a.example from 172.17.0.3\n").rows
+    assert (row["name"], row["client"], row["time"], row["time_digits"]) == ("a.example", "172.17.0.3", None, None)
+
+
+def test_what_it_says_of_dhcp_is_its_log_too() -> None:
+    found = read(FORMATS["parse.dnsmasq@1"], b"Nov 24 22:11:57 dnsmasq-dhcp[24103]: DHCPACK(eth0) 192.0.2.7\n")
+    assert [(item["kind"], item["reason"]) for item in found.rejects] == [("skip", "other-message")]

@@ -69,6 +69,11 @@ def test_zeek() -> None:
     assert some(asked, "event", "rcode", "time_digits") == ("query", None, 0)
 
 
+@pytest.mark.parametrize(("written", "kind"), [(b"65280", "TYPE65280"), (b'"65280"', "TYPE65280"), (b"28", "AAAA")])
+def test_a_type_of_passive_dns_may_be_a_number(written: bytes, kind: str) -> None:
+    assert passive_dns.read_line(PASSIVE.replace(b'"A"', written))["type"] == kind
+
+
 def test_passive_dns() -> None:
     row = passive_dns.read_line(PASSIVE)
     assert some(row, "time", "last", "count") == ("2013-09-25T15:37:03+00:00", "2015-04-01T06:17:25+00:00", 6350)
@@ -87,6 +92,9 @@ def test_passive_dns() -> None:
         (b'{"cond":"soon"}', ("reject", "unknown-condition")),
         (b'{"obj":7}', ("reject", "wrong-type")),
         (PASSIVE.replace(b"6350", b"0"), ("reject", "bad-count")),
+        (PASSIVE.replace(b'"A"', b"65536"), ("reject", "bad-type")),
+        (PASSIVE.replace(b'"A"', b"-1"), ("reject", "bad-type")),
+        (PASSIVE.replace(b'"A"', b"true"), ("reject", "wrong-type")),
         (PASSIVE.replace(b"1380123423", b'"yesterday"'), ("reject", "bad-time")),
         (PASSIVE.replace(b'"192.0.2.1"', b"1"), ("reject", "wrong-type")),
     ],

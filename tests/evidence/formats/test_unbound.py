@@ -67,10 +67,24 @@ def test_where_a_query_arrived_is_taken() -> None:
         (b"[1795558239] unbound[1:0] notice: init module 0: iterator\n", ("skip", "other-message")),
         (b"[1795558239] unbound[1:0] info: 127.0.0.1 - - - FORMERR - - - \n", ("skip", "no-question")),
         (b"[1795558239] unbound[1:0] info: server stats for thread 0: 74 queries\n", ("skip", "other-message")),
-        (b"[1795558239] named[1:0] info: 127.0.0.1 a. A IN\n", ("reject", "not-its-log")),
+        (b"[1795558239] named[1]: info: 127.0.0.1 a. A IN\n", ("reject", "not-its-log")),
         (b"\xff\x00\n", ("reject", "not-its-log")),
     ],
 )
 def test_what_is_no_lookup_has_a_reason(line: bytes, reason: tuple[str, str] | None) -> None:
     found = unbound.read_dated(line)
     assert found == reason if reason else found["time"].year == 5138
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"[1795558240] edge-1[7:0] ",
+        b"2026-11-24T22:10:40Z ns1 edge-1[7]: [7:0] ",
+        b"2026-11-24T22:10:40Z ns1 edge-1: [7:0] ",
+    ],
+)
+def test_an_identity_of_its_own_stands_in_the_place_of_the_name(head: bytes) -> None:
+    row = unbound.read_dated(head + b"info: 127.0.0.11 www.example.com. A IN\n")
+    assert (row["name"], row["client"]) == ("www.example.com", "127.0.0.11")
+    assert row["time"].isoformat() == "2026-11-24T22:10:40+00:00"
