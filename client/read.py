@@ -10,6 +10,7 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import stat
 import sys
 import tempfile
 from contextlib import suppress
@@ -21,8 +22,8 @@ import pyarrow.parquet as pq
 
 from client.columns import columns_of
 from evidence.digest import Digest
-from evidence.errors import EvidenceError
-from evidence.extraction import DEPTH, EXTRACTIONS, INDEX
+from evidence.errors import EvidenceError, ReadingError
+from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, shortfalls
 from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
 from evidence.reading.format import HEAD
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROWS = 10_000
+NAMES = {procedure.partition("@")[0].removeprefix("parse."): procedure for procedure in FORMATS}
+_LEAST_MEMORY = 256
+"""MiB; a child takes about as much address space before it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     said = {"procedure": arguments.format, "dates": arguments.dates, "zone": arguments.zone, "year": arguments.year}
     try:
+        _refuse_what_is_no_file(arguments.file)
         said["columns"] = columns_of(arguments.columns)
         stated = {name: value for name, value in said.items() if value}
         with tempfile.TemporaryDirectory(prefix="custos-read-") as folder:
@@ -57,16 +62,38 @@ def main(argv: list[str] | None = None) -> int:
         with suppress(OSError):
             sys.stdout.close()
         return 0
-    except (EvidenceError, OSError) as error:
-        print(f"custos: {arguments.file}: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        return _refuse(arguments.file, "stopped")
+    except OSError as error:
+        where = f"{error.filename} " if error.filename and error.filename != str(arguments.file) else ""
+        return _refuse(arguments.file, f"{where}cannot be used ({error.strerror}); name another place or free this one")
+    except EvidenceError as error:
+        return _refuse(arguments.file, str(error))
+
+
+def _refuse(name: object, problem: str) -> int:
+    print(f"custos: {name}: {problem}", file=sys.stderr)
+    return 1
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """What is read twice, by its digest and then for its rows, has to be a file. Raises `ReadingError`, `OSError`."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise ReadingError("this is a folder: name one of the files in it, or put them into an archive (tar, zip)")
+    if not stat.S_ISREG(mode):
+        raise ReadingError("this is no regular file: write what comes out of it to a file first")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="custos read", description=(__doc__ or "").split("\n\n", 1)[1])
     parser.add_argument("file", type=Path)
     parser.add_argument(
-        "--format", default="", choices=["", *FORMATS], metavar="NAME", help=f"one of {', '.join(FORMATS)}"
+        "--format",
+        type=_format,
+        default=None,
+        metavar="NAME",
+        help=f"one of {', '.join(NAMES)}; with or without version",
     )
     parser.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
     parser.add_argument(
@@ -74,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--zone", default="", help="of times without one: UTC, +02:00, Europe/Berlin")
     parser.add_argument("--year", type=int, default=0, help="of the first record, for logs without one")
-    parser.add_argument("--memory", type=int, default=4096, metavar="MIB", help="that the reader may use")
+    parser.add_argument("--memory", type=_mebibytes, default=4096, metavar="MIB", help="that the reader may use")
     parser.add_argument("--json", action="store_true", help="answer in JSON, one object a file or member")
     parser.add_argument(
         "--rows", action="store_true", help="give the rows as NDJSON; what was counted goes to standard error"
@@ -82,29 +109,82 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _format(text: str) -> str:
+    """The procedure by its name, as `parse.bind@2`, or by its format's, as `bind`. Raises `ArgumentTypeError`."""
+    if text not in FORMATS and text not in NAMES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no format; write one of {', '.join(NAMES)}")
+    return NAMES.get(text, text)
+
+
+def _mebibytes(text: str) -> int:
+    """Raises `ArgumentTypeError` for less than a reader begins with."""
+    if not (text.isascii() and text.isdecimal() and int(text) >= _LEAST_MEMORY):
+        raise argparse.ArgumentTypeError(f"{text}: write a number of MiB from {_LEAST_MEMORY} on")
+    return int(text)
+
+
 def _read(part: Part, stated: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> Iterator[bool]:
-    """Whether each file and member was read."""
-    with part.path.open("rb") as file:
-        head = file.read(HEAD)
-    size = part.path.stat().st_size
-    found = recognise(head, stated, whole=size <= HEAD)
-    if found.procedure is None or part.depth > DEPTH:
+    """Whether each file and member was read; what is wrong with a member keeps no other from being read."""
+    try:
+        yield from _read_part(part, stated, folder, arguments)
+    except ReadingError as error:
+        if not part.way:
+            raise
+        _refuse("/".join((str(arguments.file), *part.way)), str(error))
+        yield False
+
+
+def _read_part(part: Part, stated: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> Iterator[bool]:
+    found, size = _recognised(part, stated)
+    if found.procedure is None:
         _say(arguments, _about(part, found))
         yield False
         return
     work = Path(tempfile.mkdtemp(dir=folder))
-    limits = Limits(arguments.memory << 20, 3600 + (size >> 18), 1 << 50)
-    parameters = {"depth": part.depth + 1} if found.procedure in EXTRACTIONS else found.parameters
-    inputs, digests = {"source": part.path.resolve()}, {"source": _digest(part.path)}
-    run_in_child(found.procedure, inputs, digests, parameters, work, limits)
+    _run(part, found, size, work, arguments.memory << 20)
     if found.procedure not in EXTRACTIONS:
-        _tell(part, found, work, arguments)
+        _tell(part, found, stated, work, arguments)
         yield True
         return
-    for member in json.loads((work / INDEX).read_bytes())["members"]:
+    index = json.loads((work / INDEX).read_bytes())
+    for lost in shortfalls(index):
+        _refuse("/".join((str(arguments.file), *part.way)), lost)
+        yield False
+    for member in index["members"]:
         way = (*part.way, member["path"] or member["output"])
         yield from _read(Part(work / member["output"], way, part.depth + 1), stated, folder, arguments)
         (work / member["output"]).unlink()
+
+
+def _recognised(part: Part, stated: dict[str, Any]) -> tuple[Recognition, int]:
+    """What it is, and its size; an archive too deep inside others is kept closed, as the archive keeps it."""
+    with part.path.open("rb") as file:
+        head = file.read(HEAD)
+    size = part.path.stat().st_size
+    found = recognise(head, stated, whole=size <= HEAD)
+    if found.procedure in EXTRACTIONS and part.depth >= DEPTH:
+        return Recognition(None, f"an archive inside {DEPTH} others: kept closed; read it by itself"), size
+    return found, size
+
+
+def _run(part: Part, found: Recognition, size: int, work: Path, memory: int) -> None:
+    """Raises `ReadingError`, also for a file that others write to meanwhile."""
+    procedure = found.procedure or ""
+    parameters = {"depth": part.depth + 1} if procedure in EXTRACTIONS else found.parameters
+    limits = Limits(memory, 3600 + (size >> 18), 1 << 50)
+    before = _state(part.path)
+    inputs, digests = {"source": part.path.resolve()}, {"source": _digest(part.path)}
+    try:
+        run_in_child(procedure, inputs, digests, parameters, work, limits)
+    except ReadingError as error:
+        if _state(part.path) == before:
+            raise
+        raise ReadingError("it was written to while it was read: read a copy of it") from error
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _digest(path: Path) -> Digest:
@@ -119,7 +199,7 @@ def _about(part: Part, found: Recognition) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tell(part: Part, found: Recognition, work: Path, arguments: argparse.Namespace) -> None:
+def _tell(part: Part, found: Recognition, stated: dict[str, Any], work: Path, arguments: argparse.Namespace) -> None:
     report = json.loads((work / REPORT).read_bytes())
     counts = report["conservation"]
     holds = report["schema"].partition("@")[0]
@@ -127,12 +207,21 @@ def _tell(part: Part, found: Recognition, work: Path, arguments: argparse.Namesp
         "source": report["source"], "lookups": counts["queries"], "responses": counts["responses"],
         "sightings": counts["rows"] if holds == "sightings" else 0, "conservation": counts,
         "reasons": report["reasons"], "first": report["first_time"], "last": report["last_time"],
-        "notes": report["notes"],
+        "notes": [*report["notes"], *_passed_over(found, stated)],
     }  # fmt: skip
     if arguments.rows:
         for row in rows(work / TABLE):
             print(json.dumps(row | ({"member": value["member"]} if part.way else {}), ensure_ascii=False))
     _say(arguments, value)
+
+
+def _passed_over(found: Recognition, stated: dict[str, Any]) -> list[str]:
+    """What was stated and not needed, since the format says it itself."""
+    return [
+        f"{name} {stated[name]} is not used: {found.procedure} states its own or has none."
+        for name in ("zone", "year", "dates")
+        if name in stated and name not in found.parameters
+    ]
 
 
 def rows(table: Path) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from evidence.output import Output
 
 
+_NO_THREAD = "can't start new thread"
+"""What Python says where there is no address space left for a thread's stack."""
+
+
 def main() -> None:
     """The child: one job from standard input, one answer on standard output."""
     die_with_parent(int(sys.argv[1]))
@@ -34,10 +38,18 @@ def main() -> None:
     except EvidenceError as error:
         answer = {"refused": str(error)}
     except MemoryError:
-        answer = {"refused": f"the reader was stopped: it wanted more than {limits.memory >> 20} MiB of memory{KEPT}"}
+        answer = {"refused": _short_of_memory(limits)}
     except OSError as error:
         answer = {"errno": error.errno or 0, "text": error.strerror or str(error)}
+    except RuntimeError as error:
+        if str(error) != _NO_THREAD:
+            raise
+        answer = {"refused": _short_of_memory(limits)}
     json.dump(answer, sys.stdout)
+
+
+def _short_of_memory(limits: Limits) -> str:
+    return f"the reader was stopped: it wanted more than {limits.memory >> 20} MiB of memory{KEPT}"
 
 
 def _run(job: dict[str, Any]) -> list[Output]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import tarfile
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,7 +26,7 @@ from evidence.errors import ReadingError
 from evidence.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from evidence.digest import Digest
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 MEMBERS_FORMAT = "custos/members@1"
 INDEX = "members.json"
 DEPTH, RATIO, FREE, MOST = 4, 1000, 64 << 20, 10_000
-PIECE = 1 << 20
+PIECE, _SMALL = 1 << 20, 1 << 14
+FOLDER = "a folder"
+_SAID = 20
 _LONGEST_PATH = 1000
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
 
@@ -120,6 +124,15 @@ def extract(
     return [*work.outputs, Output(INDEX, folder / INDEX)]
 
 
+def shortfalls(index: Mapping[str, Any]) -> list[str]:
+    """What of an archive did not become a whole member, in words, from its `members.json`; folders hold nothing."""
+    cut = [(item["path"], f"is not whole: {item['cut_off']}") for item in index["members"] if "cut_off" in item]
+    left = [(item["path"], f"left out: {item['reason']}") for item in index["left_out"] if item["reason"] != FOLDER]
+    said = [f"{path}: {what}".removeprefix(": ") for path, what in (*cut, *left)]
+    more = len(said) - _SAID
+    return [*said[:_SAID], f"and {more:,} more: see {INDEX}"] if more > 0 else said
+
+
 def _reasons(work: _Extraction) -> str:
     return (
         "; ".join(f"{item['path']}: {item['reason']}".removeprefix(": ") for item in work.left_out[:3]) or "no members"
@@ -144,8 +157,10 @@ def _next(pieces: Iterator[bytes]) -> bytes | str:
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Each as soon as it is unpacked: reading on to a full piece would lose it if there is damage behind."""
+    read = getattr(stream, "read1", stream.read)
     with stream:
-        while piece := stream.read(PIECE):
+        while piece := read(PIECE):
             yield piece
 
 
@@ -156,16 +171,57 @@ def _single(opened: Callable[[Path], Any]) -> Callable[[Path], Iterator[Member]]
     return members
 
 
-def _zstd(path: Path) -> IO[bytes]:
-    stream: IO[bytes] = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-    return stream
+class _Streams(io.RawIOBase):
+    """xz and bzip2: one stream behind another. Python's own readers pass over what stands behind and is none."""
+
+    def __init__(self, path: Path, begin: Callable[[], Any]) -> None:
+        self._file, self._begin = path.open("rb"), begin
+        self._stream = begin()
+
+    def read1(self, size: int) -> bytes:
+        while True:
+            more = b""
+            if self._stream.eof:
+                more = self._next_stream()
+                if not more:
+                    return b""
+            elif self._stream.needs_input:
+                more = self._file.read(PIECE)
+                if not more:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            data: bytes = self._stream.decompress(more, size)
+            if data:
+                return data
+
+    def _next_stream(self) -> bytes:
+        """The first bytes of the next one, behind padding (xz file format §2.2); none at the file's end."""
+        more: bytes = self._stream.unused_data or self._file.read(PIECE)
+        while more and not (more := more.lstrip(b"\0")):
+            more = self._file.read(PIECE)
+        self._stream = self._begin() if more else self._stream
+        return more
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Zstd(io.RawIOBase):
+    """Zstandard in small pieces, since what PyArrow unpacked is lost if there is damage behind it in the same piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+
+    def read1(self, size: int) -> bytes:
+        data: bytes = self._stream.read(min(size, _SMALL))
+        return data
 
 
 def _zip(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.is_dir():
-                yield info.filename, "a folder"
+                yield info.filename, FOLDER
             elif info.flag_bits & 1:
                 yield info.filename, "encrypted"
             else:
@@ -183,14 +239,14 @@ def _tar(path: Path) -> Iterator[Member]:
     with tarfile.open(path, "r:") as archive:
         for info in archive:
             stream = archive.extractfile(info) if info.isreg() else None
-            yield info.name, stream or "no regular file"
+            yield info.name, stream or (FOLDER if info.isdir() else "no regular file")
 
 
 EXTRACTIONS: dict[str, Callable[[Path], Iterator[Member]]] = {
     "extract.gzip@1": _single(gzip.open),
-    "extract.zstd@1": _single(_zstd),
-    "extract.xz@1": _single(lzma.open),
-    "extract.bzip2@1": _single(bz2.open),
+    "extract.zstd@1": _single(_Zstd),
+    "extract.xz@1": _single(partial(_Streams, begin=lzma.LZMADecompressor)),
+    "extract.bzip2@1": _single(partial(_Streams, begin=bz2.BZ2Decompressor)),
     "extract.zip@1": _zip,
     "extract.tar@1": _tar,
 }

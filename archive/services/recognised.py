@@ -15,7 +15,7 @@ from archive.services.deaccessions import deaccession_behind
 from archive.services.reading import note_access
 from archive.services.refusals import NotReady, NotVisible
 from archive.services.tables import report_of
-from evidence.extraction import INDEX
+from evidence.extraction import INDEX, shortfalls
 from evidence.reading.format import HEAD
 
 if TYPE_CHECKING:
@@ -57,13 +57,19 @@ def sources_of(submission: Submission) -> Iterator[Source]:
         yield from _members(submission.case, blob.digest, ())
 
 
-def _members(case: Case, digest: str, way: tuple[str, ...]) -> Iterator[Source]:
+def _index(case: Case, digest: str) -> dict[str, Any] | None:
+    """What was taken out of an archive and what was not; None for a file that is none, or whose members are gone."""
     ended = Run.objects.filter(case=case, state=Run.State.SUCCEEDED, procedure__startswith=EXTRACT)
     extraction = ended.filter(inputs__role="source", inputs__blob=digest).first()
     if extraction is None or deaccession_behind(following.output(extraction, INDEX), [case]) is not None:
-        return
-    index = json.loads(b"".join(following.read_blob(following.output(extraction, INDEX))))
-    for member in index["members"]:
+        return None
+    index: dict[str, Any] = json.loads(b"".join(following.read_blob(following.output(extraction, INDEX))))
+    return index
+
+
+def _members(case: Case, digest: str, way: tuple[str, ...]) -> Iterator[Source]:
+    index = _index(case, digest)
+    for member in index["members"] if index else ():
         here = (*way, member["path"] or member["output"])
         yield Source(member["digest"], member["size"], here)
         yield from _members(case, member["digest"], here)
@@ -102,8 +108,14 @@ def recognised(case: Case, source: Source) -> Recognised | None:
     return Recognised(
         source, detail["procedure"], detail["reason"], float(detail["confidence"]), tuple(detail["others"]),
         detail.get("parameters", {}), detail.get("stated", {}), readings,
-        tuple(report_of(last)["notes"]) if last else (),
+        tuple(report_of(last)["notes"]) if last else _lost(case, source.digest),
     )  # fmt: skip
+
+
+def _lost(case: Case, digest: str) -> tuple[str, ...]:
+    """What of an archive became no member, or is not whole."""
+    index = _index(case, digest)
+    return tuple(shortfalls(index)) if index else ()
 
 
 def look_into(*, principal: Principal, submission: Submission, source: Source) -> bytes:

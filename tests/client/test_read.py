@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 import subprocess
 import sys
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from client import read
 from client.command import main
+from evidence.digest import Digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +89,86 @@ def test_what_no_reader_knows_is_said_and_ends_with_1(tmp_path: Path, capsys) ->
     (tmp_path / "letter").write_bytes(LINE)
     assert main(["read", str(tmp_path / "letter"), "--zone", "Mars/Olympus"]) == 1
     assert "write UTC, an offset as" in capsys.readouterr().err
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return target.getvalue()
+
+
+def test_what_is_wrong_with_a_member_keeps_no_other_from_being_read(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "all.tar"
+    damaged = b"PK\x03\x04 and no more"
+    path.write_bytes(tarred({"a.zip": damaged, "empty": b"", "cut.gz": gzip.compress(DATA)[:-9], "q.log": DATA}))
+    assert main(["read", str(path), "--json"]) == 1
+    said = capsys.readouterr()
+    found = [json.loads(line) for line in said.out.splitlines()]
+    assert [(item["member"], item["format"]) for item in found][-1] == ("q.log", "parse.bind@2")
+    assert f"{path}: empty: left out: empty" in said.err
+    assert f"{path}/a.zip: nothing can be unpacked: File is not a zip file" in said.err
+    assert f"{path}/cut.gz: is not whole: damaged or cut off" in said.err
+
+
+def test_an_archive_too_deep_inside_others_is_kept_closed_and_the_rest_is_read(tmp_path: Path, capsys) -> None:
+    deep = DATA
+    for _ in range(4):
+        deep = gzip.compress(deep)
+    path = tmp_path / "all.tar"
+    path.write_bytes(tarred({"deep": deep, "q.log": DATA}))
+    assert main(["read", str(path), "--json"]) == 1
+    closed, read = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (closed["member"], closed["format"]) == ("deep/member-1/member-1/member-1", None)
+    assert "inside 4 others: kept closed" in closed["reason"]
+    assert read["lookups"] == 2
+
+
+def test_what_is_no_file_is_refused_in_words(tmp_path: Path, capsys) -> None:
+    assert main(["read", str(tmp_path)]) == 1
+    assert "this is a folder: name one of the files in it" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["read", str(tmp_path / "pipe")]) == 1
+    assert "this is no regular file" in capsys.readouterr().err
+
+
+def test_a_file_that_is_written_to_meanwhile_is_said_to_be(log: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def digest(path: Path) -> Digest:
+        found = Digest.of(path.read_bytes())
+        path.write_bytes(DATA + LINE)
+        return found
+
+    monkeypatch.setattr(read, "_digest", digest)
+    assert main(["read", str(log)]) == 1
+    assert "it was written to while it was read: read a copy of it" in capsys.readouterr().err
+
+
+def test_what_was_stated_and_is_not_used_is_said(log: Path, capsys) -> None:
+    assert main(["read", str(log), "--year", "2015", "--zone", "UTC", "--json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert notes[1:] == ["year 2015 is not used: parse.bind@2 states its own or has none."]
+
+
+@pytest.mark.parametrize("name", ["bind_responses", "parse.bind_responses@1"])
+def test_a_format_is_named_with_or_without_its_version(log: Path, capsys, name: str) -> None:
+    assert main(["read", str(log), "--format", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["format"] == "parse.bind_responses@1"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--format", "bnd", "'bnd' is no format; write one of bind, "), ("--format", "", "'' is no format"),
+        ("--memory", "-1", "write a number of MiB from 256 on"), ("--year", "MMXVI", "invalid int value"),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_none_is_refused_in_words(log: Path, capsys, option: str, value: str, words: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["read", str(log), option, value])
+    assert (stopped.value.code, words in capsys.readouterr().err) == (2, True)
 
 
 def test_it_needs_neither_django_nor_the_client_libraries(log: Path) -> None:

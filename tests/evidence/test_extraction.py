@@ -16,7 +16,7 @@ import pytest
 
 from evidence.digest import Digest
 from evidence.errors import ReadingError
-from evidence.extraction import DEPTH, EXTRACTIONS, FREE, container_of, extract
+from evidence.extraction import DEPTH, EXTRACTIONS, FREE, container_of, extract, shortfalls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,35 @@ def test_members_of_a_zip_and_a_tar_are_files_and_their_paths_are_text(tmp_path:
     index, files = unpack(tarred(**members), tmp_path / "tar")
     assert files == {"member-1": b"one", "member-2": DATA}
     assert {"path": "link", "reason": "no regular file"} in index["left_out"]
+
+
+@pytest.mark.parametrize(("kind", "most"), [("gzip", 0), ("xz", 0), ("bzip2", 0), ("zstd", 1 << 14)])
+def test_what_was_unpacked_before_the_damage_is_kept(kind: str, most: int, tmp_path: Path) -> None:
+    """Of all but Zstandard all of it, of that all but less than 16 KiB."""
+    index, files = unpack(SINGLE[kind](DATA) + b"trailing", tmp_path)
+    assert DATA.startswith(files["member-1"])
+    assert len(DATA) - len(files["member-1"]) <= most
+    assert "damaged or cut off" in index["members"][0]["cut_off"]
+    assert shortfalls(index)[0].startswith("is not whole: damaged or cut off")
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+@pytest.mark.parametrize("padding", [b"", bytes(8), bytes(3 << 20)])
+def test_streams_that_stand_one_behind_another_are_one_member(kind: str, padding: bytes, tmp_path: Path) -> None:
+    pad = b"" if kind == "zstd" else padding  # which knows no padding
+    index, files = unpack(SINGLE[kind](DATA) + pad + SINGLE[kind](b"more\n"), tmp_path)
+    assert files == {"member-1": DATA + b"more\n"}
+    assert shortfalls(index) == []
+
+
+def test_what_did_not_become_a_whole_member_is_said_in_words(tmp_path: Path) -> None:
+    index, _ = unpack(tarred(a=DATA, nothing=b""), tmp_path)
+    assert shortfalls(index) == ["nothing: left out: empty", "link: left out: no regular file"]
+    index["left_out"] += [{"path": f"f{number}/", "reason": "a folder"} for number in range(30)]
+    assert len(shortfalls(index)) == 2
+    index["left_out"] += [{"path": str(number), "reason": "encrypted"} for number in range(30)]
+    assert len(shortfalls(index)) == 21
+    assert shortfalls(index)[-1] == "and 12 more: see members.json"
 
 
 @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])

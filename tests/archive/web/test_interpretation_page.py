@@ -192,6 +192,20 @@ def test_of_an_archive_each_member_is_shown_and_said(hand_in) -> None:
     assert zones == [None, "-05:00"]
 
 
+def test_what_of_an_archive_became_no_member_is_shown(hand_in) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.mkdir("logs")
+        archive.writestr("logs/b.log", LINE)
+        archive.writestr("logs/none.log", b"")
+    page = signed_in("ann").get(f"/submissions/{hand_in(target.getvalue()).pk}").content.decode()
+    assert "Logs/none.log: left out: empty" in page
+    assert "a folder" not in page
+    cut = gzip.compress(bytes(range(256)) * 400, mtime=0)[:-9]
+    page = signed_in("ann").get(f"/submissions/{hand_in(cut).pk}").content.decode()
+    assert "Is not whole: damaged or cut off" in page
+
+
 @pytest.mark.parametrize(("sent", "words"), [
     ({"procedure": "parse.delimited@2", "kind": "lookups", "column-time": "wann"}, b"missing"),
     ({"kind": "sightings", "column-time": "wann", "column-name": "was", "column-client": "wer"}, b"unknown"),
