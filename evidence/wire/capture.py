@@ -110,18 +110,13 @@ class Capture:
 
     def _one_by_one(self, piece: Piece, found: Found) -> Iterator[Packet]:
         """Packets that are left, and segments that are not in their stream's turn, whose rows are left out."""
-        at = 0
-        left = found.left.tolist()
-        for step in found.steps:
-            while at < len(left) and left[at] < step.number:
-                yield piece.packet(left[at])
-                at += 1
-            if self._streams.follow(step):
-                self._collect()
-                continue
-            self._parts[-1].refused.append(step.span[0])
-            yield piece.packet(step.number)
-        yield from map(piece.packet, left[at:])
+        for number, is_refused in self._streams.follow(found.steps, found.left.tolist()):
+            self._collect()
+            packet = piece.packet(number)
+            if is_refused:
+                self._parts[-1].refused.append(packet.start)
+            yield packet
+        self._collect()
 
     def _close(
         self, rows: pa.Table, rejects: pa.Table, others: list[Reject], start: int, stop: int

@@ -13,12 +13,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evidence.reading.batch import REJECT, SKIP
+from evidence.wire.octets import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evidence.reading.format import NoRow
 
+    type End = tuple[str, int]
     type Inner = tuple[int, int]
     """EtherType, and where the packet of that type begins."""
 
@@ -35,6 +37,12 @@ EXTENSIONS = {0, 43, 60, 135, 139, 140, _AUTHENTICATION}
 _FAMILIES = {2: IPV4, 10: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 """AF_INET and AF_INET6 as Linux, NetBSD, FreeBSD and macOS number them."""
 SYN, FIN, RST, ACK = 0x02, 0x01, 0x04, 0x10
+DIRECTION = layout(
+    41, place=(0, "<u4"), is_six=(4, "u1"), source=(5, "(16,)u1"), target=(21, "(16,)u1"), port=(37, "<u2"),
+    target_port=(39, "<u2"),
+)  # fmt: skip
+"""Addresses of four octets have zeros behind them."""
+_DIRECTION = struct.Struct("<I?16s16sHH")
 _TCP_HEADER = struct.Struct(">HHIIBB")
 NOT_IP, SNAPPED, TRUNCATED = (SKIP, "not-ip"), (REJECT, "snapped"), (REJECT, "truncated-packet")
 
@@ -198,3 +206,14 @@ def _tcp(data: bytes, at: int, stop: int, ends: tuple[str, int, str, int], short
 def address(octets: bytes) -> str:
     """An IPv4 or IPv6 address (RFC 5952)."""
     return str(ipaddress.ip_address(octets))
+
+
+def direction(place: int, source: End, target: End) -> bytes:
+    """One direction of a connection on the interface of that number, in the layout of `DIRECTION`."""
+    (host, port), (other, other_port) = source, target
+    return _DIRECTION.pack(place, ":" in host, _octets(host), _octets(other), port, other_port)
+
+
+@lru_cache(maxsize=1 << 16)
+def _octets(text: str) -> bytes:
+    return ipaddress.ip_address(text).packed

@@ -7,14 +7,13 @@ its turn is, all others are read one by one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.wire.address_columns import addresses
 from evidence.wire.datagrams import MOST_RECORDS, Datagrams, Messages
 from evidence.wire.octets import layout
-from evidence.wire.packet import DNS, SYN, TCP
+from evidence.wire.packet import DIRECTION, DNS, SYN, TCP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +23,13 @@ if TYPE_CHECKING:
     from evidence.wire.octets import Octets
     from evidence.wire.pieces import Piece
 
-    type End = tuple[str, int]
+    type Step = tuple[int, int, int, bytes, bytes, int, int, int, int]
+    """A segment as its stream takes it: the number of its packet in the piece, where its record begins and ends in the
+    capture, its `direction` and the other one, and what `Segment` says: sequence, acknowledged, flags, octets of data.
+    """
 
 _AT_ONCE = 1 << 12
+_ADDRESS = {size: layout(size, octets=(0, f"({size},)u1")) for size in (4, 16)}
 _LEAST = 19
 """Octets of a segment with its message's length and a question whose name is not the root."""
 _HEADER = layout(14, sequence=(4, ">u4"), acknowledged=(8, ">u4"), offset=(12, "u1"), flags=(13, "u1"))
@@ -56,22 +59,6 @@ class Segments:
 
     def only(self, kept: Any) -> Segments:
         return Segments(*(getattr(self, name)[kept] for name in self.__slots__))
-
-
-class Step(NamedTuple):
-    """A segment as its stream takes it: `number` of its packet in the piece, `span` in the capture, both ends, and what
-    `Segment` says. A tuple, since there is one a segment.
-    """
-
-    number: int
-    span: tuple[int, int]
-    place: int
-    source: End
-    target: End
-    sequence: int
-    acknowledged: int
-    flags: int
-    size: int
 
 
 def whole_segments(octets: Octets, piece: Piece, family: Family) -> tuple[Segments, Datagrams, Messages]:
@@ -124,12 +111,22 @@ def steps(octets: Octets, piece: Piece, found: Segments) -> Iterator[Step]:
 
 
 def _steps(octets: Octets, piece: Piece, found: Segments) -> Iterator[Step]:
-    width = np.where(found.is_six, 16, 4)
-    sources, targets = (addresses(octets, at, found.is_six).to_pylist() for at in (found.source, found.source + width))
-    ends = (
-        list(zip(hosts, ports.tolist(), strict=True))
-        for hosts, ports in ((sources, found.port), (targets, found.target_port))
-    )
+    """Plain tuples without others inside cost least to make."""
+    edges = ((piece.start + each[found.index]).tolist() for each in (piece.starts, piece.stops))
+    directions = (each.view(f"V{DIRECTION.itemsize}").tolist() for each in _directions(octets, found))
     more = (getattr(found, name).tolist() for name in ("sequence", "acknowledged", "flags", "size"))
-    spans = zip(*((piece.start + edges[found.index]).tolist() for edges in (piece.starts, piece.stops)), strict=True)
-    return map(Step._make, zip(found.index.tolist(), spans, found.place.tolist(), *ends, *more, strict=True))
+    return zip(found.index.tolist(), *edges, *directions, *more, strict=True)
+
+
+def _directions(octets: Octets, found: Segments) -> tuple[Any, Any]:
+    """That of each segment and the other one, as `direction` makes them."""
+    there, back = (np.zeros(len(found.index), dtype=DIRECTION) for _ in range(2))
+    for size, mine in ((4, ~found.is_six), (16, found.is_six)):
+        kept = np.flatnonzero(mine)
+        for at, names in ((0, ("source", "target")), (size, ("target", "source"))):
+            taken = octets.fields(_ADDRESS[size], found.source[kept] + at)["octets"]
+            for each, name in zip((there, back), names, strict=True):
+                each[name][kept, :size] = taken
+    for each, ports in ((there, (found.port, found.target_port)), (back, (found.target_port, found.port))):
+        each["place"], each["is_six"], each["port"], each["target_port"] = found.place, found.is_six, *ports
+    return there, back

@@ -9,13 +9,16 @@ message, and is dropped if it does not.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from evidence.reading.batch import REJECT, SKIP
 from evidence.wire.message import read_message
-from evidence.wire.packet import ACK, FIN, RST, SYN
+from evidence.wire.packet import ACK, FIN, RST, SYN, direction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from evidence.reading.format import NoRow, Row
     from evidence.wire.packet import Segment
     from evidence.wire.segments import Step
@@ -30,6 +33,8 @@ _SPAN, _WAITING = 160, 384
 MOST_WAITING, MOST_WAITING_SEGMENTS = 1 << 18, 64
 MOST_EARLIER = 128
 """A message is not read if more packets than these are needed to find where it begins."""
+_NONE = 1 << 62
+"""More than any packet's number."""
 _WINDOW = 1 << 20  # farther from what is expected, a number is of another connection with the same ports
 _LATE = 1 << 16  # octets so far back, a SYN is one that was seen before
 CONTROL, PART, REPEAT = (SKIP, "tcp-control"), (SKIP, "tcp-segment"), (SKIP, "tcp-repeat")
@@ -78,13 +83,19 @@ class Stream:
         waiting = sum(_WAITING + len(data) for data, _ in self.waiting.values()) if self.waiting else 0
         return len(self.pending) + _SPAN * (len(self.chain) + len(self.context)) + waiting
 
-    def open(self, sequence: int, span: Span) -> None:
-        """A SYN: the first octet has the number after its own. One that is sent again changes nothing."""
+    def open(self, sequence: int, span: Span) -> int:
+        """A SYN: the first octet has the number after its own. One that is sent again changes nothing.
+
+        Says how many bytes are held no more.
+        """
         first = sequence + 1 & 0xFFFFFFFF
         if self.expected is not None and not self.ended and -_LATE < _distance(first, self.expected) <= 0:
-            return
-        self.give_up()
+            return 0
+        before = self.held if self.pending or self.waiting or self.chain or self.context else 0
+        if before:
+            self.give_up()
         self.expected, self.acknowledged, self.in_step, self.anchor, self.ended = first, None, True, span, False
+        return before
 
     def is_next(self, sequence: int) -> bool:
         """Whether a message that begins at `sequence` is the next, and nothing waits."""
@@ -216,16 +227,16 @@ class Streams:
 
     def __init__(self) -> None:
         self.results = Results()
-        self._streams: dict[tuple[object, ...], Stream] = {}
+        self._streams: dict[bytes, Stream] = {}
         self._held = 0
 
     def add(self, segment: Segment, interface: int, span: Span) -> NoRow:
         """Takes a segment; what its packet is if it completes no message."""
         ends = (segment.source, segment.port), (segment.target, segment.target_port)
-        other = self._streams.get((interface, ends[1], ends[0]))
+        key, back = direction(interface, *ends), direction(interface, *ends[::-1])
+        other = self._streams.get(back)
         if other and segment.flags & ACK:
             other.acknowledged = segment.acknowledged
-        key = (interface, *ends)
         stream = self._streams.pop(key, None)
         if stream is None:
             if not segment.data and not segment.flags & SYN:
@@ -242,30 +253,37 @@ class Streams:
         self._make_room()
         return outcome
 
-    def follow(self, step: Step) -> bool:
-        """Takes a segment that is empty or one whole message, as `add` would; false, and nothing, if it is not in its
-        turn.
+    def follow(self, steps: Iterable[Step], left: Iterable[int]) -> Iterator[tuple[int, bool]]:
+        """Takes segments that are empty or one whole message, as `add` would. What is to be read by itself is told
+        before anything behind it is taken: packets that are `left`, and segments, true, that are not in their turn.
         """
-        key, flags = (step.place, step.source, step.target), step.flags
-        stream = self._streams.get(key)
-        if step.size and not (stream is None or stream.is_next(step.sequence)):
-            return False
-        other = self._streams.get((step.place, step.target, step.source))
-        if other and flags & ACK:
-            other.acknowledged = step.acknowledged
-        if stream is None and not step.size and not flags & SYN:
-            return True
-        self._streams.pop(key, None)
-        stream = self._streams[key] = stream or Stream(self.results)
-        if flags & SYN:
-            before = stream.held
-            stream.open(step.sequence, step.span)
-            self._held += stream.held - before
-        elif step.size:
-            stream.step_over(step.sequence, step.size, step.span)
-        stream.ended = stream.ended or bool(flags & (FIN | RST))
-        self._make_room()
-        return True
+        streams, others = self._streams, iter(left)
+        at = next(others, _NONE)
+        for number, start, stop, key, back, sequence, acknowledged, flags, size in steps:
+            while at < number:
+                yield at, False
+                at = next(others, _NONE)
+            stream = streams.get(key)
+            if size and stream and not stream.is_next(sequence):
+                yield number, True
+                continue
+            if flags & ACK and (other := streams.get(back)):
+                other.acknowledged = acknowledged
+            if stream:
+                del streams[key]
+            elif size or flags & SYN:
+                stream = Stream(self.results)
+            else:
+                continue
+            streams[key] = stream
+            if flags & SYN:
+                self._held -= stream.open(sequence, (start, stop))
+            elif size:
+                stream.step_over(sequence, size, (start, stop))
+            stream.ended = stream.ended or flags & (FIN | RST) != 0
+            if len(streams) > MOST_STREAMS:
+                self._make_room()
+        yield from ((number, False) for number in chain([at], others) if number < _NONE)
 
     def give_up_before(self, stop: int) -> None:
         """Gaps behind which packets wait that stand before byte `stop` of the capture."""
