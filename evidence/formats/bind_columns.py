@@ -176,14 +176,14 @@ def _read(lines: Lines, layout: Layout) -> tuple[Ints, Columns]:
         "time": pa.array(micros[keep], pa.int64()).view(LOOKUPS.field("time").type),
         "time_digits": gather.constant(_MILLI_DIGITS, len(keep), pa.int8()),
         "time_zone": _zones(gather.stated(buffer, *_at(zone, keep))),
-        "event": gather.constant(QUERY, len(keep), pa.string()),
+        "event": gather.one_text(QUERY, len(keep)),
         "client": gather.lowered(buffer, *_at(client, keep)),
         "port": pa.array(port[keep], pa.int32()),
         "server": gather.stated(buffer, *_at(server, keep), small=True),
-        "type": gather.strings(buffer, *_at(record, keep)),
+        "type": gather.few(buffer, *_at(record, keep)),
         "class": _classes(buffer, _at(kind, keep), kinds[keep]),
         "view": gather.stated(buffer, *_at(view, keep)),
-        **_flags(gather.strings(buffer, *_at(flags, keep)), layout.has_server[keep]),
+        **_flags(gather.few(buffer, *_at(flags, keep)), layout.has_server[keep]),
     }
 
 
@@ -200,7 +200,7 @@ def _at(span: Span, keep: Ints) -> Span:
 def _classes(buffer: Bytes, span: Span, kinds: Any) -> pa.Array:
     """Nearly all of them are IN."""
     is_usual = bool((kinds == _IN).all())
-    return gather.constant("IN", len(kinds), pa.string()) if is_usual else gather.strings(buffer, *span)
+    return gather.one_text("IN", len(kinds)) if is_usual else gather.few(buffer, *span)
 
 
 def _wrapped(buffer: Bytes, span: Span, is_there: Any, marks: bytes) -> tuple[Any, Span]:
@@ -238,14 +238,13 @@ def _client(buffer: Bytes, begin: Any, end: Any) -> tuple[Any, Span, Any]:
 
 def _flags(written: pa.Array, has_server: Any) -> Columns:
     """Few lines differ in their flags: each spelling is put into words once, with and without a server's address."""
-    encoded = written.dictionary_encode()
-    each = encoded.dictionary.to_pylist()
+    encoded = written if pa.types.is_dictionary(written.type) else written.dictionary_encode()
+    each, places = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
     words = [flag_words(text, has_server=known) for known in (True, False) for text in each]
-    places = encoded.indices
     if not has_server.all():
-        places = pa.array(places.to_numpy() + len(each) * ~has_server)
+        places = places + len(each) * ~has_server
     return {
-        name: pa.array([word[place] for word in words], pa.string()).take(places)
+        name: gather.chosen_words([word[place] for word in words], places)
         for place, name in enumerate(("flags", "transport"))
     }
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from evidence.errors import ReadingError
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
-from evidence.reading.fields import Layout, chosen, line_ends, separators, usual
+from evidence.reading.fields import Layout, chosen, separators, usual
 from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.reading.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
@@ -135,10 +135,10 @@ def _read_part(schema: pa.Schema, part: Piece | Plain) -> Batch:
 
 
 def read_plain(schema: pa.Schema, plain: Plain) -> Batch:
-    """As `read_piece` of the same bytes; newlines are found with the delimiters, in one search."""
+    """As `read_piece` of the same bytes, in which newlines are known already."""
     chunk, layout = plain.chunk, plain.layout
     found = separators(chunk.data, layout.delimiter)
-    cuts = cut(chunk.data, last=False, newlines=line_ends(chunk.data, found, layout.width, chunk.ends))
+    cuts = cut(chunk.data, last=False, newlines=chunk.ends)
     return read_piece(schema, Piece(chunk.data, chunk.start, chunk.line, chunk.size, cuts, layout, []), found)
 
 

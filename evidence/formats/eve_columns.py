@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evidence.reading import digits, gather
-from evidence.reading.addresses import are_addresses
+from evidence.reading.addresses import lowered
 from evidence.reading.json_batches import Found, holds, of_other_kind, with_names
 from evidence.reading.spellings import Spellings, spellings
 from evidence.table.schema import LOOKUPS, RESPONSE
@@ -145,8 +145,11 @@ class _Rows:
 
     def _rcode(self, is_response: Any) -> pa.Array:
         """Response codes, of responses alone."""
-        found = spellings(self._dns.field("rcode"), self._words.rcode).column()
-        return found if is_response.all() else pc.if_else(pa.array(is_response), found, pa.scalar(None, _TEXT))
+        found = spellings(self._dns.field("rcode"), self._words.rcode)
+        if is_response.all():
+            return found.column()
+        numbers = np.where(is_response, found.numbers, len(found.values))
+        return Spellings(numbers, [*found.texts, None], [*found.values, None]).column()
 
     def _sides(self) -> Columns:
         """Client and server with their ports; in version 3 a response's sender is the server."""
@@ -158,8 +161,8 @@ class _Rows:
                 mine, its = self._events[f"{one}_{member}"], self._events[f"{other}_{member}"]
                 column = pc.if_else(turned, its, mine) if is_turned else mine
                 if member == "ip":
-                    self.keep &= are_addresses(column)
-                    columns[name] = pc.ascii_lower(column)
+                    good, columns[name] = lowered(column)
+                    self.keep &= good
                 else:
                     columns[port] = self._numbers(column, _LARGEST_PORT).cast(pa.int32(), safe=False)
         return columns
@@ -188,7 +191,7 @@ class _Rows:
             wrong |= holds(pc.and_(pc.is_null(records.field("rdata")), pc.is_valid(records.field(shaped))))
         if wrong.any():
             self.keep[np.repeat(np.arange(len(counts)), counts)[wrong]] = False
-        kind = spellings(records.field("rrtype"), self._words.kind).column()
+        kind = spellings(records.field("rrtype"), self._words.kind).column().cast(_TEXT)
         values = pa.StructArray.from_arrays(
             [names, kind, records.field("ttl"), records.field("rdata")], fields=list(_ANSWERS.value_type)
         )

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from evidence.formats import zeek_columns
@@ -23,7 +24,7 @@ from evidence.formats.zeek_record import row_of
 from evidence.reading.amounts import found_in
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Guess, Reading, in_order, refuse_parameters, too_long
-from evidence.reading.lines import LONGEST_LINE, Chunk, chunks, newlines
+from evidence.reading.lines import LONGEST_LINE, Chunk, chunks, line_ends
 from evidence.reading.stamps import is_number, unix_time
 from evidence.table.schema import LOOKUPS, in_order_of_source
 
@@ -130,16 +131,16 @@ def pieces(parts: Iterable[Chunk]) -> Iterator[tuple[Layout | None, Chunk]]:
         if part.too_long:
             yield layout, part
             continue
-        at, line = 0, part.line
+        at, seen, ends = 0, 0, line_ends(part.data) if part.ends is None else part.ends
         while at < part.size:
             is_header = part.data.startswith(b"#", at)
             stop = _end_of_run(part.data, at, is_header=is_header)
-            run = Chunk(part.data[at:stop], part.start + at, line, stop - at)
+            first, seen = seen, int(np.searchsorted(ends, stop, side="right"))
+            run = Chunk(part.data[at:stop], part.start + at, part.line + first, stop - at, ends=ends[first:seen] - at)
             if is_header:
                 for _, _, _, text in run.lines():
                     layout = layout.after(text)
             yield (None if is_header else layout), run
-            line += newlines(run.data)
             at = stop
 
 

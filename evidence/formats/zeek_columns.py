@@ -41,9 +41,7 @@ _POINT = digits.template("?.000000")
 _TRUE, _FALSE = ord("T"), ord("F")
 _TRANSPORTS = gather.literals(b"udp", b"tcp")
 FLAGS = ("AA", "TC", "RD", "RA")
-FLAG_WORDS = pa.array(
-    [" ".join(name for bit, name in enumerate(FLAGS) if bits >> bit & 1) or None for bits in range(16)]
-)
+FLAG_WORDS = [" ".join(name for bit, name in enumerate(FLAGS) if bits >> bit & 1) or None for bits in range(16)]
 WORDS = {"qtype": ("type", type_name), "qclass": ("class", class_name), "rcode": ("rcode", rcode_name)}
 _ANSWERS = LOOKUPS.field("answers").type
 
@@ -116,10 +114,10 @@ class _Rows:
         return chosen, columns | {
             "time": pa.array(time.micros[chosen], pa.int64()).view(LOOKUPS.field("time").type),
             "time_digits": pa.array(np.broadcast_to(time.digits, len(self.keep))[chosen], pa.int8()),
-            "time_zone": gather.constant("UTC", len(chosen), pa.string()),
+            "time_zone": gather.one_text("UTC", len(chosen)),
             "port": ports(sides["id.orig_p"][chosen]), "server_port": ports(sides["id.resp_p"][chosen]),
-            "flags": FLAG_WORDS.take(pa.array(flags[chosen])),
-            "event": pc.if_else(pa.array(codes["rcode"][chosen] >= 0), EXCHANGE, QUERY),
+            "flags": gather.chosen_words(FLAG_WORDS, flags[chosen]),
+            "event": event_words(codes["rcode"][chosen]),
         }  # fmt: skip
 
     def _strings(self, name: str, chosen: Ints) -> pa.Array:
@@ -258,8 +256,11 @@ def words_of(values: Ints, word: Callable[[int], str]) -> pa.Array:
     """Numbers as their words, each made once; null where one is unset (-1)."""
     known = np.flatnonzero(np.bincount(values + 1)) - 1
     words = [None if number < 0 else word(int(number)) for number in known]
-    if len(words) == 1:
-        return gather.constant(words[0], len(values), pa.string())
     places = np.zeros(known[-1] + 2 if len(known) else 1, dtype=np.int64)
     places[known + 1] = np.arange(len(known))
-    return pa.array(words, pa.string()).take(pa.array(places[values + 1]))
+    return gather.chosen_words(words, places[values + 1])
+
+
+def event_words(rcodes: Ints) -> pa.Array:
+    """A record with a response code tells of a response too."""
+    return gather.chosen_words((QUERY, EXCHANGE), (rcodes >= 0).view(np.int8))

@@ -12,14 +12,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.formats.zeek_columns import FLAG_WORDS, FLAGS, GREATEST, WORDS, answer_lists, ports, words_of
+from evidence.formats.zeek_columns import (
+    FLAG_WORDS,
+    FLAGS,
+    GREATEST,
+    WORDS,
+    answer_lists,
+    event_words,
+    ports,
+    words_of,
+)
 from evidence.formats.zeek_record import TRANSPORTS
 from evidence.reading import digits, gather
-from evidence.reading.addresses import are_addresses
+from evidence.reading.addresses import lowered
 from evidence.reading.fields import time_columns
 from evidence.reading.json_batches import Found, holds, of_other_kind, with_names
 from evidence.reading.spellings import spellings
-from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
     from evidence.reading.gather import Ints
@@ -34,10 +42,9 @@ _RECORD = (
     | {"answers": pa.list_(pa.string()), "TTLs": pa.list_(pa.float64())}
 )  # fmt: skip
 _TIME_MEMBER = b'"ts":'
-_LONGEST_TIME = 40  # bytes, with the mark that follows
-_SECONDS, _YEAR = 10, 4  # bytes before the point of seconds since 1970, and before the first hyphen of ISO 8601
-_QUOTE, _DOT, _HYPHEN = b'".-'
-_ENDS = b',}"'
+_SECONDS, _DATE, _YEAR = 10, 20, 5
+"""Bytes before the point of seconds since 1970; before that of ISO 8601 and before its first hyphen, with the quote."""
+_QUOTE, _DOT, _HYPHEN, _ZULU, _COMMA, _BRACE = b'".-Z,}'
 _HEAD = 1 << 16  # bytes, in which a log that names its kind does so
 _MORE_THAN_A_TTL = 2**32
 
@@ -76,17 +83,16 @@ def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
     begin += len(_TIME_MEMBER)
     if not good.all():
         good, begin = _only_times(lines, numbers)
-    texts = gather.windows(body, _LONGEST_TIME)[np.minimum(begin, last)].view(np.uint8).reshape(-1, _LONGEST_TIME)
-    is_text, is_end = texts[:, 0] == _QUOTE, texts == _ENDS[0]
-    for mark in _ENDS[1:]:
-        is_end |= texts == mark
-    is_end[:, 0] = False
-    buffer, starts = gather.padded(texts.tobytes()), np.arange(len(texts)) * _LONGEST_TIME
-    end, starts = starts + is_end.argmax(axis=1), starts + is_text
-    good &= ((buffer[end] == _QUOTE) == is_text) & (begin <= last)
-    found = digits.times(buffer, starts, end)
-    is_dated = (buffer[starts + _YEAR] == _HYPHEN) & found.has_zone
-    return good & found.good & np.where(is_text, is_dated, buffer[starts + _SECONDS] == _DOT), found
+    good &= begin <= last
+    begin = np.minimum(begin, last)
+    is_text = body[begin] == _QUOTE
+    point = begin + np.where(is_text, _DATE, _SECONDS)
+    end = point + 1 + digits.leading(gather.words(body, point + 1))
+    good &= (body[point] == _DOT) & np.where(is_text, body[end] == _ZULU, (body[end] == _COMMA) | (body[end] == _BRACE))
+    end += is_text
+    good &= (body[end] == _QUOTE) | ~is_text
+    found = digits.times(body, begin + is_text, end)
+    return good & found.good & (~is_text | (body[begin + _YEAR] == _HYPHEN)), found
 
 
 def _only_times(lines: Lines, numbers: Ints) -> tuple[Any, Ints]:
@@ -110,10 +116,10 @@ class _Rows:
         records = self._records
         numbers = {name: self._number(name) for name in _NUMBERS}
         columns = time_columns(self._times, np.arange(len(self.keep))) | {
-            "event": pc.if_else(pa.array(numbers["rcode"] >= 0), EXCHANGE, QUERY),
+            "event": event_words(numbers["rcode"]),
             "client": self._address("id.orig_h"), "server": self._address("id.resp_h"),
             "port": ports(numbers["id.orig_p"]), "server_port": ports(numbers["id.resp_p"]),
-            "flags": FLAG_WORDS.take(pa.array(self._flags())), "vantage": records["_system_name"],
+            "flags": gather.chosen_words(FLAG_WORDS, self._flags()), "vantage": records["_system_name"],
             "transport": spellings(records["proto"], TRANSPORTS.get).column(), "answers": self._answers(),
             **{column: words_of(numbers[name], word) for name, (column, word) in WORDS.items()},
         }  # fmt: skip
@@ -122,8 +128,9 @@ class _Rows:
     def _address(self, name: str) -> pa.Array:
         """Addresses in lower case; a record with another text in its place is not usual."""
         column = self._records[name]
-        self.keep &= are_addresses(column) | column.is_null().to_numpy(zero_copy_only=False)
-        return pc.ascii_lower(column)
+        good, texts = lowered(column)
+        self.keep &= good | column.is_null().to_numpy(zero_copy_only=False)
+        return texts
 
     def _number(self, name: str) -> Ints:
         """A number of at most 16 bits; -1 where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from evidence.reading import gather
 
@@ -28,13 +29,17 @@ def addresses(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     return _are_marked(buffer, starts, stops) & gather.within(_ALLOWED, buffer, starts, stops)
 
 
-def are_addresses(texts: pa.Array) -> Any:
-    """As `addresses`, of a column that a parser made; null is none. Most logs have digits and dots alone in it."""
+def lowered(texts: pa.Array) -> tuple[Any, pa.Array]:
+    """As `addresses`, of a column that a parser made, and its texts in lower case; null is no address.
+
+    Most logs have digits and dots alone in it.
+    """
     buffer, starts, stops = gather.tokens(texts)
     characters = buffer[: stops[-1] if len(stops) else 0]
-    is_plain = ((characters - np.uint8(ord("0")) < 10) | (characters == ord("."))).all()
     marked = _are_marked(buffer, starts, stops)
-    return marked if is_plain else marked & gather.within(_ALLOWED, buffer, starts, stops)
+    if ((characters - np.uint8(ord(".")) < 12) & (characters != ord("/"))).all():
+        return marked, texts
+    return marked & gather.within(_ALLOWED, buffer, starts, stops), pc.ascii_lower(texts)
 
 
 def _are_marked(buffer: Bytes, starts: Ints, stops: Ints) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evidence.reading.gather import Bytes, Ints
 
 _ZEROS = np.uint64(int.from_bytes(b"00000000", "little"))
+_LOW, _BEYOND_NINE = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x7676767676767676)
 _FIRST = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 _MONTHS = np.arange("0001-01", "10000-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
 """Days from 1970 to the first of each month, from January of the year 1 on."""
@@ -55,8 +56,8 @@ def template(text: str) -> Template:
     return Template(flip, carry, mask)
 
 
-_DIGITS = template("00000000")
-_YEAR_MONTH, _DAY, _CLOCK = template("0000-00-"), template("00??????"), template("???00:00")
+_DIGITS, _TWO = template("00000000"), template("00??????")
+_YEAR_MONTH, _CLOCK = template("0000-00-"), template("???00:00")
 _SECONDS, _ZULU = template(":00?????"), template(":00.000Z")
 _OFFSET = template("?00:00??")
 _CLOCK_BYTES = np.uint64(0xFFFF00FFFF000000)
@@ -81,6 +82,14 @@ def whole(values: Any) -> Any:
 def _first(count: Ints) -> Any:
     """A mask of so many first bytes of a word, 0 to 8."""
     return _FIRST.take(count, mode="clip")
+
+
+def leading(word: Any) -> Ints:
+    """How many digits stand at the beginning of a word, 0 to 8."""
+    values = word ^ _ZEROS
+    others = (((values & _LOW) + _BEYOND_NINE) | values) & ~_LOW
+    found: Ints = (np.bitwise_count((others & (~others + np.uint64(1))) - np.uint64(1)) >> 3).astype(np.int64)
+    return found
 
 
 def numbers(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints]:
@@ -150,15 +159,13 @@ def _shared(values: Any) -> Any:
 
 
 def _unix(buffer: Bytes, starts: Ints, size: Any) -> Times:
-    (good, values), (low, ends) = (_DIGITS.read(words(buffer, starts + at)) for at in (0, 2))
-    paired = pairs(ends)
-    seconds = whole(values) * 100 + pair(paired, 6)
-    exact, micros, digits = _fractions(buffer, starts + _UNIX, size - _UNIX)
-    stated = np.ones(len(starts), dtype=bool)
-    return Times(
-        good & low & exact & (size >= _UNIX), seconds * 1_000_000 + micros, digits, stated,
-        np.zeros(len(starts), dtype=np.int64),
-    )  # fmt: skip
+    first, second, third = word_columns(buffer, starts, 3)
+    (good, values), (low, ends) = _DIGITS.read(first), _TWO.read(second)
+    seconds = whole(values) * 100 + pair(pairs(ends), 0)
+    behind = (second >> np.uint64(24)) | (third << np.uint64(40))
+    exact, micros, digits = _fractions(_byte(second, 2), behind, _byte(third, 3), size - _UNIX)
+    good &= low & exact & (size >= _UNIX)
+    return Times(good, seconds * 1_000_000 + micros, digits, np.True_, np.int64(0))
 
 
 def _iso(buffer: Bytes, starts: Ints, size: Any) -> Times:
@@ -172,7 +179,9 @@ def _iso(buffer: Bytes, starts: Ints, size: Any) -> Times:
     late = pair(pairs(rest), 1)
     good = good & usual & (late < 60)
     zoned, has_zone, ahead, zone = _zones(buffer, starts + size, size - _DATE)
-    exact, micros, digits = _fractions(buffer, starts + _DATE, size - zone - _DATE)
+    point = starts + _DATE
+    behind = words(buffer, point + 1)
+    exact, micros, digits = _fractions(buffer[point], behind, buffer[point + FRACTION], size - zone - _DATE)
     good = good & zoned & exact & (size - zone >= _DATE)
     return Times(good, minutes + (late - ahead * 60) * 1_000_000 + micros, digits, has_zone, ahead)
 
@@ -196,7 +205,7 @@ def _minutes(first: Any, second: Any) -> tuple[Any, Ints]:
 
 def _dates(first: Any, second: Any) -> tuple[Any, Ints]:
     """Days since 1970 of `2016-08-` and `15`; years at the calendar's edges are left out: an offset may lead over."""
-    (usual, date), (ends, rest) = _YEAR_MONTH.read(first), _DAY.read(second)
+    (usual, date), (ends, rest) = _YEAR_MONTH.read(first), _TWO.read(second)
     paired = pairs(date)
     year = pair(paired, 0) * 100 + pair(paired, 2)
     good, day = days(year, pair(paired, 5), pair(pairs(rest), 0))
@@ -221,18 +230,24 @@ def _zones(buffer: Bytes, stops: Ints, size: Any) -> tuple[Any, Any, Ints, Any]:
     return good, is_utc | is_offset, ahead, np.where(is_offset, _OFFSET_SIZE, is_utc.astype(np.int64))
 
 
-def _fractions(buffer: Bytes, starts: Ints, size: Any) -> tuple[Any, Ints, Any]:
-    """Where nothing or a point and one to nine digits stand, their microseconds, and how many digits there are."""
+def _byte(word: Any, place: int) -> Any:
+    return (word >> np.uint64(8 * place)) & np.uint64(0xFF)
+
+
+def _fractions(point: Any, behind: Any, ninth: Any, size: Any) -> tuple[Any, Ints, Any]:
+    """Where nothing or a point and one to nine digits stand, their microseconds, and how many digits there are.
+
+    `point` is the byte where the point should be, `behind` the word behind it, `ninth` the byte behind that.
+    """
     count = size - 1
     is_none = count == -1
     if np.all(is_none):
-        none = np.zeros(len(starts), dtype=np.int64)
-        return np.ones(len(starts), dtype=bool), none, none
+        none = np.zeros(len(point), dtype=np.int64)
+        return np.ones(len(point), dtype=bool), none, none
     mask = _first(count)
-    good, values = _DIGITS.read((words(buffer, starts + 1) & mask) | (_ZEROS & ~mask))
-    good &= (buffer[starts] == ord(".")) & (count >= 1) & (count <= FRACTION)
+    good, values = _DIGITS.read((behind & mask) | (_ZEROS & ~mask))
+    good &= (point == ord(".")) & (count >= 1) & (count <= FRACTION)
     if np.any(count == FRACTION):
-        ninth = buffer[starts + FRACTION]
         good &= (count < FRACTION) | ((ninth >= ord("0")) & (ninth <= ord("9")))
     micros = whole(values) // 100
     return good | is_none, np.where(is_none, 0, micros) if np.any(is_none) else micros, np.maximum(count, 0)

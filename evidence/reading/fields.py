@@ -48,15 +48,6 @@ def separators(data: bytes, delimiter: str) -> Ints:
     return np.flatnonzero(_outside(np.frombuffer(data, dtype=np.uint8), delimiter, _NONE))
 
 
-def line_ends(data: bytes, separators: Ints, width: int, lines: int) -> Ints:
-    """The places behind the newlines among them, of which there are as many as `lines`; quick if all have `width`."""
-    body = np.frombuffer(data, dtype=np.uint8)
-    each = separators[width - 1 :: width]
-    is_each = len(each) == lines and len(separators) == width * lines and (body[each] == _NEWLINE).all()
-    found: Ints = (each if is_each else separators[body[separators] == _NEWLINE]) + 1
-    return found
-
-
 def usual(layout: Layout, data: bytes, edges: Ints, is_open: Any, found: Ints | None = None) -> tuple[Ints, Columns]:
     """The numbers of the records that are taken, and their columns.
 

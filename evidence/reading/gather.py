@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -37,7 +40,9 @@ def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
 def tokens(texts: pa.Array) -> tuple[Bytes, Ints, Ints]:
     """The characters of texts that `strings` or a parser made, padded, and where each text begins and ends in them."""
     offsets, characters = parts(texts)
-    return padded(characters.tobytes()), offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    buffer = np.zeros(len(characters) + PADDING, dtype=np.uint8)
+    buffer[: len(characters)] = characters
+    return buffer, offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
 
 
 def lowered(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
@@ -157,16 +162,32 @@ def few(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
 
 def word_texts(word: Any) -> pa.Array:
     """The texts that `short_words` holds as a dictionary; none of them is 0."""
+    if len(word) and (word == word[0]).all():
+        return one_text(_word_text(word[0]), len(word))
     found = pa.array(word).dictionary_encode()
-    each = [int(one).to_bytes(8, "little").rstrip(b"\0").decode() for one in found.dictionary.to_numpy()]
+    each = [_word_text(one) for one in found.dictionary.to_numpy()]
     return pa.DictionaryArray.from_arrays(found.indices, pa.array(each, pa.string()))
+
+
+def _word_text(word: np.uint64) -> str:
+    return int(word).to_bytes(WORD, "little").rstrip(b"\0").decode()
+
+
+def chosen_words(each: Sequence[str | None], places: Ints) -> pa.Array:
+    """Of each row the word at its place, as a dictionary; None is null. Words may stand there twice."""
+    words = [word for word in dict.fromkeys(each) if word is not None]
+    if len(set(each)) < 2:
+        return one_text(each[0] if each else None, len(places))
+    numbers = np.array([words.index(word) if word is not None else -1 for word in each], dtype=np.int32)[places]
+    is_none = numbers < 0 if None in each else None
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=is_none), pa.array(words, pa.string()))
 
 
 def one_text(value: str | None, count: int) -> pa.Array:
     """One text, or none, so many times, as a dictionary."""
     if value is None:
         return pa.nulls(count, pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int8)), pa.array([value], pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([value], pa.string()))
 
 
 def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:

@@ -39,7 +39,7 @@ def read_run(run: Chunk, read: Callable[[Lines], Found], read_line: ReadLine) ->
     """Whole lines: what `read` finds in them, the rest by `read_line`; both make the same rows of a line."""
     if run.too_long:
         return too_long(run, LOOKUPS)
-    lines = Lines(run.data)
+    lines = Lines(run.data, run.ends)
     found = read(lines)
     is_left = np.ones(len(lines.starts), dtype=bool)
     is_left[found.taken] = is_left[found.skipped] = False

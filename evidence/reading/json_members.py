@@ -7,7 +7,7 @@ where else each would become a column of as many values as there are lines.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,13 +25,6 @@ class Members:
     wanted: pa.Schema
     found: pa.Schema = field(default_factory=lambda: pa.schema([]))
 
-    def with_those_of(self, found: pa.Schema) -> Members:
-        """These members, then those that were found beside them; itself, if there are none or they lie too deep."""
-        if len(_levels(found)) > _DEEPEST:
-            return self
-        joined = _joined(_struct(self.found), _struct(found))
-        return self if joined == _struct(self.found) else Members(self.wanted, pa.schema(_fields(joined)))
-
     @cached_property
     def schema(self) -> pa.Schema:
         """All of them with their types."""
@@ -46,6 +39,15 @@ class Members:
     def inside(self) -> int:
         """How many of them hold values of lists."""
         return _in_lists(_struct(self.found))
+
+
+@lru_cache(maxsize=16)
+def with_those_of(known: Members, found: pa.Schema) -> Members:
+    """Members that are known, then those that were found beside them, unless these lie too deep."""
+    if len(_levels(found)) > _DEEPEST:
+        return known
+    joined = _joined(_struct(known.found), _struct(found))
+    return known if joined == _struct(known.found) else Members(known.wanted, pa.schema(_fields(joined)))
 
 
 def _struct(fields: Iterable[pa.Field]) -> pa.StructType:

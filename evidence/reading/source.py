@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK = 8 << 20
+_AT_ONCE = 1 << 18  # bytes, which are still in a core's own cache when they are hashed
+_WINDOW = 1 << 16  # bytes that are looked at for the end of a line
 
 
 class Source:
@@ -33,12 +36,37 @@ class Source:
 
     def read_block(self) -> bytes:
         """A full block unless the file ends: a short read of the system must not move the cuts. Empty at the end."""
-        data = os.pread(self._descriptor, BLOCK, self.position)
-        while len(data) < BLOCK and (more := os.pread(self._descriptor, BLOCK - len(data), self.position + len(data))):
-            data += more
-        self._hash.update(data)
-        self.position += len(data)
-        return data
+        return self.read_to(self.position + BLOCK)
+
+    def read_to(self, stop: int) -> bytes:
+        """All bytes before `stop`; fewer only if the file ends there."""
+        whole, start = BytesIO(bytes(max(0, min(stop, self.size) - self.position))), self.position
+        with whole.getbuffer() as view:
+            while count := os.preadv(self._descriptor, [view[self.position - start :][:_AT_ONCE]], self.position):
+                self._hash.update(view[self.position - start :][:count])
+                self.position += count
+        return whole.getvalue()[: self.position - start]
+
+    def behind_last(self, mark: bytes, stop: int) -> int:
+        """The place behind the last such byte before `stop` that was not read yet; where to read on, if there is none.
+
+        Bytes that are looked at are not hashed: what is made of them comes from the bytes that are read afterwards.
+        """
+        while stop > self.position:
+            begin = max(stop - _WINDOW, self.position)
+            found = self.look(begin, stop).rfind(mark)
+            if found >= 0:
+                return begin + found + 1
+            stop = begin
+        return self.position
+
+    def behind_first(self, mark: bytes, stop: int) -> int:
+        """The place behind the first such byte that was not read yet and stands before `stop`; `stop` if none does."""
+        for begin in range(self.position, stop, _WINDOW):
+            found = self.look(begin, min(begin + _WINDOW, stop)).find(mark)
+            if found >= 0:
+                return begin + found + 1
+        return stop
 
     def blocks(self) -> Iterator[bytes]:
         """All bytes, in blocks of `BLOCK`; the last may be shorter."""
@@ -46,5 +74,5 @@ class Source:
             yield data
 
     def look(self, start: int, stop: int) -> bytes:
-        """Bytes out of turn, for a header; they are not hashed and may be fewer at the file's end."""
+        """Bytes out of turn, as of a header; they are not hashed and may be fewer at the file's end."""
         return os.pread(self._descriptor, stop - start, start)

@@ -39,11 +39,8 @@ class Spellings:
         return found
 
     def column(self) -> pa.Array:
-        """The values as texts; an empty one is null."""
-        values = [value or None for value in self.values]
-        if len(values) == 1:
-            return gather.constant(values[0], len(self.numbers), pa.string())
-        return pa.array(values, pa.string()).take(pa.array(self.numbers))
+        """The values as a dictionary of texts; an empty one is null."""
+        return gather.chosen_words([value or None for value in self.values], self.numbers)
 
 
 def spellings(texts: pa.Array, read: Callable[[str], Any]) -> Spellings:

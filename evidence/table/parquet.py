@@ -1,5 +1,8 @@
 """Parquet with the same bytes for the same rows: every writer option is fixed, and so is where row groups end.
 
+Columns of words go to the writer as dictionaries, which it need not make anew row by row; tables are read back with the
+types of their schema, in which words are texts.
+
 What tells of a row group stays in memory until the file is closed, some 22 KiB, and leaves holes in the heap. So the
 first row groups of a file hold a batch each, and later ones several.
 """
@@ -23,6 +26,12 @@ _LOW_CARDINALITY = (
 _ASCENDING = ("line", "start", "stop", "time", "last")
 """Columns stored as differences; least and greatest values of these alone are kept, since they tell parts of a table
 apart, which those of names, addresses and words seldom do."""
+_WORDS = (
+    "time_zone", "event", "type", "class", "flags", "transport", "rcode", "view", "vantage", "place", "observer",
+    "kind", "reason",
+)  # fmt: skip
+"""Columns in which few texts differ."""
+_WORD = pa.dictionary(pa.int32(), pa.string())
 _DICTIONARY = 1 << 18  # bytes; more values than these are so many that they are better stored as they are
 _WRITTEN_AT_ONCE = 1 << 16  # rows
 _AT_ONCE = 4096
@@ -35,14 +44,15 @@ class TableWriter:
     """Writes tables of one schema after each other into one file."""
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        self._schema = schema.with_metadata(dict(metadata))
+        self._stored = pa.schema([field.with_type(_WORD) if field.name in _WORDS else field for field in schema])
         ascending = [name for name in schema.names if name in _ASCENDING]
         self._writer = pq.ParquetWriter(
-            path, self._schema, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
+            path, self._stored, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
             use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
-            dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE,
+            dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE, store_schema=False,
         )  # fmt: skip
+        self._writer.add_key_value_metadata(dict(metadata))
         self._groups = 0
         self._held: list[pa.Table] = []
 
@@ -50,13 +60,14 @@ class TableWriter:
         """Rows that come after those before; they are in the file once it is closed."""
         if not len(table):
             return
-        self._held.append(table.cast(self._schema))
+        columns = [_stored(table[field.name], field.type) for field in self._stored]
+        self._held.append(pa.table(columns, schema=self._stored))
         if sum(part.nbytes for part in self._held) >= _HELD * min(self._groups // _FEW, 2):
             self._write_held()
 
     def _write_held(self) -> None:
         if self._held:
-            rows = pa.concat_tables(self._held)
+            rows = pa.concat_tables(self._held).unify_dictionaries()
             self._held = []
             self._writer.write_table(rows, row_group_size=len(rows))
             self._groups += 1
@@ -68,6 +79,23 @@ class TableWriter:
         if kind is None:
             self._write_held()
         self._writer.close()
+
+
+def _stored(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column as it is written."""
+    if kind != _WORD:
+        return column.cast(kind)
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column), _WORD)])
+    if pa.types.is_dictionary(column.type) and all(map(_is_told_once, column.chunks)):
+        return column.cast(_WORD)
+    return column.cast(pa.string()).dictionary_encode()
+
+
+def _is_told_once(words: pa.DictionaryArray) -> bool:
+    """Whether each word stands once in the dictionary: of two that are the same the writer would count one."""
+    each = words.dictionary
+    return not each.null_count and len(each.unique()) == len(each)
 
 
 def metadata(path: Path) -> dict[str, str]:

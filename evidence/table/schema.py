@@ -85,15 +85,15 @@ def complete(columns: dict[str, pa.Array], count: int, schema: pa.Schema) -> pa.
 
 
 def in_order_of_source(rows: pa.Table, more: pa.Table) -> pa.Table:
-    """Both as one table of the second's schema, in the order of the source; both are in it by themselves.
+    """Both as one table of the first's types, in the order of the source; both are in it by themselves.
 
     A few of the second are put between slices of the first, which is cheaper than to sort all.
     """
-    rows = rows.cast(more.schema)
     if not len(more):
         return rows
+    more = more.cast(rows.schema)
     if len(more) * _FEW > len(rows):
-        return pa.concat_tables([rows, more]).sort_by("start").combine_chunks()
+        return pa.concat_tables([rows, more]).unify_dictionaries().sort_by("start").combine_chunks()
     places = np.searchsorted(rows["start"].to_numpy(), more["start"].to_numpy()).tolist()
     parts = []
     for number, (begin, end) in enumerate(itertools.pairwise([0, *places, len(rows)])):

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evidence.reading import gather
-from evidence.reading.addresses import addresses, are_addresses
+from evidence.reading.addresses import addresses, lowered
 from evidence.reading.endpoints import address
 
 WRITTEN = st.lists(st.text("0aF:.g%", max_size=20) | st.ip_addresses().map(str), min_size=1, max_size=20)
@@ -22,7 +22,9 @@ def test_what_is_taken_for_an_address_is_one(written: list[str]) -> None:
     stops = np.cumsum([len(text) for text in written])
     starts = stops - [len(text) for text in written]
     taken = addresses(gather.padded("".join(written).encode()), starts, stops).tolist()
-    assert are_addresses(pa.array(written)).tolist() == taken
+    found, texts = lowered(pa.array(written))
+    assert found.tolist() == taken
+    assert texts.to_pylist() == [text.lower() for text in written]
     for text, is_taken in zip(written, taken, strict=True):
         assert not is_taken or address(text) == text.lower()
 

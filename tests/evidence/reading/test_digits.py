@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.reading import gather
-from evidence.reading.digits import seldom, times
-from evidence.reading.stamps import parse_time
+from evidence.reading.digits import leading, seldom, times
+from evidence.reading.stamps import parse_time, unix_time
 
 ZULU = st.from_regex(
     r"(2016|1999)-(0[1-9]|1[0-3])-(0[1-9]|[23][0-9])[T ]([01][0-9]|2[0-4]):[0-6][0-9]:[0-6][0-9][.][0-9]{3}Z",
@@ -47,3 +48,34 @@ def test_times_as_most_programs_write_them_are_read_as_one_by_one(written: list[
         if wanted:
             assert found.micros[place] == round(wanted["time"].timestamp() * 1_000_000)
             assert (found.digits, found.has_zone, found.ahead) == (3, True, 0)
+
+
+@given(
+    st.lists(st.binary(min_size=8, max_size=8) | st.text("0459/:", min_size=8, max_size=8).map(str.encode), min_size=1)
+)
+def test_digits_at_the_beginning_of_a_word_are_counted(written: list[bytes]) -> None:
+    digits = [len(word) - len(word.lstrip(b"0123456789")) for word in written]
+    assert leading(np.frombuffer(b"".join(written), "<u8")).tolist() == digits
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.from_regex(r"[0-9:]{9,11}([.,][0-9x]{0,10})?", fullmatch=True) | st.just("1471262400.25"),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_seconds_since_1970_are_read_as_one_by_one(written: list[str]) -> None:
+    stops = np.cumsum([len(text) + 1 for text in written])
+    buffer = gather.padded(",".join([*written, ""]).encode())
+    found = times(buffer, stops - [len(text) + 1 for text in written], stops - 1)
+    micros, shown = (np.broadcast_to(part, len(written)) for part in (found.micros, found.digits))
+    for place, text in enumerate(written):
+        usual = re.fullmatch(r"([0-9]{10})(?:[.]([0-9]{1,9}))?", text)
+        assert bool(found.good[place]) == (usual is not None)
+        if usual:
+            wanted = unix_time(usual[1], usual[2] or "")
+            assert wanted is not None
+            assert micros[place] == round(wanted["time"].timestamp() * 1_000_000)
+            assert shown[place] == wanted["time_digits"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +54,21 @@ def test_members_are_what_stands_between_commas(lists: list[str]) -> None:
     members = [bytes(found.text[begin:end]).decode() for begin, end in zip(found.begins, found.ends, strict=True)]
     assert members == [member for written in lists for member in written.split(",")]
     assert found.counts.tolist() == [written.count(",") + 1 for written in lists]
+
+
+@given(st.lists(st.sampled_from(["A", "A", "MX", None, ""]), min_size=1, max_size=6), st.data())
+def test_rows_have_the_words_at_their_places(each: list[str | None], data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(each) - 1), max_size=20))
+    found = gather.chosen_words(each, np.array(places, dtype=np.int64))
+    assert found.to_pylist() == [each[place] for place in places]
+    if isinstance(found, pa.DictionaryArray):
+        assert len(found.dictionary.unique()) == len(found.dictionary)
+        assert not found.dictionary.null_count
+
+
+@given(st.lists(st.text("0a9fg", min_size=1, max_size=8), min_size=1, max_size=20))
+def test_short_texts_are_told_once_each(tokens: list[str]) -> None:
+    stops = np.cumsum([len(token) for token in tokens])
+    found = gather.few(gather.padded("".join(tokens).encode()), stops - [len(token) for token in tokens], stops)
+    assert found.to_pylist() == tokens
+    assert set(found.dictionary.to_pylist()) == set(tokens)

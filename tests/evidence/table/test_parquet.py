@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,6 @@ from evidence.table.schema import LOOKUPS, SIGHTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 TEXTS = st.sampled_from(["", "A", "query", "198.51.100.53", "\u00e9", "x" * 300])
 ANSWER = {"name": "a.example", "type": "A", "ttl": 300, "data": "192.0.2.1"}
@@ -79,6 +78,49 @@ def test_dictionaries_of_text_are_stored_as_the_texts_that_they_are(tmp_path: Pa
         writer.write(pa.table(plain, schema=schema))
         writer.write(pa.table(plain | encoded))
     assert pq.read_table(tmp_path / "table").equals(pa.concat_tables([pa.table(plain, schema=schema)] * 2))
+
+
+TOLD = pa.array(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("told", "places", "wanted"),
+    [
+        (TOLD, [1, 0, None, 1], ["b", "a", None, "b"]),
+        (pa.array(["a", "a", "b"]), [2, 1, 0, 2], ["b", "a", "a", "b"]),
+        (pa.array(["a", None, "b"]), [2, 1, 0, 2], ["b", None, "a", "b"]),
+        (TOLD.cast(pa.large_string()), [1, 0, None, 1], ["b", "a", None, "b"]),
+        (pa.array(["a"] * 300), range(300), ["a"] * 300),
+    ],
+)
+def test_a_dictionary_is_stored_whatever_words_it_tells_twice(
+    tmp_path: Path, told: pa.Array, places: list[int | None], wanted: list[str | None]
+) -> None:
+    schema = pa.schema([("type", pa.string())])
+    given_as = pa.DictionaryArray.from_arrays(pa.array(places, pa.int16()), told)
+    with TableWriter(tmp_path / "table", schema, {}) as writer:
+        writer.write(pa.table({"type": given_as}))
+        writer.write(
+            pa.table(
+                {"type": pa.chunked_array([given_as, pa.array(["c", "a"]).dictionary_encode().cast(given_as.type)])}
+            )
+        )
+    assert pq.read_table(tmp_path / "table")["type"].to_pylist() == [*wanted, *wanted, "c", "a"]
+
+
+def test_row_groups_of_several_batches_have_the_words_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_FEW", 1)
+    schema = pa.schema([("type", pa.string()), ("class", pa.string())])
+    parts = [pa.table({"type": [f"TYPE{n}", "A"], "class": ["IN", None]}, schema=schema) for n in range(9)]
+    write(tmp_path / "table", schema, parts)
+    assert pq.read_metadata(tmp_path / "table").num_row_groups == 2
+    assert pq.read_table(tmp_path / "table").replace_schema_metadata() == pa.concat_tables(parts)
+
+
+def test_a_table_says_what_it_was_told_beside_its_columns(tmp_path: Path) -> None:
+    write(tmp_path / "table", LOOKUPS, [])
+    assert parquet.metadata(tmp_path / "table") == {"custos.unit": "line"}
+    assert pq.read_schema(tmp_path / "table").remove_metadata() == LOOKUPS
 
 
 def test_a_long_table_has_few_row_groups_since_what_tells_of_them_is_held_in_memory(
