@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _ROWS = 10_000
 NAMES = {procedure.partition("@")[0].removeprefix("parse."): procedure for procedure in FORMATS}
+_CHANGED = "it was written to while it was read: read a copy of it"
 _LEAST_MEMORY = 256
 """MiB; a child takes about as much address space before it reads."""
 
@@ -179,7 +180,9 @@ def _run(part: Part, found: Recognition, size: int, work: Path, memory: int) -> 
     except ReadingError as error:
         if _state(part.path) == before:
             raise
-        raise ReadingError("it was written to while it was read: read a copy of it") from error
+        raise ReadingError(_CHANGED) from error
+    if procedure in EXTRACTIONS and _state(part.path) != before:
+        raise ReadingError(_CHANGED)
 
 
 def _state(path: Path) -> tuple[int, int]:

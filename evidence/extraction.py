@@ -8,10 +8,13 @@ text: no file is ever made under them.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import io
 import lzma
+import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -40,7 +43,10 @@ PIECE, _SMALL = 1 << 20, 1 << 14
 FOLDER = "a folder"
 _SAID = 20
 _LONGEST_PATH = 1000
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, pa.ArrowException)
+_DAMAGE = (
+    OSError, EOFError, ValueError, NotImplementedError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+    tarfile.TarError, pa.ArrowException,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -90,9 +96,15 @@ class _Extraction:
 
 def container_of(head: bytes) -> str | None:
     """The extraction for a file that begins so."""
-    if head[257:262] == b"ustar":
+    if head[257:262] == b"ustar" or _has_tar_checksum(head):
         return "extract.tar@1"
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def _has_tar_checksum(head: bytes) -> bool:
+    """Of tar before POSIX, which has no other mark: the sum of the first header's octets, with spaces for the sum."""
+    written = re.fullmatch(rb" *([0-7]{1,7})[ \0]+", head[148:156])
+    return written is not None and int(written[1], 8) == sum(head[:148]) + 8 * ord(" ") + sum(head[156:512])
 
 
 def extract(
@@ -106,13 +118,8 @@ def extract(
         )
     size = paths["source"].stat().st_size
     work = _Extraction(folder, max(FREE, size * RATIO))
-    try:
-        for path, found in EXTRACTIONS[identifier](paths["source"]):
-            _take(work, path[:_LONGEST_PATH], found)
-    except _DAMAGE as error:
-        if not work.members:
-            raise ReadingError(f"nothing can be unpacked: {error}; compare the file with its origin") from error
-        work.leave("", f"unpacking ended early: {error}")
+    for path, found in _each(EXTRACTIONS[identifier](paths["source"]), work):
+        _take(work, as_text(path)[:_LONGEST_PATH], found)
     if not work.members:
         raise ReadingError(f"nothing in it can be unpacked ({_reasons(work)}); compare the file with its origin")
     index = {
@@ -122,6 +129,34 @@ def extract(
     }  # fmt: skip
     (folder / INDEX).write_bytes(canonical(index))
     return [*work.outputs, Output(INDEX, folder / INDEX)]
+
+
+def _each(members: Iterator[Member], work: _Extraction) -> Iterator[Member]:
+    """The members. Raises `ReadingError` if damage comes before the first, `OSError` for a disk that does not do."""
+    while True:
+        try:
+            found = next(members, None)
+        except _DAMAGE as error:
+            _raise_unless_damage(error)
+            if not work.members:
+                raise ReadingError(f"nothing can be unpacked: {error}; compare the file with its origin") from error
+            work.leave("", f"unpacking ended early: {error}")
+            return
+        if found is None:
+            return
+        yield found
+
+
+def _raise_unless_damage(error: BaseException) -> None:
+    """Errors of the machine have a number; Python's readers of archives seek to impossible places in damaged ones."""
+    is_machine = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+    if is_machine or isinstance(error, MemoryError):
+        raise error
+
+
+def as_text(path: str) -> str:
+    r"""A path whose octets are no UTF-8, which tar allows, with those as `\xe9`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def shortfalls(index: Mapping[str, Any]) -> list[str]:
@@ -153,6 +188,7 @@ def _next(pieces: Iterator[bytes]) -> bytes | str:
     try:
         return next(pieces, b"")
     except _DAMAGE as error:
+        _raise_unless_damage(error)
         return f"damaged or cut off: {error}"
 
 
@@ -231,7 +267,8 @@ def _zip(path: Path) -> Iterator[Member]:
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes] | str:
     try:
         return archive.open(info)
-    except (NotImplementedError, RuntimeError, *_DAMAGE) as error:
+    except (RuntimeError, *_DAMAGE) as error:
+        _raise_unless_damage(error)
         return f"cannot be opened: {error}"
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import resource
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
@@ -127,6 +128,55 @@ def test_what_is_cut_off_is_unpacked_as_far_as_it_goes_and_says_so(kind: str, tm
     index, files = unpack(SINGLE[kind](noise)[:-2000], tmp_path)
     assert noise.startswith(files["member-1"])
     assert "damaged or cut off" in index["members"][0]["cut_off"]
+
+
+def test_a_path_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:
+    index, files = unpack(tarred(**{"caf\udce9.log": DATA, "größe.log": b"1"}), tmp_path)
+    assert [item["path"] for item in index["members"]] == [r"caf\xe9.log", "größe.log"]
+    assert files["member-1"] == DATA
+
+
+def test_a_zip_whose_directory_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    whole = zipped(**{"größe.log": DATA})
+    for number, damaged in enumerate(
+        (
+            whole.replace("größe".encode(), b"gr\xff\xff\xff\xffe"),
+            whole.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff"),
+        )
+    ):
+        assert damaged != whole
+        with pytest.raises(ReadingError, match="nothing can be unpacked"):
+            unpack(damaged, tmp_path / str(number))
+
+
+def test_a_disk_that_takes_no_more_is_no_damage_of_the_archive(tmp_path: Path) -> None:
+    """Else an archive would be kept as read in part, for good, since the disk was full that day."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "source").write_bytes(tarred(a=b"one", b=DATA))
+    (tmp_path / "out").mkdir()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            extract(
+                "extract.tar@1",
+                {"source": tmp_path / "source"},
+                {"source": Digest.of(b"")},
+                {"depth": 1},
+                tmp_path / "out",
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_tar_before_posix_is_told_by_its_checksum(tmp_path: Path) -> None:
+    old = bytearray(tarred(a=DATA))
+    old[257:265] = bytes(8)
+    old[148:156] = b" " * 8
+    old[148:156] = b"%06o\0 " % sum(old[:512])
+    _, files = unpack(bytes(old), tmp_path)
+    assert files["member-1"] == DATA
+    old[0] += 1
+    assert container_of(bytes(old[:512])) is None
 
 
 def test_nothing_in_a_damaged_archive_is_said_in_words(tmp_path: Path) -> None:
