@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from evidence.wire.sections import Questions, Records, Sections
 
 _A, _AAAA = 1, 28
-_NAMES = (2, 5, 12, 39)
-"""NS, CNAME, PTR, DNAME: nothing but a name."""
+_IS_NAME = np.zeros(1 << 16, dtype=bool)
+_IS_NAME[[2, 5, 12, 39]] = True
+"""By type: NS, CNAME, PTR and DNAME are nothing but a name."""
 _ESCAPED, _NAME, _OF_RECORD = 4, 1020, 48
 """Characters that an octet may take, and a name; bytes of a message or record beside its texts."""
 _NAMES_INSIDE = np.zeros(1 << 16, dtype=np.int64)
@@ -83,18 +84,19 @@ def read_answers(octets: Octets, found: Messages, asked: Questions, sections: Se
     made = texts(octets, names.begin, names.at, names.stop, names.walked, names.usable & taken[names.rows])
     taken[owners[made.odd[: len(owners)]]] = False
     kept = taken[records.row]
-    owner = _owners(records.row, asked.names.name, names.others, made.name).filter(pa.array(kept))
+    owner = _owners(records.row, asked.names.name, names.others, made.name)
     is_name = np.zeros(len(records.row), dtype=bool)
     is_name[names.data] = (names.usable & ~made.odd)[len(owners) :]
     in_data = made.name.slice(len(owners)).filter(pa.array((is_name & kept)[names.data]))
-    records = records if kept.all() else records.only(np.flatnonzero(kept))
-    return Answers(taken, records, owner, _data(octets, found, records, is_name[kept], in_data))
+    if not kept.all():
+        owner, records, is_name = owner.filter(pa.array(kept)), records.only(np.flatnonzero(kept)), is_name[kept]
+    return Answers(taken, records, owner, _data(octets, found, records, is_name, in_data))
 
 
 def read_names(octets: Octets, found: Messages, records: Records) -> Names:
     """Names in data end where these end."""
     others = np.flatnonzero(octets.two(records.owner) != OWN)
-    data = np.flatnonzero(np.isin(records.type, _NAMES))
+    data = np.flatnonzero(_IS_NAME[records.type])
     rows = records.row[np.concatenate([others, data])]
     at = np.concatenate([records.owner[others], records.start[data]])
     stop = np.concatenate([found.stop[records.row[others]], records.stop[data]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from evidence.reading.gather import Ints
-    from evidence.wire.datagrams import Datagrams
+    from evidence.wire.datagrams import Datagrams, Family, Messages
     from evidence.wire.pieces import Piece
-    from evidence.wire.segments import Step
+    from evidence.wire.segments import Segments, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,24 @@ class Found:
     steps: Iterable[Step] = ()
 
 
+class _Parted(NamedTuple):
+    """Packets of a family: those with a message that can be plain, all that are not UDP with one, and TCP segments."""
+
+    datagrams: Datagrams
+    messages: Messages
+    others: Family
+    streamed: Segments
+
+
 def plain_rows(piece: Piece) -> Iterator[Found]:
     """All packets of a piece, in parts that take little memory each: as a rule one is all."""
     octets = Octets(np.frombuffer(piece.data, dtype=np.uint8))
     packets, not_ip = families(octets, piece)
-    parts = [plain_datagrams(piece, family) for family in packets]
-    segments = [whole_segments(octets, piece, part[2]) for part in parts]
-    streamed = joined([part[0] for part in segments])
+    parts = [_of_family(octets, piece, family) for family in packets]
+    streamed = joined([part.streamed for part in parts])
     controls = streamed.index[streamed.size == 0]
-    index, rejects = skipped(octets, piece, [part[2] for part in parts], not_ip, controls)
-    datagrams, messages = merged([part[:2] for part in parts] + [part[1:] for part in segments if len(part[1].index)])
+    index, rejects = skipped(octets, piece, [part.others for part in parts], not_ip, controls)
+    datagrams, messages = merged([(part.datagrams, part.messages) for part in parts])
     left = np.ones(len(piece.starts), dtype=bool)
     left[index] = False
     first = 0
@@ -69,6 +77,21 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
             steps(octets, piece, passed.only(~left[passed.index])),
         )  # fmt: skip
         first = last
+
+
+def _of_family(octets: Octets, piece: Piece, family: Family) -> _Parted:
+    datagrams, messages, is_plain = plain_datagrams(piece, family)
+    left = np.flatnonzero(~is_plain)
+    others = family.only(left)
+    streamed, whole, theirs = whole_segments(octets, piece, others)
+    if len(whole):
+        places = left[whole]
+        messages.put(places, theirs)
+        datagrams.is_tcp[places] = is_plain[places] = True
+    if not is_plain.all():
+        kept = np.flatnonzero(is_plain)
+        datagrams, messages = datagrams.only(kept), messages.only(kept)
+    return _Parted(datagrams, messages, others, streamed)
 
 
 def _rows(octets: Octets, piece: Piece, found: Datagrams, columns: dict[str, pa.Array]) -> pa.Table:

@@ -55,6 +55,11 @@ class Messages:
     def only(self, kept: Any) -> Messages:
         return Messages(*(getattr(self, name)[kept] for name in self.__slots__))
 
+    def put(self, places: Ints, others: Messages) -> None:
+        """Has the others at these places from then on."""
+        for name in self.__slots__:
+            getattr(self, name)[places] = getattr(others, name)
+
 
 @dataclass(slots=True)
 class Datagrams:
@@ -130,12 +135,14 @@ def _network(octets: Octets, begins: Ints, typed: Any, offset: Any) -> tuple[Int
 def _family(octets: Octets, piece: Piece, index: Ints, at: Ints, *, is_six: bool) -> Family:
     fields = octets.fields(_SIX if is_six else _FOUR, at)
     inner, stated = at + (40 if is_six else 20), fields["stated"]
-    end = np.where(stated > 0, (inner if is_six else at) + stated, piece.ends[index])
+    end = (inner if is_six else at) + stated
+    if not stated.all():
+        end = np.where(stated > 0, end, piece.ends[index])
     return Family(is_six, index, at, fields, inner, end)
 
 
-def plain_datagrams(piece: Piece, family: Family) -> tuple[Datagrams, Messages, Family]:
-    """UDP from or to port 53, and the packets that were not taken."""
+def plain_datagrams(piece: Piece, family: Family) -> tuple[Datagrams, Messages, Any]:
+    """All packets as if each were UDP, and which are, from or to port 53, with a message that can be plain."""
     fields = family.fields
     port, target_port, length, bits, *counts = (
         fields[name].astype(np.int64)
@@ -151,10 +158,7 @@ def plain_datagrams(piece: Piece, family: Family) -> tuple[Datagrams, Messages, 
     found = Datagrams(
         family.index, source, np.full(len(source), family.is_six), port, target_port, np.zeros(len(source), bool)
     )
-    messages = Messages(family.inner + 8, stop, bits, *counts)
-    kept = np.flatnonzero(good)
-    left = family.only(np.flatnonzero(~good))
-    return (found, messages, left) if good.all() else (found.only(kept), messages.only(kept), left)
+    return found, Messages(family.inner + 8, stop, bits, *counts), good
 
 
 def merged(parts: list[tuple[Datagrams, Messages]]) -> tuple[Datagrams, Messages]:

@@ -42,12 +42,14 @@ def walk(octets: Octets, begin: Ints, at: Ints, stop: Ints) -> Walked:
 
 def ranges(sizes: Ints, most: int) -> list[tuple[int, int]]:
     """Ranges of items that come to `most` together, or are one item alone; one range is there at least."""
+    if sizes.sum() <= most:
+        return [(0, len(sizes))]
     total = np.concatenate([[0], np.cumsum(sizes)])
     edges = [0]
     while edges[-1] < len(sizes):
         reached = int(np.searchsorted(total, total[edges[-1]] + most, side="right")) - 1
         edges.append(max(edges[-1] + 1, reached))
-    return list(pairwise(edges)) or [(0, 0)]
+    return list(pairwise(edges))
 
 
 def _walk(
@@ -58,27 +60,43 @@ def _walk(
     """
     count = len(at)
     good, end, length = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    live, limit = np.arange(count), at
+    live, limit = np.arange(count), at.copy()
     for _ in range(_MOST_STEPS):
         if not len(live):
             break
         size = octets.one(at)
-        is_end = (size == 0) & (at < stop)
+        following = at + size + 1
+        is_end = np.flatnonzero((size == 0) & (at < stop))
         good[live[is_end]] = True
-        target = begin + (octets.two(at) & 0x3FFF)
-        is_pointer = (size >= 0xC0) & (at + 2 <= stop) & (target < limit) & (target >= begin + _HEADER)
-        is_label = (size > 0) & (size < 64) & (at + size + 2 <= stop) & (length[live] + size + 2 <= _LONGEST)
-        leaves = live[is_end | is_pointer]
-        end[leaves] = np.where(end[leaves], end[leaves], (at + np.where(is_pointer, 2, 1))[is_end | is_pointer])
-        which, length_of = live[is_label], size[is_label]
+        _leave(end, live[is_end], following[is_end])
+        goes_on = (size - 1).view(np.uint64) < 63
+        goes_on &= (following + 1 <= stop) & (length[live] + size + 2 <= _LONGEST)
+        which, length_of = live[goes_on], size[goes_on]
         length[which] += length_of + 1
         if labels is not None:
-            labels.append((which, at[is_label], length_of))
-        limit = np.where(is_pointer, target, limit)
-        at = np.where(is_pointer, target, at + size + 1)
-        goes_on = np.flatnonzero(is_label | is_pointer)
-        live, at, limit, begin, stop = (column[goes_on] for column in (live, at, limit, begin, stop))
+            labels.append((which, at[goes_on], length_of))
+        pointers = np.flatnonzero(size >= 0xC0)
+        if len(pointers):
+            pointers, target = _targets(octets, begin, at, stop, limit, pointers)
+            _leave(end, live[pointers], at[pointers] + 2)
+            following[pointers] = limit[pointers] = target
+            goes_on[pointers] = True
+        kept = np.flatnonzero(goes_on)
+        live, at, limit, begin, stop = (column[kept] for column in (live, following, limit, begin, stop))
     return Walked(good, end, np.maximum(length - 1, 0))
+
+
+def _leave(end: Ints, names: Ints, places: Ints) -> None:
+    """Where reading goes on behind these names: the first place that is said of each counts."""
+    end[names] = np.where(end[names], end[names], places)
+
+
+def _targets(octets: Octets, begin: Ints, at: Ints, stop: Ints, limit: Ints, found: Ints) -> tuple[Ints, Ints]:
+    """Which of the pointers are good, and where they lead."""
+    begin, at = begin[found], at[found]
+    target = begin + (octets.two(at) & 0x3FFF)
+    kept = np.flatnonzero((at + 2 <= stop[found]) & (target < limit[found]) & (target >= begin + _HEADER))
+    return found[kept], target[kept]
 
 
 def _joined(parts: list[tuple[Ints, Ints, Ints]]) -> tuple[Ints, Ints, Ints]:
@@ -130,23 +148,24 @@ def _characters(octets: Octets, which: Ints, place: Ints, size: Ints) -> tuple[B
 
 def spelled(characters: Bytes, offsets: Ints, dots: Ints) -> Texts:
     """Texts of names whose characters stand one behind the other; `dots` are places between labels. Changes them."""
-    characters[dots] = ord("x")
+    characters[dots] = _DOT
     odd = np.zeros(len(offsets) - 1, dtype=bool)
-    wrong = _escaped(characters)
+    least = int((characters - np.uint8(ord("A"))).min(initial=0xFF))  # capitals become the least, `\` comes soon
+    wrong = _escaped(characters, dots, has_backslash=least <= _BACKSLASH - ord("A"))
     if len(wrong):
         odd[np.searchsorted(offsets, wrong, side="right") - 1] = True
-    characters[dots] = _DOT
     written = _array(offsets, characters)
-    has_capitals = (characters - np.uint8(ord("A")) < 26).any()
-    return Texts(_array(offsets, lower(characters)) if has_capitals else written, written, odd)
+    return Texts(_array(offsets, lower(characters)) if least < 26 else written, written, odd)
 
 
-def _escaped(characters: Bytes) -> Ints:
-    """Places of octets that have to be; the least and the greatest say soonest that there are none."""
+def _escaped(characters: Bytes, dots: Ints, *, has_backslash: bool) -> Ints:
+    """Places of octets that have to be, and are no `dots`; counts and extremes say soonest that there are none."""
+    wrong = characters == _DOT
     is_plain = characters.min(initial=0x7E) > 0x20 and characters.max(initial=0) < 0x7F
-    wrong = (characters == _DOT) | (characters == _BACKSLASH)
-    if not is_plain:
-        wrong |= characters - np.uint8(0x21) > 0x7E - 0x21
+    if is_plain and not has_backslash and np.count_nonzero(wrong) == len(dots):
+        return dots[:0]
+    wrong[dots] = False
+    wrong |= (characters == _BACKSLASH) | (characters - np.uint8(0x21) > 0x7E - 0x21)
     return np.flatnonzero(wrong)
 
 

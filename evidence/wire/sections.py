@@ -139,13 +139,12 @@ def read_sections(octets: Octets, found: Messages, asked: Questions) -> Sections
 
 def _records(octets: Octets, found: Messages, live: Ints, at: Ints) -> tuple[Any, Records]:
     """One record a message, at `at`; and which of them are good."""
-    begin, stop = found.begin[live], found.stop[live]
-    first = octets.two(at)
+    stop, first = found.stop[live], octets.two(at)
     is_root = first < 0x100
     place, good = at + 2 - is_root, at + 11 <= stop
     unusual = np.flatnonzero(good & ~is_root & (first != OWN))
     if len(unusual):
-        owners = walk(octets, begin[unusual], at[unusual], stop[unusual])
+        owners = walk(octets, found.begin[live[unusual]], at[unusual], stop[unusual])
         good[unusual], place[unusual] = owners.good, owners.end
     good &= place + 10 <= stop
     fields = octets.fields(_RECORD, np.where(good, place, 0))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.wire.datagrams import MOST_RECORDS, Datagrams, Messages
+from evidence.wire.datagrams import MOST_RECORDS, Messages
 from evidence.wire.octets import layout
 from evidence.wire.packet import DIRECTION, DNS, SYN, TCP
 
@@ -61,8 +61,8 @@ class Segments:
         return Segments(*(getattr(self, name)[kept] for name in self.__slots__))
 
 
-def whole_segments(octets: Octets, piece: Piece, family: Family) -> tuple[Segments, Datagrams, Messages]:
-    """Segments from or to port 53 that are empty or one message, then as packets and messages those that are one."""
+def whole_segments(octets: Octets, piece: Piece, family: Family) -> tuple[Segments, Ints, Messages]:
+    """Segments from or to port 53 that are empty or one message, which of the packets are one, and these messages."""
     port, target_port = (family.fields[name].astype(np.int64) for name in ("port", "target_port"))
     captured, end = piece.ends[family.index], family.end
     good = (family.fields["protocol"] == TCP) & ((port == DNS) | (target_port == DNS))
@@ -84,9 +84,7 @@ def whole_segments(octets: Octets, piece: Piece, family: Family) -> tuple[Segmen
     messages, is_message = _messages(octets, begin, family.end)
     is_message &= fits & (found.flags & SYN == 0)
     whole = np.flatnonzero(is_message)
-    mine = found.only(whole)
-    packets = Datagrams(mine.index, mine.source, mine.is_six, mine.port, mine.target_port, np.ones(len(whole), bool))
-    return found.only(is_message | (fits & (found.size == 0))), packets, messages.only(whole)
+    return found.only(is_message | (fits & (found.size == 0))), kept[whole], messages.only(whole)
 
 
 def _messages(octets: Octets, begin: Ints, end: Ints) -> tuple[Messages, Any]:

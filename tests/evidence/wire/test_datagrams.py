@@ -121,6 +121,11 @@ def test_plain_messages_are_taken(data: bytes, is_six: bool, tmp_path: Any) -> N
     assert len(both(file).rows) == 3
 
 
+@pytest.mark.parametrize("octet", b" !-.@AZ[\\]`az{~\x7f\xff")
+def test_names_with_an_octet_next_to_those_that_are_changed_are_read_the_same_in_both_ways(octet: int) -> None:
+    both(pcap([make.ip(udp(message([question(name(b"host", bytes([octet]), b"net"))])))]))
+
+
 @pytest.mark.parametrize("data", UNUSUAL)
 def test_unusual_messages_are_left(data: bytes, tmp_path: Any) -> None:
     file = pcap([make.ip(udp(PLAIN[0])), make.ip(udp(data)), make.ip(udp(PLAIN[3], 53, 40000))])
