@@ -48,13 +48,15 @@ def unix_time(seconds: str, fraction: str = "") -> dict[str, Any] | None:
 
 
 def undated_time(month: bytes, day: bytes, clock: bytes) -> dict[str, Any] | None:
-    """`Nov`, ` 4`, `22:11:57` of RFC 3164 §4.1.2: neither year nor zone."""
+    """`Nov`, ` 4`, `22:11:57` of RFC 3164 §4.1.2: neither year nor zone; perhaps a fraction of the second."""
+    whole, _, fraction = clock.partition(b".")
     try:
-        hour, minute, second = map(int, clock.split(b":"))
-        time = dt.datetime(LEAP_YEAR, MONTHS[month], int(day), hour, minute, second, tzinfo=dt.UTC)
+        hour, minute, second = map(int, whole.split(b":"))
+        micros = int(fraction[:6].ljust(6, b"0"))
+        time = dt.datetime(LEAP_YEAR, MONTHS[month], int(day), hour, minute, second, micros, tzinfo=dt.UTC)
     except (KeyError, ValueError):
         return None
-    return {"time": time, "time_digits": 0, "time_zone": None}
+    return {"time": time, "time_digits": len(fraction), "time_zone": None}
 
 
 def is_number(text: str, digits: int) -> bool:

@@ -4,34 +4,35 @@
     2026-11-24T22:13:33.632662+00:00 ns1 named[28414]: MESSAGE
     <158>1 2026-11-24T22:13:33.632662+00:00 ns1 named 28414 - -  MESSAGE
 
-The first has neither year nor zone, so one server's log is two formats: undated and dated.
+The first has neither year nor zone, so one server's log is two formats: undated and dated. The journal writes the first
+two as well, also with a fraction of a second (`journalctl -o short-precise`), or with a zone as `+0100` (`short-iso`).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evidence.reading.batch import REJECT
-from evidence.reading.format import line_format
 from evidence.reading.stamps import iso_time, undated_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evidence.reading.format import Format, NoRow, Row
+    from evidence.reading.format import NoRow, Row
 
     type ReadMessage = Callable[[bytes], Row | NoRow]
 
 NO_MATCH: NoRow = (REJECT, "not-its-log")
 """A line that is none of this program's log at all."""
 _TRADITIONAL = (
-    rb"(?:<[0-9]{1,3}>)?(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}) "
+    rb"(?:<[0-9]{1,3}>)?(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) "
+    rb"(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?) "
     rb"(?:(?P<host>[!-~]+) )??(?:%s)(?:\[[0-9A-Fa-f:]+\])?: (?P<message>[^\r\n]*)\r?\n?"
 )
 _ISO = (
-    rb"(?:<[0-9]{1,3}>)?(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})?) "
+    rb"(?:<[0-9]{1,3}>)?(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?) "
     rb"(?:(?P<host>[!-~]+) )??(?:%s)(?:\[[0-9A-Fa-f:]+\])?: (?P<message>[^\r\n]*)\r?\n?"
 )
 _RFC5424 = (
@@ -66,18 +67,6 @@ class Envelope:
             return {**times, "vantage": host.decode() if host not in (None, b"-") else None, **message}
 
         return read_line
-
-
-def log_formats(
-    name: str, version: int, title: str, program: bytes, read_message: ReadMessage, **more: Any
-) -> tuple[Format, Format]:
-    """The undated and the dated format of one program's log: `parse.NAME@V` and `parse.NAME_dated@V`."""
-    undated = Envelope(program, dated=False).reader(read_message)
-    dated = Envelope(program, dated=True).reader(read_message)
-    return (
-        line_format(f"parse.{name}@{version}", title, undated, has_zone=False, has_year=False, **more),
-        line_format(f"parse.{name}_dated@{version}", f"{title} with dates", dated, has_zone=False, **more),
-    )
 
 
 def _times(found: re.Match[bytes]) -> Row | None:

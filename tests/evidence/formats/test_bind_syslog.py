@@ -17,6 +17,8 @@ MESSAGE = (
     [
         (b"Nov  4 22:13:33 ns1 named[28414]: ", "parse.bind_syslog@1", "2000-11-04T22:13:33+00:00", None, 0),
         (b"<30>Nov 24 22:13:33 ns1 named: queries: info: ", "parse.bind_syslog@1", "2000-11-24T22:13:33+00:00", None, 0),
+        (b"Nov 24 22:13:33.632662 ns1 named[1]: ", "parse.bind_syslog@1", "2000-11-24T22:13:33.632662+00:00", None, 6),
+        (b"2026-11-24T22:13:33+0100 ns1 named[1]: ", "parse.bind_syslog_dated@1", "2026-11-24T21:13:33+00:00", "+01:00", 0),
         (b"2026-11-24T22:13:33.632662+01:00 ns1 named[1]: ", "parse.bind_syslog_dated@1",
          "2026-11-24T21:13:33.632662+00:00", "+01:00", 6),
         (b"<158>1 2026-11-24T22:13:33.6Z ns1 named 1 - -  ", "parse.bind_syslog_dated@1",
@@ -40,6 +42,8 @@ def test_time_and_host_are_the_header_s(head: bytes, procedure: str, time: str, 
     ("line", "reason"),
     [
         (b"Nov 31 22:13:33 ns1 named[1]: " + MESSAGE, "bad-time"),
+        (b"Nov 24 22:13:60 ns1 named[1]: " + MESSAGE, "bad-time"),
+        (b"Nov 24 022:13:3 ns1 named[1]: " + MESSAGE, "not-its-log"),
         (b"Nov 24 22:13:33 ns1 unbound[1]: " + MESSAGE, "not-its-log"),
         (b"Nov 24 22:13:33 ns1 named[1]: zone example.com/IN: loaded serial 1\n", "not-a-query-line"),
         (b"Nov 24 22:13:33 ns1 named[1]: " + MESSAGE.replace(b"#53124", b"#99999"), "bad-port"),
