@@ -4,6 +4,7 @@ r"""dnsdist: the text of `LogAction` and `LogResponseAction`, and the log of `dn
     [1795558373.820032495] Answer to 127.0.0.11:20000 for www.example.com. A (No Error) with id 16
     Got query for www.example.com|A from 127.0.0.11:20000 (TCP, 35 bytes), relayed to 127.0.0.2:5353
     Packet cache hit for query for www.example.com|A from 127.0.0.11:20000 (DoUDP, 33 bytes)
+    Nov 24 22:10:59 ns1 dnsdist[12]: Got query for www.example.com|A from 127.0.0.11:20000, relayed to 127.0.0.2:5353
 
 What stands behind the dot is a whole number of nanoseconds, not a fraction with its zeros. No `Got query` comes before
 what the packet cache answers. The grammar is that of dnsdist 1.3 to 2.0 (`dnsdist-actions.cc`, `dnsdist.cc`,
@@ -19,8 +20,8 @@ from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import ENDPOINT, endpoint
 from evidence.reading.format import line_format
 from evidence.reading.names import name_columns
-from evidence.reading.stamps import NO_TIME, unix_time
-from evidence.reading.syslog import NO_MATCH
+from evidence.reading.stamps import NO_TIME, undated_time, unix_time
+from evidence.reading.syslog import NO_MATCH, Envelope
 from evidence.table.schema import EXCHANGE, QUERY, RESPONSE
 
 if TYPE_CHECKING:
@@ -104,4 +105,48 @@ def _row(found: re.Match[bytes], row: Row) -> Row | NoRow:
     return {**row, **named, "client": client[0], "port": client[1], "type": kind and kind.decode()}
 
 
-FORMAT = line_format("parse.dnsdist@1", "a dnsdist log", read_line)
+def read_message(message: bytes) -> Row | NoRow:
+    """What stands behind a time that is not dnsdist's own nanoseconds; a line with those is left to `read_dated`."""
+    row = read_line(message)
+    if not isinstance(row, dict):
+        return row
+    return (REJECT, "dated") if row["time"] else {name: row[name] for name in row if name not in NO_TIME}
+
+
+def _timed_message(message: bytes) -> Row | NoRow:
+    row = read_line(message)
+    return {name: row[name] for name in row if row["time"] or name not in NO_TIME} if isinstance(row, dict) else row
+
+
+_PROGRAM = rb"dnsdist(?:-[!-~]+)?"
+_OWN = re.compile(
+    rb"(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?P<message>[^\r\n]*)\r?\n?"
+)
+"""As `dnsdist --log-timestamps` writes a time."""
+_read_syslog = Envelope(_PROGRAM, dated=False).reader(read_message)
+_read_iso = Envelope(_PROGRAM, dated=True).reader(_timed_message)
+_read_behind_syslog = Envelope(_PROGRAM, dated=False).reader(_timed_message)
+
+
+def read_undated(text: bytes) -> Row | NoRow:
+    """A line whose time has no year: syslog's, the journal's, or dnsdist's own."""
+    found, own = _read_syslog(text), _OWN.fullmatch(text)
+    if found != NO_MATCH or own is None:
+        return found
+    message = read_message(own["message"])
+    if not isinstance(message, dict):
+        return message
+    times = undated_time(own["month"], own["day"], own["clock"])
+    return {**times, **message} if times else (REJECT, "bad-time")
+
+
+def read_dated(text: bytes) -> Row | NoRow:
+    """A line whose header states a year, or whose message has dnsdist's own time, which goes first."""
+    found = _read_behind_syslog(text)
+    return found if isinstance(found, dict) and found["time_zone"] else _read_iso(text)
+
+
+TITLE = "a dnsdist log"
+FORMAT = line_format("parse.dnsdist@1", TITLE, read_line)
+UNDATED = line_format("parse.dnsdist_undated@1", f"{TITLE} without years", read_undated, has_zone=False, has_year=False)
+DATED = line_format("parse.dnsdist_dated@1", f"{TITLE} through syslog with dates", read_dated, has_zone=False)

@@ -44,6 +44,8 @@ FORMATS: dict[str, Format] = {
         coredns.FORMAT,
         delimited.FORMAT,
         dnsdist.FORMAT,
+        dnsdist.UNDATED,
+        dnsdist.DATED,
         dnsmasq.FORMAT,
         dnsmasq.DATED,
         dnstap.FORMAT,

@@ -86,3 +86,32 @@ def test_a_lookup_that_goes_no_further_is_one(line: bytes, kind: str | None) -> 
 )
 def test_what_is_no_lookup_has_a_reason(line: bytes, found: tuple[str, str]) -> None:
     assert dnsdist.read_line(line) == found
+
+
+@pytest.mark.parametrize("head", [b"Nov 24 22:10:59 ns1 dnsdist[12]: ", b"Nov 24 22:10:59 "])
+def test_before_the_verbose_log_may_stand_a_time_without_a_year(head: bytes) -> None:
+    row = dnsdist.read_undated(head + VERBOSE)
+    assert (row["time"].isoformat(), row["name"], row["type"]) == (
+        "2000-11-24T22:10:59+00:00",
+        "www.example.com",
+        "ANY",
+    )
+    assert row.get("vantage") == ("ns1" if b"ns1" in head else None)
+    assert dnsdist.read_undated(head + b"Closing TCP connection\n") == ("skip", "other-message")
+    assert dnsdist.read_undated(head.replace(b"24", b"31") + VERBOSE) == ("reject", "bad-time")
+    assert dnsdist.read_undated(head + PACKET) == ("reject", "dated")
+    assert dnsdist.read_dated(head + VERBOSE)[0] == "reject"
+
+
+@pytest.mark.parametrize("head", [b"Nov 24 22:10:59 ns1 dnsdist[12]: ", b"2026-11-24T22:10:59+0100 ns1 dnsdist[12]: "])
+def test_its_own_nanoseconds_go_before_the_time_of_syslog(head: bytes) -> None:
+    row = dnsdist.read_dated(head + PACKET)
+    assert (row["time"].isoformat(), row["time_digits"], row["time_zone"]) == (
+        "2026-11-24T22:12:53.820032+00:00", 9, "UTC"
+    )  # fmt: skip
+    assert (row["name"], row["vantage"]) == ("mail.example.net", "ns1")
+
+
+def test_a_header_with_a_date_is_taken() -> None:
+    row = dnsdist.read_dated(b"2026-11-24T22:10:59+0100 ns1 dnsdist[12]: " + VERBOSE)
+    assert (row["time"].isoformat(), row["time_zone"]) == ("2026-11-24T21:10:59+00:00", "+01:00")

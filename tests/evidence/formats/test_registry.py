@@ -30,6 +30,8 @@ def test_no_format_may_import_another() -> None:
 UNRECORDED = {
     "parse.dnsmasq_dated@1": b"2026-11-24T22:11:57+01:00 gw dnsmasq[1]: query[A] %b.example from ::1\n",
     "parse.powerdns_dated@1": b"2026-11-24T22:11:57Z gw pdns[1]: Remote ::1 wants '%b.example|A', do = 0, bufsize = 512\n",
+    "parse.dnsdist_undated@1": b"Nov 24 22:11:57 Got query for %b.example|A from 192.0.2.17:53, relayed to 192.0.2.1:53\n",
+    "parse.dnsdist_dated@1": b"Nov 24 22:11:57 gw dnsdist[1]: [1795558373.8] Packet from [::1]:53 for %b. A with id 1\n",
     "parse.lookup_lines@1": b"2016-05-04 04:09:51 %b.example A 192.0.2.17\n",
 }
 """Formats of which no recording is at hand."""
