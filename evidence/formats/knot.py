@@ -1,5 +1,6 @@
 r"""Knot Resolver: the request trace of `policy.REQTRACE`, which stands in for the query log that it has not.
 
+    [reqdbg][policy][04096.00] request packet arrived from 192.0.2.1#37931 to 192.0.2.53#00053 (UDP)
     [reqdbg][policy][04096.00] request packet:
     ;; ->>HEADER<<- opcode: QUERY; status: NOERROR; id: 4096
     ;; Flags: rd  QUERY: 1; ANSWER: 0; AUTHORITY: 0; ADDITIONAL: 0
@@ -7,20 +8,21 @@ r"""Knot Resolver: the request trace of `policy.REQTRACE`, which stands in for t
     ;; QUESTION SECTION
     www.example.com.		A
 
-A record is such a block. It has neither time (but what the journal puts before its first line) nor client.
-Requests that the resolver makes by itself have numbers from 65536 on, and are skipped by rule. Grammar: Knot Resolver
-5.4 to 5.7 (`lib/log.c`, `modules/policy/policy.lua`, libknot's packet text).
+A record is such a block. It has no time (but what the journal puts before its first line), and a client only where
+`policy.IPTRACE` (5.7 on) writes the line before it. Requests that the resolver makes by itself have numbers from 65536
+on, and are skipped by rule, as are its other messages. Grammar: Knot Resolver 5.4 to 5.7 (`lib/log.c`,
+`modules/policy/policy.lua`, libknot's packet text).
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from evidence.reading.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.endpoints import ADDRESS
 from evidence.reading.format import Format, Guess, Reading, plain_line, refuse_parameters, too_long
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.reading.names import name_columns
@@ -35,17 +37,25 @@ if TYPE_CHECKING:
     from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.knot_trace@1", "a Knot Resolver request trace"
-_BEGIN = re.compile(rb"(?m)^(?:[ -~]* )?\[reqdbg\]\[policy\]\[[0-9]{5,}\.[0-9]{2}\] request packet:\r?$")
+_TAG = rb"(?:[ -~]* )?\[reqdbg\]\[policy\]\[(?P<uid>[0-9]{5,})\.[0-9]{2}\] "
+_BEGIN = re.compile(rb"(?m)^" + _TAG + rb"request packet:\r?$")
+_ARRIVED = re.compile(
+    _TAG + rb"request packet arrived (?:internally|from (?P<client>" + ADDRESS + rb")#(?P<port>[0-9]{1,5}) to "
+    rb"(?P<server>" + ADDRESS + rb")#(?P<server_port>[0-9]{1,5}) \((?P<how>TCP|UDP)(?P<tls> \+ TLS)?(?P<http> \+ HTTP)?"
+    rb"(?: \+ XDP)?\))\r?\n?"
+)  # fmt: skip
+_MESSAGE = re.compile(rb"(?:[ -~]* )?\[[a-z]+ *\].*\r?\n?")
 _BLOCK = re.compile(
-    rb"(?:[ -~]* )?\[reqdbg\]\[policy\]\[(?P<uid>[0-9]{5,})\.[0-9]{2}\] request packet:\r?\n"
+    _TAG + rb"request packet:\r?\n"
     rb";; ->>HEADER<<- opcode: QUERY; status: [A-Z]+; id: [0-9]{1,5}\r?\n"
     rb";; Flags: (?P<flags>[a-z ]*) QUERY: 1; ANSWER: 0; AUTHORITY: 0; ADDITIONAL: [0-9]+\r?\n"
     rb"(?:\r?\n;; EDNS PSEUDOSECTION:\r?\n;; Version: (?P<version>[0-9]{1,3}); flags: (?P<edns>[a-z ]*); [^\r\n]*\r?\n"
     rb"(?:;;[^\r\n]*\r?\n)*)?"
     rb"\r?\n;; QUESTION SECTION\r?\n(?P<name>[!-~]+)\s+(?:(?P<class>CH|HS|ANY|CLASS[0-9]+)\s+)?"
-    rb"(?P<type>[A-Z][A-Z0-9-]*)\r?\n?"
+    rb"(?P<type>[A-Z][A-Z0-9-]*)(?:\r?\n|\Z)"
     rb"(?:\r?\n;; ADDITIONAL SECTION\r?\n)?(?:\r?\n)*"
 )
+_NEXT = re.compile(rb"(?m)^(?:[ -~]* )?\[[a-z]+ *\]")
 _FLAGS = ("rd", "ad", "cd")
 _OWN_REQUESTS = 1 << 16
 
@@ -70,14 +80,45 @@ def read_block(text: bytes) -> Row | NoRow:
     }  # fmt: skip
 
 
-def _blocks(data: bytes) -> list[tuple[int, int]]:
-    """Where blocks lie, and the lines before the first."""
-    starts = [found.start() for found in _BEGIN.finditer(data)]
-    lines = [0]
-    while lines[-1] < (starts[0] if starts else len(data)):
-        lines.append(data.find(b"\n", lines[-1]) + 1 or len(data))
-    edges = lines[:-1] + (starts or [len(data)]) + [len(data)] * bool(starts)
-    return list(itertools.pairwise(edges))
+def read_arrival(text: bytes) -> tuple[int, Row] | None:
+    """A request's number, and who sent it where to; None for another line, or one without an address."""
+    found = _ARRIVED.fullmatch(text)
+    if found is None or found["client"] is None:
+        return None
+    ports = int(found["port"]), int(found["server_port"])
+    if max(ports) > 65535:
+        return None
+    transport = "https" if found["http"] else "tls" if found["tls"] else found["how"].decode().lower()
+    return int(found["uid"]), {
+        "client": found["client"].decode().lower(), "port": ports[0], "server": found["server"].decode().lower(),
+        "server_port": ports[1], "transport": transport,
+    }  # fmt: skip
+
+
+def read_other(text: bytes) -> NoRow:
+    """A line that is in no block."""
+    if plain := plain_line(text):
+        return plain
+    if _ARRIVED.fullmatch(text):
+        return SKIP, "arrival"
+    return (SKIP, "other-message") if _MESSAGE.fullmatch(text) else (REJECT, "outside-a-request")
+
+
+def _pieces(data: bytes) -> Iterator[tuple[int, int, bool]]:
+    """From where to where each block or other line lies, and whether it is a block.
+
+    What begins as one and is none goes up to the next message.
+    """
+    at = 0
+    while at < len(data):
+        is_block = _BEGIN.match(data, at) is not None
+        stop = data.find(b"\n", at) + 1 or len(data)
+        if is_block:
+            whole = _BLOCK.match(data, at)
+            following = None if whole else _NEXT.search(data, stop)
+            stop = whole.end() if whole else following.start() if following else len(data)
+        yield at, stop, is_block
+        at = stop
 
 
 class _Reader:
@@ -85,6 +126,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._rest, self._start, self._line = b"", 0, 1
+        self._arrived: tuple[int, Row] | None = None
 
     def read(self, pieces: Iterable[Chunk]) -> Iterator[Batch]:
         for piece in pieces:
@@ -102,24 +144,38 @@ class _Reader:
         data, self._rest = self._rest[:size], self._rest[size:]
         rows: list[Row] = []
         rejects: list[Reject] = []
-        for begin, end in _blocks(data) if data else []:
+        for begin, end, is_block in _pieces(data):
             text = data[begin:end]
             span = {"line": self._line, "start": self._start + begin, "stop": self._start + end}
-            is_block = _BEGIN.match(text) is not None
-            found = read_block(text) if is_block else plain_line(text) or (REJECT, "outside-a-request")
+            found = self._block(text) if is_block else read_other(text)
             if isinstance(found, dict):
                 rows.append(span | found)
             else:
                 rejects.append(Reject(**span, kind=found[0], reason=found[1], head=text))
+            self._note(text, span)
             self._line += text.count(b"\n")
         self._start += size
         if size:
             yield Batch(pa.Table.from_pylist(rows, schema=LOOKUPS), rejects_table(rejects), size)
 
+    def _block(self, text: bytes) -> Row | NoRow:
+        """With who sent it, if that stands in the line before it."""
+        found = read_block(text)
+        begin = _BEGIN.match(text)
+        uid = int(begin["uid"]) if begin else None
+        if isinstance(found, dict) and self._arrived and self._arrived[0] == uid:
+            return {**found, **self._arrived[1]}
+        return found
+
+    def _note(self, text: bytes, span: dict[str, int]) -> None:
+        """What the next block has to know of this line."""
+        found = read_arrival(text)
+        earlier = [{"start": span["start"], "stop": span["stop"]}]
+        self._arrived = (found[0], {**found[1], "earlier": earlier}) if found else None
+
 
 def _guess(head: Head) -> Guess | None:
-    parts = [head.data[begin:end] for begin, end in _blocks(head.data)]
-    blocks = [read_block(part) for part in parts if _BEGIN.match(part)]
+    blocks = [read_block(head.data[begin:end]) for begin, end, is_block in _pieces(head.data) if is_block]
     requests = sum(isinstance(found, dict) or found[0] == SKIP for found in blocks)
     return Guess(0.95, f"{TITLE}: {requests} requests at its beginning") if requests else None
 
