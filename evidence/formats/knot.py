@@ -9,7 +9,7 @@ r"""Knot Resolver: the request trace of `policy.REQTRACE`, which stands in for t
     www.example.com.		A
 
 A record is such a block. It has no time (but what the journal puts before its first line), and a client only where
-`policy.IPTRACE` (5.7 on) writes the line before it. Requests that the resolver makes by itself have numbers from 65536
+`policy.IPTRACE` (5.5 on) writes the line before it. Requests that the resolver makes by itself have numbers from 65536
 on, and are skipped by rule, as are its other messages. Grammar: Knot Resolver 5.4 to 5.7 (`lib/log.c`,
 `modules/policy/policy.lua`, libknot's packet text).
 """

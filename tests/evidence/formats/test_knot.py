@@ -55,7 +55,7 @@ def test_other_messages_between_requests_cost_none_of_them() -> None:
     ("how", "transport"), [(b"UDP", "udp"), (b"TCP", "tcp"), (b"TCP + TLS", "tls"), (b"TCP + TLS + HTTP", "https"), (b"UDP + XDP", "udp")]
 )  # fmt: skip
 def test_who_sent_a_request_stands_in_the_line_before_it(how: bytes, transport: str) -> None:
-    """`policy.IPTRACE`, Knot Resolver 5.7 on."""
+    """`policy.IPTRACE`, Knot Resolver 5.5 on."""
     arrival = b"[reqdbg][policy][04160.00] request packet arrived from ::1#37931 to 192.0.2.53#00853 (" + how + b")\n"
     form = FORMATS["parse.knot_trace@1"]
     other = arrival.replace(b"04160", b"04161")
