@@ -1,7 +1,8 @@
 """From the times of a log to UTC: the zone and the year that a log leaves out are taken from the uploader, and said.
 
 Where no zone is stated, times are taken as UTC and the report says so. A year that is stated holds from the first row
-on; where the time falls back by more than half a year, the next year has begun.
+on; where the time falls back by more than half a year, the next year has begun. Where it leaps ahead by all of a year
+but its last day, it is a line of the old year that was written late, as servers with several threads do.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _QUARTER = 15 * 60 * 1_000_000  # zones change their offset at full quarters of an hour
-_HALF_YEAR = 182 * 86_400 * 1_000_000
+_DAY = 86_400 * 1_000_000
+_HALF_YEAR, _WHOLE_YEAR = 182 * _DAY, 366 * _DAY
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 -- local time, whose zone is what is looked for
 _FIRST, _LAST = 0, 2**55  # microseconds; beyond, no calendar of the standard library reaches
 YEARS = range(1970, 2200)
@@ -113,8 +115,9 @@ class Clock:
 
     def _turn_years(self, values: Any) -> tuple[Any, Any]:
         """Times in the years that are meant, and which of them are no day of theirs (29 February)."""
-        starts = np.flatnonzero(np.diff(values, prepend=values[0] if self._last is None else self._last) < -_HALF_YEAR)
-        later = self.turned + np.searchsorted(starts, np.arange(len(values)), side="right")
+        steps = np.diff(values, prepend=values[0] if self._last is None else self._last)
+        turns = (steps < -_HALF_YEAR).astype(np.int64) - (steps > _WHOLE_YEAR - _DAY)
+        later = self.turned + np.cumsum(turns)
         self.turned, self._last = int(later[-1]), int(values[-1])
         times = values.view("M8[us]")
         months = times.astype("M8[M]")
@@ -148,7 +151,7 @@ class Clock:
         if not self.form.has_year and self.year is None:
             found.append("The source states no year: times are left out until one is stated.")
         elif not self.form.has_year:
-            later = f", and {amount(self.turned, 'turn')} of the year found" if self.turned else ""
+            later = f", and {amount(self.turned, 'turn')} of the year found" if self.turned > 0 else ""
             found.append(f"The source states no year: {self.year} is taken for the first row, as was stated{later}.")
         if self.untimed:
             found.append(f"Without a time: {amount(self.untimed, 'row')}.")

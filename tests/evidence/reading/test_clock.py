@@ -75,6 +75,17 @@ def test_a_year_is_that_of_the_first_row_and_turns_with_the_time() -> None:
     )
 
 
+def test_a_line_of_the_old_year_that_was_written_late_turns_no_year() -> None:
+    """Two threads of a server at midnight: each fall back would be taken for one more year."""
+    old, new = "2000-12-31 23:59:59", "2000-01-01 00:00:00"
+    tables = rows(old, new, old, new), rows(old, new, "2000-12-30 23:00:00")
+    times, notes = read(YEARLESS, {"year": 2015}, *tables)
+    first, second = "2015-12-31 23:59:59", "2016-01-01 00:00:00"
+    assert times == [first, second, first, second, first, second, "2016-12-30 23:00:00"]
+    assert "1 turn of the year found" in notes[-1]
+    assert read(YEARLESS, {"year": 2016}, rows(new, old, new))[0] == [second, first, second]
+
+
 def test_a_day_that_the_stated_year_does_not_have_is_no_time() -> None:
     assert read(YEARLESS, {"year": 2015}, rows("2000-02-29 10:00:00"))[0] == [""]
     assert read(YEARLESS, {"year": 2016}, rows("2000-02-29 10:00:00"))[0] == ["2016-02-29 10:00:00"]
