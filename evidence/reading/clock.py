@@ -97,9 +97,7 @@ class Clock:
             is_local = pc.and_(pc.is_valid(rows["time"]), pc.is_null(rows["time_zone"]))
             self.local += pc.sum(is_local).as_py()
             return rows
-        times = rows["time"].combine_chunks().cast(pa.timestamp("us")).cast(pa.int64())
-        known = pc.is_valid(times).to_numpy(zero_copy_only=False)
-        values = times.fill_null(0).to_numpy(zero_copy_only=False).copy()
+        values, known = _micros(rows["time"])
         if not self.form.has_year and known.any():
             values[known], exists = self._turn_years(values[known])
             known[known] = exists & (self.year is not None)
@@ -108,10 +106,16 @@ class Clock:
         if self.zone not in (None, "UTC"):
             values[is_local] -= self._offsets(values[is_local])
         self.untimed += int((~known).sum())
-        return rows.set_column(
-            rows.schema.get_field_index("time"), rows.schema.field("time"),
-            pa.array(values, pa.int64(), mask=~known).view(rows.schema.field("time").type),
-        )  # fmt: skip
+        return self._last_to_utc(_with_times(rows, "time", values, known), is_local)
+
+    def _last_to_utc(self, rows: pa.Table, is_local: Any) -> pa.Table:
+        """When a sighting was last seen stands in the zone in which it was first seen (`mapping.convert`)."""
+        if "last" not in rows.column_names or self.zone in (None, "UTC"):
+            return rows
+        values, known = _micros(rows["last"])
+        moved = is_local & known
+        values[moved] -= self._offsets(values[moved])
+        return _with_times(rows, "last", values, known)
 
     def _turn_years(self, values: Any) -> tuple[Any, Any]:
         """Times in the years that are meant, and which of them are no day of theirs (29 February)."""
@@ -156,6 +160,19 @@ class Clock:
         if self.untimed:
             found.append(f"Without a time: {amount(self.untimed, 'row')}.")
         return found
+
+
+def _micros(times: pa.ChunkedArray) -> tuple[Any, Any]:
+    """Microseconds since 1970, of one's own to change, and which of them are known."""
+    found = times.combine_chunks().cast(pa.timestamp("us")).cast(pa.int64())
+    known = pc.is_valid(found).to_numpy(zero_copy_only=False)
+    return found.fill_null(0).to_numpy(zero_copy_only=False).copy(), known
+
+
+def _with_times(rows: pa.Table, name: str, values: Any, known: Any) -> pa.Table:
+    field = rows.schema.field(name)
+    times = pa.array(values, pa.int64(), mask=~known).view(field.type)
+    return rows.set_column(rows.schema.get_field_index(name), field, times)
 
 
 def _microseconds(zone: str, at: int, fold: int) -> int:

@@ -244,7 +244,7 @@ def _sightings(buffer: Bytes, spans: dict[str, Span]) -> tuple[Ints, Columns]:
     good = time.good.copy()
     seen, number = times(buffer, *last) if last else None, numbers(buffer, *count) if count else None
     if seen and last:
-        good &= seen.good | (last[1] == last[0])
+        good &= (seen.good & np.equal(seen.has_zone, time.has_zone)) | (last[1] == last[0])
     if number and count:
         good &= (number[0] & (number[1] >= 1)) | (count[1] == count[0])
     keep = np.flatnonzero(good)

@@ -98,10 +98,10 @@ def convert(kind: str, values: Mapping[str, str]) -> Row | str:
     if named is None:
         return "bad-name" if values["name"].strip() else "no-name"
     row: Row = {**times, **named, **{column: values.get(column) or None for column in TEXTS[kind]}}
-    return row | more if isinstance(more := _MORE[kind](values), dict) else more
+    return row | more if isinstance(more := _MORE[kind](values, times), dict) else more
 
 
-def _lookup(values: Mapping[str, str]) -> Row | str:
+def _lookup(values: Mapping[str, str], _: Row) -> Row | str:
     port = values.get("port") or ""
     if port and not (is_number(port, 5) and int(port) <= 65535):
         return "bad-port"
@@ -109,13 +109,16 @@ def _lookup(values: Mapping[str, str]) -> Row | str:
     return {"event": QUERY, "client": client, "port": int(port) if port else None} if client else "no-client"
 
 
-def _sighting(values: Mapping[str, str]) -> Row | str:
+def _sighting(values: Mapping[str, str], times: Row) -> Row | str:
+    """Both times state a zone or none does: where none does, one zone is taken for both."""
     count = values.get("count") or "1"
     if not is_number(count, 18) or int(count) < 1:
         return "bad-count"
     last = parse_time(values["last"]) if values.get("last") else None
     if values.get("last") and last is None:
         return "bad-time"
+    if last and (last["time_zone"] is None) != (times["time_zone"] is None):
+        return "zone-of-one-time"
     data = values.get("data")
     return {"count": int(count), "last": last["time"] if last else None, "data": [data] if data else None}
 

@@ -31,7 +31,7 @@ KINDS = {
     ),
     "sightings": (
         ["time", "last", "name", "data", "count", "note", "place"],
-        [b"2016-08-15T12:00:00Z", b"2016-08-16 01:02:03.25", b"a.example", b"192.0.2.7", b"12", b"", b"CH"],
+        [b"2016-08-15T12:00:00Z", b"2016-08-16 01:02:03.25Z", b"a.example", b"192.0.2.7", b"12", b"", b"CH"],
     ),
 }
 TIMES = [
@@ -143,7 +143,10 @@ def test_each_value_in_each_column_is_as_record_by_record(kind: str, name: str, 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("time", [*TIMES[:5], TIMES[14], b"2016-08-15 23:59:59.999Z"])
 def test_the_usual_records_are_taken_as_columns(kind: str, wrap, end: bytes, time: bytes) -> None:
-    data = (b",".join(map(wrap, [time, *KINDS[kind][1][1:]])) + end) * 3
+    values = [time, *KINDS[kind][1][1:]]
+    if kind == "sightings" and time == TIMES[0]:
+        values[1] = values[1].removesuffix(b"Z")  # both times state a zone or none does
+    data = (b",".join(map(wrap, values)) + end) * 3
     part = piece(data, layout(kind, ","))
     taken, _ = fields.usual(part.layout, data, part.cut.edges, part.cut.is_open)
     assert taken.tolist() == [0, 1, 2]
@@ -217,3 +220,21 @@ def test_a_chunk_of_nothing_but_delimiters_loses_no_byte() -> None:
     assert counted.bytes == len(data)
     assert counted.reasons == {"header": 1, "wrong-field-count": 1, "blank": 5000}
     assert np.sum([counted.rejects, counted.skipped]) == 5002
+
+
+@pytest.mark.parametrize(
+    ("time", "last", "reason"),
+    [
+        (b"2016-08-15 12:00:00", b"2016-08-15 12:30:00", None),
+        (b"2016-08-15 12:00:00", b"", None),
+        (b"2016-08-15 12:00:00Z", b"2016-08-15 14:30:00+02:00", None),
+        (b"2016-08-15 12:00:00", b"2016-08-15 12:30:00Z", "zone-of-one-time"),
+        (b"1471262400", b"2016-08-15 12:30:00", "zone-of-one-time"),
+    ],
+)
+def test_both_times_of_a_sighting_state_a_zone_or_none_does(time: bytes, last: bytes, reason: str | None) -> None:
+    said = layout("sightings", ",")
+    line = b",".join([time, last, *KINDS["sightings"][1][2:]]) + b"\n"
+    both(line * 2, said)
+    batch = read_piece(SCHEMAS["sightings"], piece(line, said))
+    assert batch.rejects["reason"].to_pylist() == ([reason] if reason else [])

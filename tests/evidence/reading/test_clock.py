@@ -11,7 +11,7 @@ import pytest
 from evidence.errors import ReadingError
 from evidence.formats import bind
 from evidence.reading.clock import split_parameters
-from evidence.table.schema import LOOKUPS, complete
+from evidence.table.schema import LOOKUPS, SIGHTINGS, complete
 
 YEARLESS = replace(bind.FORMAT, has_year=False)
 
@@ -51,6 +51,19 @@ def test_a_stated_zone_is_taken(zone: str, time: str) -> None:
     times, notes = read(bind.FORMAT, {"zone": zone}, rows("2016-05-04 00:00:12"))
     assert times == [time]
     assert notes == [f"The source states no time zone for 1 row: taken as {zone}, as was stated."]
+
+
+def test_when_a_sighting_was_last_seen_is_moved_too() -> None:
+    first, last = dt.datetime(2016, 8, 15, 12, tzinfo=dt.UTC), dt.datetime(2016, 8, 15, 12, 30, tzinfo=dt.UTC)
+    columns = {
+        "time": pa.array([first] * 3, SIGHTINGS.field("time").type), "time_zone": pa.array([None, "UTC", None]),
+        "last": pa.array([last, last, None], SIGHTINGS.field("last").type),
+    }  # fmt: skip
+    _, clock = split_parameters(bind.FORMAT, {"zone": "Europe/Berlin"})
+    moved = clock.to_utc(complete(columns, 3, SIGHTINGS))
+    assert [time.hour for time in moved["time"].to_pylist()] == [10, 12, 10]
+    assert moved["last"].to_pylist() == [last.replace(hour=10), last, None]
+    assert moved.schema.equals(SIGHTINGS)
 
 
 def test_rows_that_state_their_zone_are_left_as_they_are() -> None:
