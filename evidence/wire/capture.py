@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 
 from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
 from evidence.reading.format import in_order
-from evidence.table.schema import QUERY
+from evidence.table.schema import QUERY, in_order_of_source
 from evidence.wire.datagram_rows import plain_rows
 from evidence.wire.message import MOST_HELD, held_by, read_message, table_of
 from evidence.wire.packet import Segment, read_packet
 from evidence.wire.pieces import BAD_TIME, NO_TIME
 from evidence.wire.streams import PART, Streams
+from evidence.wire.word_columns import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,7 +128,7 @@ class Capture:
         """
         part = self._parts[-1]
         if part.refused:
-            rows = rows.filter(pc.invert(pc.is_in(rows["start"], pa.array(part.refused, pa.int64()))))
+            rows = in_turn(rows.filter(pc.invert(pc.is_in(rows["start"], pa.array(part.refused, pa.int64())))))
         part.rows, part.rejects, part.others, part.stop, part.size = rows, rejects, others, stop, stop - start
         if len(self._parts) > 1:
             self._streams.give_up_before(self._parts[0].stop)
@@ -223,13 +224,11 @@ def with_plain_rows(piece: Piece) -> tuple[Piece, Iterable[Found]]:
 def _parted(table: pa.Table, stop: int) -> tuple[pa.Table, pa.Table]:
     """What begins before byte `stop`, and the rest."""
     before = int(np.searchsorted(table["start"].to_numpy(), stop))
-    return table.slice(0, before), table.slice(before)
+    return in_turn(table.slice(0, before)), in_turn(table.slice(before))
 
 
 def _in_place(plain: pa.Table, others: pa.Table) -> pa.Table:
     """What both hold, in the order of the source."""
     if not len(others) or not len(plain):
         return plain if len(plain) else others
-    both = pa.concat_tables([plain, others])
-    order = np.argsort(both["start"].to_numpy(), kind="stable")
-    return both.take(pa.array(order)).combine_chunks()
+    return in_turn(in_order_of_source(plain, others))

@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from evidence.reading import gather
-from evidence.table.schema import LOOKUPS, QUERY, complete
+from evidence.table.schema import LOOKUPS, complete
 from evidence.wire.address_columns import addresses
 from evidence.wire.datagrams import families, merged, plain_datagrams
-from evidence.wire.message_columns import message_parts
+from evidence.wire.message_columns import RESPONSE_BIT, message_parts
 from evidence.wire.octets import Octets
 from evidence.wire.segments import joined, steps, whole_segments
 from evidence.wire.skips import skipped
+from evidence.wire.word_columns import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from evidence.reading.gather import Ints
     from evidence.wire.datagrams import Datagrams, Family, Messages
     from evidence.wire.pieces import Piece
     from evidence.wire.segments import Segments, Step
+
+_TRANSPORTS = "udp", "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,16 @@ def plain_rows(piece: Piece) -> Iterator[Found]:
     for part in message_parts(octets, messages):
         is_all = len(part.taken) == len(messages.begin)
         mine = datagrams if is_all else datagrams.only(part.first + part.taken)
+        bits = messages.bits if is_all else messages.bits[part.first + part.taken]
         left[mine.index] = False
         is_last = part.stop == len(messages.begin)
         last = len(left) if is_last else int(datagrams.index[part.stop])
         stop = piece.start + (piece.size if is_last else int(piece.starts[last]))
         skips, mentioned = (slice(*np.searchsorted(each, [first, last]).tolist()) for each in (index, streamed.index))
         passed = streamed.only(mentioned)
-        yield Found(
-            _rows(octets, piece, mine, part.columns), rejects[skips], first + np.flatnonzero(left[first:last]), stop,
-            steps(octets, piece, passed.only(~left[passed.index])),
-        )  # fmt: skip
+        rows = _rows(octets, piece, mine, bits & RESPONSE_BIT == 0, part.columns)
+        following = steps(octets, piece, passed.only(~left[passed.index]))
+        yield Found(rows, rejects[skips], first + np.flatnonzero(left[first:last]), stop, following)
         first = last
 
 
@@ -94,17 +96,12 @@ def _of_family(octets: Octets, piece: Piece, family: Family) -> _Parted:
     return _Parted(datagrams, messages, others, streamed)
 
 
-def _rows(octets: Octets, piece: Piece, found: Datagrams, columns: dict[str, pa.Array]) -> pa.Table:
-    count = len(found.index)
-    if not count:
+def _rows(octets: Octets, piece: Piece, found: Datagrams, is_query: Any, columns: dict[str, pa.Array]) -> pa.Table:
+    if not len(found.index):
         return LOOKUPS.empty_table()
-    is_query = pc.equal(columns["event"], QUERY).to_numpy(zero_copy_only=False)
     columns |= _places(piece, found.index) | _ends(octets, found, is_query)
-    if found.is_tcp.any():
-        columns["transport"] = pa.array(["udp", "tcp"]).take(pa.array(found.is_tcp.astype(np.int8)))
-    else:
-        columns["transport"] = gather.constant("udp", count, pa.string())
-    return complete(columns, count, LOOKUPS)
+    columns["transport"] = in_words(_TRANSPORTS.__getitem__, found.is_tcp.view(np.uint8))
+    return complete(columns, len(found.index), LOOKUPS)
 
 
 def _places(piece: Piece, index: Ints) -> dict[str, pa.Array]:
@@ -113,16 +110,15 @@ def _places(piece: Piece, index: Ints) -> dict[str, pa.Array]:
         "start": pa.array(piece.start + piece.starts[index]),
         "stop": pa.array(piece.start + piece.stops[index]),
         "time": pa.array(piece.times[index]).view(LOOKUPS.field("time").type),
-        "time_digits": _by_interface(piece, index, [each.digits for each in piece.interfaces], pa.int8()),
-        "time_zone": gather.constant("UTC", len(index), pa.string()),
-        "vantage": _by_interface(piece, index, [each.name for each in piece.interfaces], pa.string()),
+        "time_digits": _digits(piece, index),
+        "time_zone": gather.one_text("UTC", len(index)),
+        "vantage": in_words([each.name for each in piece.interfaces].__getitem__, piece.places[index]),
     }
 
 
-def _by_interface(piece: Piece, index: Ints, values: Sequence[object], kind: pa.DataType) -> pa.Array:
-    if len(values) == 1:
-        return gather.constant(values[0], len(index), kind)
-    return pa.array(values, kind).take(pa.array(piece.places[index]))
+def _digits(piece: Piece, index: Ints) -> pa.Array:
+    each = pa.array([interface.digits for interface in piece.interfaces], pa.int8())
+    return pa.repeat(each[0], len(index)) if len(each) == 1 else each.take(pa.array(piece.places[index]))
 
 
 def _ends(octets: Octets, found: Datagrams, is_query: Any) -> dict[str, pa.Array]:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading import gather
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 from evidence.wire.answer_columns import read_answers, read_names, text_sizes
@@ -17,9 +16,10 @@ from evidence.wire.message import flag_words
 from evidence.wire.name_columns import ranges
 from evidence.wire.octets import layout
 from evidence.wire.sections import COOKIE, DO, ECS, EDNS, read_questions, read_sections
+from evidence.wire.word_columns import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from evidence.reading.gather import Ints
     from evidence.wire.answer_columns import Answers, Names
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_RECORDS, MOST_UNFOLDED = 1 << 17, 12 << 20
 """Records and bytes of names and answers that are made at once."""
-_HEADER_BITS = 0x07B0
+RESPONSE_BIT, _HEADER_BITS = 0x8000, 0x07B0
 _ASKED = layout(4, type=(0, ">u2"), class_=(2, ">u2"))
 _WORDS = {DO: "DO", COOKIE: "COOKIE", ECS: "ECS"}
 
@@ -69,13 +69,13 @@ def _columns(
     columns = found.bits, asked.ends, sections.edns, sections.code
     bits, ends, edns, code = columns if len(taken) == len(found.bits) else (column[taken] for column in columns)
     asks = octets.fields(_ASKED, ends)
-    is_response = bits & 0x8000 != 0
+    response = bits & RESPONSE_BIT
     return taken, _names(asked.names, taken) | {
-        "event": pa.array([QUERY, RESPONSE]).take(pa.array(is_response.astype(np.int8))),
-        "type": _in_words(type_name, asks["type"].astype(np.int64)),
-        "class": _in_words(class_name, asks["class_"].astype(np.int64)),
-        "flags": _in_words(_flags, bits & _HEADER_BITS | edns),
-        "rcode": _in_words(rcode_name, bits & 15 | code << 4, ~is_response),
+        "event": in_words(_event, response),
+        "type": in_words(type_name, asks["type"].astype(np.int64)),
+        "class": in_words(class_name, asks["class_"].astype(np.int64)),
+        "flags": in_words(_flags, bits & _HEADER_BITS | edns),
+        "rcode": in_words(_code, bits & 15 | code << 4 | response),
         "answers": _answers(answers, taken),
     }  # fmt: skip
 
@@ -92,15 +92,13 @@ def _names(names: Texts, taken: Ints) -> dict[str, pa.Array]:
     return {"name": name, "name_as_written": pc.if_else(pc.equal(name, written), pa.scalar(None, pa.string()), written)}
 
 
-def _in_words(word: Callable[[int], str | None], numbers: Ints, missing: Any = None) -> pa.Array:
-    """Few numbers below 65,536 are there: each is put into words once. Null where they are `missing`."""
-    present = np.flatnonzero(np.bincount(numbers, minlength=1))
-    if len(present) == 1 and missing is None:
-        return gather.constant(word(int(present[0])), len(numbers), pa.string())
-    places = np.zeros(1 << 16, dtype=np.int32)
-    places[present] = np.arange(len(present))
-    words = pa.array([word(number) for number in present.tolist()], pa.string())
-    return words.take(pa.array(places[numbers], mask=missing))
+def _event(bit: int) -> str:
+    return RESPONSE if bit else QUERY
+
+
+def _code(number: int) -> str | None:
+    """Of responses alone."""
+    return rcode_name(number & ~RESPONSE_BIT) if number & RESPONSE_BIT else None
 
 
 def _flags(key: int) -> str | None:
@@ -113,7 +111,7 @@ def _answers(answers: Answers, taken: Ints) -> pa.Array:
     records = answers.records
     sizes = np.bincount(records.row, minlength=len(answers.taken))[taken]
     values = pa.StructArray.from_arrays(
-        [answers.owner, _in_words(type_name, records.type), pa.array(records.ttl), answers.data],
+        [answers.owner, in_words(type_name, records.type).cast(pa.string()), pa.array(records.ttl), answers.data],
         fields=list(kind.value_type),
     )
     offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
