@@ -144,7 +144,7 @@ def _read_part(part: Part, stated: dict[str, Any], folder: Path, arguments: argp
     work = Path(tempfile.mkdtemp(dir=folder))
     _run(part, found, size, work, arguments.memory << 20)
     if found.procedure not in EXTRACTIONS:
-        _tell(part, found, stated, work, arguments)
+        _tell(part, found, work, arguments)
         yield True
         return
     index = json.loads((work / INDEX).read_bytes())
@@ -202,7 +202,7 @@ def _about(part: Part, found: Recognition) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tell(part: Part, found: Recognition, stated: dict[str, Any], work: Path, arguments: argparse.Namespace) -> None:
+def _tell(part: Part, found: Recognition, work: Path, arguments: argparse.Namespace) -> None:
     report = json.loads((work / REPORT).read_bytes())
     counts = report["conservation"]
     holds = report["schema"].partition("@")[0]
@@ -210,21 +210,12 @@ def _tell(part: Part, found: Recognition, stated: dict[str, Any], work: Path, ar
         "source": report["source"], "lookups": counts["queries"], "responses": counts["responses"],
         "sightings": counts["rows"] if holds == "sightings" else 0, "conservation": counts,
         "reasons": report["reasons"], "first": report["first_time"], "last": report["last_time"],
-        "notes": [*report["notes"], *_passed_over(found, stated)],
+        "notes": report["notes"],
     }  # fmt: skip
     if arguments.rows:
         for row in rows(work / TABLE):
             print(json.dumps(row | ({"member": value["member"]} if part.way else {}), ensure_ascii=False))
     _say(arguments, value)
-
-
-def _passed_over(found: Recognition, stated: dict[str, Any]) -> list[str]:
-    """What was stated and not needed, since the format says it itself."""
-    return [
-        f"{name} {stated[name]} is not used: {found.procedure} states its own or has none."
-        for name in ("zone", "year", "dates")
-        if name in stated and name not in found.parameters
-    ]
 
 
 def rows(table: Path) -> Iterator[dict[str, Any]]:

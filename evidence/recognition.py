@@ -79,7 +79,8 @@ def _mapped(head: Head, said: Mapping[str, Any]) -> Recognition:
     if said.get("delimiter"):
         told = {} if said["delimiter"] == "comma" else {"delimiter": said["delimiter"]}
     parameters = {"kind": kind, "columns": dict(said["columns"]), **told, **_stated(said, procedure)}
-    return Recognition(procedure, "read with the columns that a person named", parameters, 1.0)
+    reason = f"read with the columns that a person named{_not_used(said, procedure)}"
+    return Recognition(procedure, reason, parameters, 1.0)
 
 
 def read_header(head: bytes, procedure: str | None, *, delimiter: str = "", whole: bool = True) -> Header | None:
@@ -93,6 +94,13 @@ def _stated(said: Mapping[str, Any], procedure: str) -> dict[str, Any]:
     form = FORMATS[procedure]
     wanted = {"zone": not form.has_zone, "year": not form.has_year, "dates": "dates" in form.choices}
     return {name: said[name] for name, is_wanted in wanted.items() if is_wanted and said.get(name)}
+
+
+def _not_used(said: Mapping[str, Any], procedure: str) -> str:
+    """What was stated and has no use, in words, since nothing that a person states is passed over silently."""
+    taken = _stated(said, procedure)
+    passed = [f"{name} {said[name]}" for name in ("zone", "year", "dates") if said.get(name) and name not in taken]
+    return f". Not used, since it states its own or has none: {', '.join(passed)}" if passed else ""
 
 
 def _guesses(head: Head, wanted: str | None) -> list[tuple[str, Guess]]:
@@ -114,6 +122,7 @@ def _chosen(guesses: list[tuple[str, Guess]], said: Mapping[str, Any]) -> Recogn
     if near:
         reason = f"{reason}. It might as well be {', '.join(near)}: say which it is"
     parameters = guess.parameters | _stated(said, procedure)
+    reason += _not_used(said, procedure)
     return Recognition(procedure, reason, parameters, round(guess.confidence, 2), others)
 
 
@@ -123,10 +132,12 @@ def _unknown(head: bytes, said: Mapping[str, Any]) -> Recognition:
         return Recognition(None, f"{FORMATS[wanted].title}, as a person said: say also which column is which")
     if wanted in FORMATS:
         reason = f"read as {FORMATS[wanted].title}, as a person said, though it does not look so"
+        reason += _not_used(said, wanted)
         return Recognition(wanted, reason, _stated(said, wanted))
     if b"\0" in head:
         return Recognition(None, "binary data that no reader knows: kept as it is", is_binary=True)
     return Recognition(
         None,
-        "no known log format: kept as it is. For CSV, TSV and JSON lines, name its columns (time=…,client=…,name=…)",
+        "no known log format at its beginning: kept as it is. Say which it is, and of CSV, TSV and JSON lines the "
+        "columns (time=…,client=…,name=…)",
     )

@@ -148,8 +148,8 @@ def test_a_file_that_is_written_to_meanwhile_is_said_to_be(log: Path, capsys, mo
 
 def test_what_was_stated_and_is_not_used_is_said(log: Path, capsys) -> None:
     assert main(["read", str(log), "--year", "2015", "--zone", "UTC", "--json"]) == 0
-    notes = json.loads(capsys.readouterr().out)["notes"]
-    assert notes[1:] == ["year 2015 is not used: parse.bind@2 states its own or has none."]
+    reason = json.loads(capsys.readouterr().out)["reason"]
+    assert reason.endswith("lines. Not used, since it states its own or has none: year 2015")
 
 
 @pytest.mark.parametrize("name", ["bind_responses", "parse.bind_responses@1"])

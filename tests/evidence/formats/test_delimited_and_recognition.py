@@ -105,3 +105,18 @@ def test_a_header_is_cut_as_was_said(said: str, names: tuple[str, ...]) -> None:
     header = read_header(b"a;b,c,d\n", "parse.delimited@2", delimiter=said)
     assert header is not None and header.names == names
     assert read_header(b"a;b,c,d\n", "parse.delimited@2", delimiter="tab") is None
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "words"),
+    [
+        (b"time,client,qname\n2016-08-15T12:00:00Z,192.0.2.1,a.example\n", {"year": 2016, "zone": "UTC"}, "year 2016"),
+        (b"[1795558240] unbound[1:0] info: ::1 a. A IN\n", {"dates": "mdy", "year": 2016}, "year 2016, dates mdy"),
+        (b"?", {"procedure": "parse.pcap@1", "zone": "Europe/Berlin"}, "zone Europe/Berlin"),
+        (b"a,b,c\n1,2,3\n", {"columns": {"time": "a", "client": "b", "name": "c"}, "year": 2016}, "year 2016"),
+    ],
+)
+def test_what_was_stated_and_has_no_use_is_said(data: bytes, said: dict, words: str) -> None:
+    found = recognise(data, said)
+    assert found.reason.endswith(f". Not used, since it states its own or has none: {words}")
+    assert not {"year", "dates"} & set(found.parameters)
