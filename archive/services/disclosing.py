@@ -55,6 +55,7 @@ def _disclose(principal: Principal, case: Case, blob: Blob, wanted: dict[str, An
     holding = event_of(tree, case) if tree else None
     if tree is None or holding is None:
         raise NotReady(f"{blob.digest} has no unit tree in this case yet; ask again in a moment, or see the alarms")
+    _refuse_missing(tree, wanted.get("indices", ()))
     receipt = issue_receipt(event=holding)
     parameters = {"key": bytes(tree.key).hex(), "kind": tree.kind, **wanted}
     try:
@@ -64,6 +65,14 @@ def _disclose(principal: Principal, case: Case, blob: Blob, wanted: dict[str, An
     data = canonical(value | {"receipt": receipt.decode()})
     _record(principal, case, blob, value, data)
     return data
+
+
+def _refuse_missing(tree: UnitTree, indices: Sequence[int]) -> None:
+    """Raises `BadInput` for numbers that the file does not have, as they are said: from 1."""
+    missing = [index + 1 for index in indices if not 0 <= index < tree.count]
+    if missing:
+        said = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        raise BadInput(f"the file has no {tree.kind} {said}: name numbers from 1 to {tree.count}")
 
 
 def _record(principal: Principal, case: Case, blob: Blob, value: dict[str, Any], data: bytes) -> None:

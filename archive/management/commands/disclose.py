@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,19 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, required=True, help="where to write it, as FILE.disclosure.json")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _refuse_place(options["out"])
         try:
             data = _disclosure(options)
             options["out"].write_bytes(data)
         except (Refusal, EvidenceError, StoreError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{options['out']}: check it with custos-verify {options['out']} --policy YOUR-POLICY")
+
+
+def _refuse_place(out: Path) -> None:
+    """Before anything is done: that lines went out is in the custody for good, so they have to be able to go."""
+    if out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise CommandError(f"--out {out}: name a file that can be written, in a folder that is there")
 
 
 def _disclosure(options: dict[str, Any]) -> bytes:

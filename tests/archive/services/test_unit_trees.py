@@ -135,7 +135,7 @@ def test_the_lines_behind_a_number_are_disclosed_by_the_command(ann, hand_in, tm
     ("arguments", "word"),
     [
         (["--lines", "0", "--case", "case-a"], "write numbers from 1"),
-        (["--lines", "9", "--case", "case-a"], "units 0 to 5"),
+        (["--lines", "9,1", "--case", "case-a"], "the file has no line 9: name numbers from 1 to 6"),
         (["--lines", "1", "--case", "case-x"], "no case"),
         ([], "either --lines"),
         (["--finding", "x", "y"], "the id of a result"),
@@ -146,6 +146,27 @@ def test_wrong_turns_of_the_command_are_said_in_words(hand_in, tmp_path: Path, a
     plant()
     with pytest.raises(CommandError, match=word):
         call_command("disclose", "--user", "ann", "--blob", row.blob_id, "--out", str(tmp_path / "x"), *arguments)
+
+
+def test_what_cannot_be_written_is_not_recorded_as_disclosed(hand_in, tmp_path: Path) -> None:
+    row = hand_in(DATA)
+    plant()
+    for out in (tmp_path, tmp_path / "absent" / "x"):
+        with pytest.raises(CommandError, match="name a file that can be written"):
+            call_command(
+                "disclose",
+                "--user",
+                "ann",
+                "--blob",
+                row.blob_id,
+                "--case",
+                "case-a",
+                "--lines",
+                "1",
+                "--out",
+                str(out),
+            )
+    assert not CustodyEvent.objects.filter(type="disclosure").exists()
 
 
 def test_only_members_disclose_and_only_what_has_a_tree(ann, hand_in) -> None:
