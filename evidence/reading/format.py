@@ -167,15 +167,15 @@ def in_order[Piece, Result](
 ) -> Iterator[Result]:
     """Pieces read side by side by threads, handed on in order.
 
-    While the caller is at one, all threads but one are busy: its own work is what ends last, and results that are there
-    long before it asks for them only take memory. The pieces themselves are made by one thread more, so that hashing
-    and cutting a file waits for no reader or writer.
+    One more waits than there are threads, so that none has nothing to do while the caller is at a result; results that
+    are there long before it asks for them would only take memory. The pieces themselves are made by one thread more,
+    so that hashing and cutting a file waits for no reader or writer.
     """
     with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as maker:
         waiting: list[Future[Result]] = []
         for piece in _ahead(pieces, maker):
             waiting.append(pool.submit(read, piece))
-            if len(waiting) >= max(workers, 2):
+            if len(waiting) > workers:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()

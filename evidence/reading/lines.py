@@ -15,7 +15,7 @@ from evidence.reading.source import BLOCK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evidence.reading.gather import Bytes, Ints
+    from evidence.reading.gather import Ints
     from evidence.reading.source import Source
 
 CHUNK = BLOCK
@@ -97,12 +97,6 @@ def line_ends(data: bytes) -> Ints:
         is_end[len(part) :] = False
         found.append(places(is_end) + (at + 1))
     return np.concatenate(found)
-
-
-def count(body: Bytes, mark: bytes) -> int:
-    """How often a byte stands there; far faster than by `bytes.count`, which stops at each."""
-    parts = (body[at : at + _AT_ONCE] for at in range(0, len(body), _AT_ONCE))
-    return sum(int(np.count_nonzero(part == ord(mark))) for part in parts)
 
 
 def places(marks: Any) -> Ints:
