@@ -177,14 +177,22 @@ def held_by(row: Row) -> int:
 def table_of(rows: list[Row]) -> pa.Table:
     """Rows whose times are microseconds since 1970, and whose `earlier` are pairs of numbers."""
     present = set().union(*rows)
-    nested: dict[str, Callable[[Any], pa.Array]] = {"answers": _answers, "earlier": _earlier}
+    made: dict[str, Callable[[Any], pa.Array]] = {"answers": _answers, "earlier": _earlier, "vantage": _words}
     columns = {
         field.name: pa.array([row.get(field.name) for row in rows], field.type)
         for field in LOOKUPS
-        if field.name in present and field.name not in nested
+        if field.name in present and field.name not in made
     }
-    columns |= {name: make([row.get(name) for row in rows]) for name, make in nested.items() if name in present}
+    columns |= {name: make([row.get(name) for row in rows]) for name, make in made.items() if name in present}
     return complete(columns, len(rows), LOOKUPS)
+
+
+def _words(texts: list[str | None]) -> pa.Array:
+    """As a dictionary: all rows of an interface have its name, which may be long."""
+    each = [text for text in dict.fromkeys(texts) if text is not None]
+    numbers = {text: number for number, text in enumerate(each)}
+    places = pa.array([None if text is None else numbers[text] for text in texts], pa.int32())
+    return pa.DictionaryArray.from_arrays(places, pa.array(each, pa.string()))
 
 
 def _answers(lists: list[list[dict[str, Any]] | None]) -> pa.Array:

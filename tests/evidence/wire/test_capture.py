@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from evidence.formats.pcap import pieces
 from evidence.formats.registry import FORMATS
 from evidence.wire import capture, streams
 from evidence.wire.packet import Segment
 from tests.evidence.formats import packets as make
-from tests.evidence.formats.packets import ACK, block, framed, message, pcap, question, record, tcp, udp
+from tests.evidence.formats.packets import (
+    ACK,
+    block,
+    enhanced,
+    framed,
+    interface,
+    message,
+    option,
+    pcap,
+    question,
+    record,
+    section,
+    tcp,
+    udp,
+)
 from tests.evidence.formats.readers import as_file, read
-
-if TYPE_CHECKING:
-    import pytest
 
 FORMAT, NG = FORMATS["parse.pcap@1"], FORMATS["parse.pcapng@1"]
 LONG = message(flags=0x8180, answers=[record(b"\xc0\x0c", 16, b"\xff" + b"x" * 255)] * 8)
@@ -40,6 +51,18 @@ def test_what_is_kept_of_a_reject_ends_with_the_file() -> None:
     whole = pcap([b"abc", b"abc"])
     assert [len(reject["head"]) for reject in read(FORMAT, whole).rejects] == [32, 32, 19]
     assert [reject["head"] for reject in read(FORMAT, whole[:24]).rejects] == [whole[:24]]
+
+
+@pytest.mark.parametrize("asked", [b"www", b"a.b"])
+def test_the_name_of_an_interface_is_held_once_however_many_packets_it_has(asked: bytes) -> None:
+    """Those of the second name are read one by one."""
+    name = b"n" * 65_000
+    sent = enhanced(make.ip(udp(message([question(make.name(asked))]))), 0)
+    with as_file(section() + interface(options=option(2, name) + option(0, b"")) + sent * 3000) as source:
+        batches = [batch.rows for batch in NG.read(source, {}).batches]
+    assert sum(rows.nbytes for rows in batches) < 2_000_000
+    assert [len(rows) for rows in batches] == [3000]
+    assert batches[0]["vantage"].slice(2999).to_pylist() == [name.decode()]
 
 
 def test_only_a_batch_in_which_a_segment_waits_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
