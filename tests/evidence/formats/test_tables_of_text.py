@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evidence.formats import lookup_lines, umbrella
+from evidence.recognition import recognise
 
 UMBRELLA = (
     b'"2026-11-24 22:09:11","Name, with a comma","Name, with a comma,Net","127.0.0.12","192.0.2.100","Blocked","28 (AAAA)",'
@@ -51,6 +52,8 @@ def test_what_is_no_umbrella_record_has_a_reason(line: bytes, found: tuple[str, 
         (b"2016-05-04T04:09:51.123Z\tMail1.example.com\tIN\tA\t192.0.2.17#53\r\n", "2016-05-04T04:09:51.123000+00:00", "UTC", 3),
         (b"2016-05-04 04:09:51 UTC Mail1.example.com. A 192.0.2.17", "2016-05-04T04:09:51+00:00", "UTC", 0),
         (b"2016-05-04 04:09:51-0400 Mail1.example.com A 192.0.2.17", "2016-05-04T08:09:51+00:00", "-04:00", 0),
+        (b"2016-05-04 04:09:51,Mail1.example.com,A,192.0.2.17\r\n", "2016-05-04T04:09:51+00:00", None, 0),
+        (b"2016-05-04 04:09:51 UTC, Mail1.example.com., IN, A, 192.0.2.17#53\n", "2016-05-04T04:09:51+00:00", "UTC", 0),
         (b"1462334991.5  Mail1.example.com  A  192.0.2.17", "2016-05-04T04:09:51.500000+00:00", "UTC", 1),
     ],
 )  # fmt: skip
@@ -70,8 +73,17 @@ def test_a_lookup_a_line(line: bytes, time: str, zone: str | None, digits: int) 
         (b"2016-05-04 04:09:51 mail1..example.com A 192.0.2.17\n", "bad-name"),
         (b"2016-05-04 04:09:51 mail1.example.com A 192.0.2.17#99999\n", "bad-client"),
         (b"2016-05-04 04:09:51 mail1.example.com A cafe\n", "bad-client"),
+        (b"2016-05-04 04:09:51,mail1.example.com,,A,192.0.2.17\n", "not-a-lookup-line"),
         (b"\x00\n", "binary"),
     ],
 )
 def test_what_is_no_lookup_line_is_a_reject(line: bytes, reason: str) -> None:
     assert lookup_lines.read_line(line) == ("reject", reason)
+
+
+def test_a_header_makes_it_a_table() -> None:
+    lines = b"2016-05-04 04:09:51,mail1.example.com,A,192.0.2.17\n" * 3
+    assert recognise(lines).procedure == "parse.lookup_lines@1"
+    found = recognise(b"time,name,type,client\n" + lines)
+    assert (found.procedure, found.others) == ("parse.delimited@2", ())
+    assert recognise(b"some, words before\n" + lines.replace(b",", b" ")).procedure == "parse.lookup_lines@1"
