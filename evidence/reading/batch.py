@@ -89,9 +89,12 @@ class Conservation:
         _tally(self.reasons, batch.rejects["reason"])
         if "event" in batch.rows.column_names:
             _tally(self.events, batch.rows["event"])
-        self._add_times(batch.rows["time"])
+        for name in ("time", "last"):
+            if name in batch.rows.column_names:
+                self._add_times(batch.rows[name])
 
     def _add_times(self, times: pa.ChunkedArray) -> None:
+        """Of a sighting both when it was first and when it was last seen."""
         ends = pc.min_max(times).as_py()
         if ends["min"] is not None:
             self.first = ends["min"] if self.first is None else min(self.first, ends["min"])

@@ -146,6 +146,20 @@ def test_a_file_that_is_written_to_meanwhile_is_said_to_be(log: Path, capsys, mo
     assert "it was written to while it was read: read a copy of it" in capsys.readouterr().err
 
 
+def test_sightings_end_when_they_were_last_seen(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "seen.ndjson"
+    path.write_bytes(
+        b'{"rrname":"a.example","rrtype":"A","rdata":"192.0.2.1","time_first":1380123423,"time_last":1427869045,"count":3}\n'
+    )
+    assert main(["read", str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["sightings"], said["first"], said["last"]) == (
+        1,
+        "2013-09-25T15:37:03.000Z",
+        "2015-04-01T06:17:25.000Z",
+    )
+
+
 def test_what_was_stated_and_is_not_used_is_said(log: Path, capsys) -> None:
     assert main(["read", str(log), "--year", "2015", "--zone", "UTC", "--json"]) == 0
     reason = json.loads(capsys.readouterr().out)["reason"]
