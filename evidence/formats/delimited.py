@@ -74,6 +74,7 @@ class DelimitedReader:
         check_mapping(kind, columns)
         self._kind, self._columns, self._delimiter = kind, dict(columns), delimiter
         self._layout: Layout | None = None
+        self.notes: list[str] = []
         self._rest, self._rest_start, self._rest_line = b"", 0, 1
 
     @property
@@ -126,6 +127,10 @@ class DelimitedReader:
         if absent:
             raise ReadingError(f"the header has no column {absent}; it has {header}")
         places = {target: header.index(column) for target, column in self._columns.items()}
+        again = sorted({column for column in self._columns.values() if header.count(column) > 1})
+        self.notes += [
+            f"The header has {column!r} more than once: the first of these columns is read." for column in again
+        ]
         self._layout = Layout(self._kind, self._delimiter, len(header), places)
         return Reject(*span, CONTEXT, "header", head=record)
 
@@ -331,7 +336,7 @@ def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
     if delimiter not in DELIMITERS:
         raise ReadingError(f"delimiter {delimiter!r}: write one of {', '.join(DELIMITERS)}")
     reader = DelimitedReader(*mapping_in(PROCEDURE, parameters), DELIMITERS[delimiter])
-    return Reading(reader.schema, reader.read(chunks(source)))
+    return Reading(reader.schema, reader.read(chunks(source)), reader.notes)
 
 
 FORMAT = Format(

@@ -6,10 +6,12 @@ import pytest
 
 from evidence.errors import ReadingError
 from evidence.formats.delimited import DelimitedReader
+from evidence.formats.registry import FORMATS
 from evidence.reading.batch import Conservation
 from evidence.reading.lines import Chunk
 from evidence.reading.stamps import parse_time
 from evidence.recognition import read_header, recognise
+from tests.evidence.formats import readers
 
 COLUMNS = {"time": "when", "client": "who", "name": "what"}
 
@@ -120,3 +122,10 @@ def test_what_was_stated_and_has_no_use_is_said(data: bytes, said: dict, words: 
     found = recognise(data, said)
     assert found.reason.endswith(f". Not used, since it states its own or has none: {words}")
     assert not {"year", "dates"} & set(found.parameters)
+
+
+def test_a_column_that_the_header_has_twice_is_said() -> None:
+    data = b"time,client,name,name,note,note\n2016-08-15T12:00:00Z,192.0.2.1,a.example,b.example,,\n"
+    found = readers.read(FORMATS["parse.delimited@2"], data, recognise(data).parameters)
+    assert [row["name"] for row in found.rows] == ["a.example"]
+    assert list(found.notes) == ["The header has 'name' more than once: the first of these columns is read."]
