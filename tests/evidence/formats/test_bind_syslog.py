@@ -27,6 +27,10 @@ MESSAGE = (
          "2026-11-24T22:13:33+00:00", "UTC", 0),
         (b"Nov 24 23:13:34 ns1 named[28414]: 24-Nov-2026 22:13:33.627 queries: info: ", "parse.bind_syslog_dated@1",
          "2026-11-24T22:13:33.627000+00:00", None, 3),
+        (b"2026-11-24T23:13:34.5+01:00 ns1 named[1]: 24-Nov-2026 23:13:33.627 queries: info: ", "parse.bind_syslog_dated@1",
+         "2026-11-24T22:13:34.500000+00:00", "+01:00", 1),
+        (b"2026-11-24T23:13:34 ns1 named[1]: 24-Nov-2026 23:13:33.627 queries: info: ", "parse.bind_syslog_dated@1",
+         "2026-11-24T23:13:33.627000+00:00", None, 3),
         (b"2026-11-24T23:13:34+01:00 ns1 named[1]: 2026-11-24T22:13:33.627Z queries: info: ", "parse.bind_syslog_dated@1",
          "2026-11-24T22:13:33.627000+00:00", "UTC", 3),
     ],
@@ -52,3 +56,10 @@ def test_time_and_host_are_the_header_s(head: bytes, procedure: str, time: str, 
 )
 def test_a_broken_line_is_a_reject_with_a_reason(line: bytes, reason: str) -> None:
     assert read(FORMATS["parse.bind_syslog@1"], line).reasons() == [reason]
+
+
+def test_a_line_without_any_year_is_no_dated_one() -> None:
+    form = FORMATS["parse.bind_syslog_dated@1"]
+    assert read(form, b"Nov 24 22:13:33 ns1 named[1]: " + MESSAGE).reasons() == ["not-its-log"]
+    assert read(form, b"Nov 24 22:13:33 ns1 named[1]: 31-Nov-2026 22:13:33.627 " + MESSAGE).reasons() == ["bad-time"]
+    assert read(form, b"Nov 24 22:13:33 ns1 named[1]: started\n").reasons() == ["not-a-query-line"]
