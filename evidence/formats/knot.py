@@ -45,16 +45,18 @@ _ARRIVED = re.compile(
     rb"(?: \+ XDP)?\))\r?\n?"
 )  # fmt: skip
 _MESSAGE = re.compile(rb"(?:[ -~]* )?\[[a-z]+ *\].*\r?\n?")
+_END = rb"\r?\n *"
 _BLOCK = re.compile(
-    _TAG + rb"request packet:\r?\n"
-    rb";; ->>HEADER<<- opcode: QUERY; status: [A-Z]+; id: [0-9]{1,5}\r?\n"
-    rb";; Flags: (?P<flags>[a-z ]*) QUERY: 1; ANSWER: 0; AUTHORITY: 0; ADDITIONAL: [0-9]+\r?\n"
-    rb"(?:\r?\n;; EDNS PSEUDOSECTION:\r?\n;; Version: (?P<version>[0-9]{1,3}); flags: (?P<edns>[a-z ]*); [^\r\n]*\r?\n"
-    rb"(?:;;[^\r\n]*\r?\n)*)?"
-    rb"\r?\n;; QUESTION SECTION\r?\n(?P<name>[!-~]+)\s+(?:(?P<class>CH|HS|ANY|CLASS[0-9]+)\s+)?"
-    rb"(?P<type>[A-Z][A-Z0-9-]*)(?:\r?\n|\Z)"
-    rb"(?:\r?\n;; ADDITIONAL SECTION\r?\n)?(?:\r?\n)*"
-)
+    _TAG + rb"request packet:" + _END
+    + rb";; ->>HEADER<<- opcode: QUERY; status: [A-Z]+; id: [0-9]{1,5}" + _END
+    + rb";; Flags: (?P<flags>[a-z ]*) QUERY: 1; ANSWER: 0; AUTHORITY: 0; ADDITIONAL: [0-9]+" + _END
+    + rb"(?:" + _END + rb";; EDNS PSEUDOSECTION:" + _END
+    + rb";; Version: (?P<version>[0-9]{1,3}); flags: (?P<edns>[a-z ]*); [^\r\n]*" + _END
+    + rb"(?:;;[^\r\n]*" + _END + rb")*)?"
+    + _END + rb";; QUESTION SECTION" + _END + rb"(?P<name>[!-~]+)[ \t]+(?:(?P<class>CH|HS|ANY|CLASS[0-9]+)[ \t]+)?"
+    rb"(?P<type>[A-Z][A-Z0-9-]*)(?:\r?\n|\Z)(?: *\r?\n *;; ADDITIONAL SECTION(?:\r?\n|\Z))?(?: *\r?\n)*"
+)  # fmt: skip
+"""The journal indents all lines of a message but the first."""
 _NEXT = re.compile(rb"(?m)^(?:[ -~]* )?\[[a-z]+ *\]")
 _FLAGS = ("rd", "ad", "cd")
 _OWN_REQUESTS = 1 << 16

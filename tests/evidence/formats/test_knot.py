@@ -41,6 +41,18 @@ def test_what_is_no_request_has_a_reason() -> None:
     assert [row["line"] for row in result.rows] == [14]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_the_journal_indents_what_follows_the_first_line(end: bytes) -> None:
+    first, *rest = BLOCK.splitlines()
+    block = b"Nov 24 22:13:33 ns1 kresd[12]: " + first + end + b"".join(b" " * 31 + line + end for line in rest)
+    result = read(FORMATS["parse.knot_trace@1"], (block + b"Nov 24 22:13:33 ns1 kresd[12]: [tls   ] x" + end) * 2)
+    assert [row["stop"] - row["start"] for row in result.rows] == [len(block)] * 2
+    assert {key: result.rows[0][key] for key in ("name", "type", "flags")} == {
+        "name": r"x\032y.example", "type": "AAAA", "flags": "RD CD EDNS0 DO"
+    }  # fmt: skip
+    assert result.reasons() == ["other-message"] * 2
+
+
 def test_other_messages_between_requests_cost_none_of_them() -> None:
     note = b"[tls   ] session resumed\n"
     result = read(
