@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from client.columns import columns_of
 from evidence.digest import Digest
 from evidence.errors import EvidenceError, ReadingError
-from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, shortfalls
+from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, inside, shortfalls
 from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
 from evidence.reading.format import HEAD
@@ -47,6 +47,7 @@ class Part:
     path: Path
     way: tuple[str, ...]
     depth: int = 0
+    outermost: int = 0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -153,7 +154,9 @@ def _read_part(part: Part, stated: dict[str, Any], folder: Path, arguments: argp
         yield False
     for member in index["members"]:
         way = (*part.way, member["path"] or member["output"])
-        yield from _read(Part(work / member["output"], way, part.depth + 1), stated, folder, arguments)
+        yield from _read(
+            Part(work / member["output"], way, part.depth + 1, part.outermost or size), stated, folder, arguments
+        )
         (work / member["output"]).unlink()
 
 
@@ -171,7 +174,7 @@ def _recognised(part: Part, stated: dict[str, Any]) -> tuple[Recognition, int]:
 def _run(part: Part, found: Recognition, size: int, work: Path, memory: int) -> None:
     """Raises `ReadingError`, also for a file that others write to meanwhile."""
     procedure = found.procedure or ""
-    parameters = {"depth": part.depth + 1} if procedure in EXTRACTIONS else found.parameters
+    parameters = inside(part.depth, part.outermost) if procedure in EXTRACTIONS else found.parameters
     limits = Limits(memory, 3600 + (size >> 18), 1 << 50)
     before = _state(part.path)
     inputs, digests = {"source": part.path.resolve()}, {"source": _digest(part.path)}

@@ -1,8 +1,9 @@
 """Archives and compressed files: their members become blobs of their own, as the outputs of any derivation do.
 
-A member that is an archive itself is taken out by the next extraction, to a depth of `DEPTH`. What unpacks to more than
-`RATIO` times its size, beyond `FREE` bytes, is taken for a decompression bomb and stopped. Paths inside an archive are
-text: no file is ever made under them.
+A member that is an archive itself is taken out by the next extraction, to a depth of `DEPTH`. What unpacks to more
+than `RATIO` times its size, beyond `FREE` bytes, is taken for a decompression bomb and stopped; inside another
+archive, `RATIO` times the size of the `outermost`, so that bombs in bombs do not multiply. Paths inside an archive
+are text: no file is ever made under them.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ class _Extraction:
         self.taken += size
         if self.taken > self.allowed:
             raise ReadingError(
-                f"stopped after {self.taken} bytes: it unpacks to more than {RATIO} times its size, as decompression "
-                "bombs do. The file is kept as it is; if it is none, unpack it yourself and upload what is inside"
+                f"stopped after {self.taken} bytes: it unpacks to more than {RATIO} times its size, or that of the "
+                "archive that it lies in, as decompression bombs do. The file is kept as it is; if it is none, unpack "
+                "it yourself and upload what is inside"
             )
 
 
@@ -111,13 +113,9 @@ def extract(
     identifier: str, paths: dict[str, Path], digests: dict[str, Digest], parameters: dict[str, Any], folder: Path
 ) -> list[Output]:
     """Members and their index. Raises `ReadingError` for what is no such archive, too deep, or a bomb."""
-    depth = parameters.get("depth")
-    if set(parameters) != {"depth"} or type(depth) is not int or not 1 <= depth <= DEPTH:
-        raise ReadingError(
-            f"parameters {parameters}: wanted is a depth of 1 to {DEPTH}; deeper archives are kept closed"
-        )
     size = paths["source"].stat().st_size
-    work = _Extraction(folder, max(FREE, size * RATIO))
+    depth, outermost = _parameters(parameters, size)
+    work = _Extraction(folder, max(FREE, min(size, outermost) * RATIO))
     for path, found in _each(EXTRACTIONS[identifier](paths["source"]), work):
         _take(work, as_text(path)[:_LONGEST_PATH], found)
     if not work.members:
@@ -129,6 +127,23 @@ def extract(
     }  # fmt: skip
     (folder / INDEX).write_bytes(canonical(index))
     return [*work.outputs, Output(INDEX, folder / INDEX)]
+
+
+def _parameters(parameters: Mapping[str, Any], size: int) -> tuple[int, int]:
+    """The depth, and the size of the file that was handed in, if it is another one than this of `size` bytes."""
+    depth, outermost = parameters.get("depth"), parameters.get("outermost", size)
+    if set(parameters) - {"depth", "outermost"} or type(depth) is not int or not 1 <= depth <= DEPTH:
+        raise ReadingError(
+            f"parameters {parameters}: wanted is a depth of 1 to {DEPTH}; deeper archives are kept closed"
+        )
+    if type(outermost) is not int or outermost < 0:
+        raise ReadingError(f"outermost {outermost!r}: the size of the file that was handed in is wanted")
+    return depth, outermost
+
+
+def inside(depth: int, outermost: int) -> dict[str, int]:
+    """Parameters for an archive inside `depth` others, the outermost of so many bytes; that itself lies in none."""
+    return {"depth": depth + 1} | ({"outermost": outermost} if depth else {})
 
 
 def _each(members: Iterator[Member], work: _Extraction) -> Iterator[Member]:

@@ -17,7 +17,7 @@ from archive.services.refusals import BadInput
 from archive.services.unit_trees import want_tree
 from evidence.digest import Digest
 from evidence.errors import ReadingError
-from evidence.extraction import DEPTH
+from evidence.extraction import DEPTH, inside
 from evidence.opening import EventObject
 from evidence.reading.format import HEAD
 from evidence.reading.mapping import check_mapping
@@ -72,7 +72,8 @@ def state_reading(
     access.ensure_case(principal=principal, reference=str(submission.case_id))
     intake.check_reading(reading)
     source = recognised.source_of(submission, member)
-    looked = [(blob, *_look_at(blob, reading, way)) for blob, way in _meant(submission, source)]
+    size = submission.blob.size if submission.blob else 0
+    looked = [(blob, *_look_at(blob, reading, way, size)) for blob, way in _meant(submission, source)]
     with transaction.atomic():
         row = Submission.objects.select_for_update().get(pk=submission.pk)
         if not source.way:
@@ -98,9 +99,9 @@ def _meant(submission: Submission, source: Source) -> list[tuple[Blob, tuple[str
     return [(blobs[digest], way) for digest, way in found]
 
 
-def _look_at(blob: Blob, reading: dict[str, Any], way: tuple[str, ...]) -> tuple[str, Recognition]:
+def _look_at(blob: Blob, reading: dict[str, Any], way: tuple[str, ...], outermost: int) -> tuple[str, Recognition]:
     """In what role, and as what. Raises `BadInput` for columns that no row could be made by."""
-    found = _look(blob, blob.place, reading, len(way))
+    found = _look(blob, blob.place, reading, len(way), outermost)
     columns = found.parameters.get("columns")
     if columns is not None:
         try:
@@ -115,8 +116,9 @@ def look_at_members(run: Run, outputs: Sequence[tuple[str, Blob]]) -> list[tuple
     if not run.procedure.startswith(EXTRACT):
         return []
     stated = _stated(run)
+    outermost = run.parameters.get("outermost") or run.inputs.select_related("blob").get(role="source").blob.size
     return [
-        (blob, _look(blob, blob.place, stated, run.parameters["depth"]))
+        (blob, _look(blob, blob.place, stated, run.parameters["depth"], outermost))
         for name, blob in outputs
         if name.startswith("member-")
     ]
@@ -126,14 +128,15 @@ def plan_members(case: Case, members: Sequence[tuple[Blob, Recognition]]) -> Non
     _record(case, [_Seen(blob, found, "member") for blob, found in members])
 
 
-def _look(blob: Blob, place: str, stated: dict[str, Any], depth: int = 0) -> Recognition:
+def _look(blob: Blob, place: str, stated: dict[str, Any], depth: int = 0, outermost: int = 0) -> Recognition:
+    """As what it is read; an archive inside others with the size of the one that was handed in."""
     head = b"".join(wiring.store().open_range(place, 0, min(blob.size, HEAD)))
     found = recognise(head, stated, whole=blob.size <= HEAD)
     if found.procedure is None or not found.procedure.startswith(EXTRACT):
         return found
     if depth >= DEPTH:
         return Recognition(None, f"an archive inside {DEPTH} others: kept closed; upload it by itself")
-    return Recognition(found.procedure, found.reason, {"depth": depth + 1}, found.confidence)
+    return Recognition(found.procedure, found.reason, inside(depth, outermost), found.confidence)
 
 
 def _stated(run: Run) -> dict[str, Any]:

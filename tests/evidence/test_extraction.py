@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import random
 import resource
 import tarfile
 import zipfile
@@ -122,8 +123,6 @@ def test_what_did_not_become_a_whole_member_is_said_in_words(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
 def test_what_is_cut_off_is_unpacked_as_far_as_it_goes_and_says_so(kind: str, tmp_path: Path) -> None:
-    import random
-
     noise = random.Random(1).randbytes(3 << 20)
     index, files = unpack(SINGLE[kind](noise)[:-2000], tmp_path)
     assert noise.startswith(files["member-1"])
@@ -187,6 +186,20 @@ def test_nothing_in_a_damaged_archive_is_said_in_words(tmp_path: Path) -> None:
 def test_a_bomb_is_stopped_at_the_stated_ratio(tmp_path: Path) -> None:
     with pytest.raises(ReadingError, match="more than 1000 times its size"):
         unpack(gzip.compress(gzip.compress(b"")) and gzip.compress(bytes(FREE + (1 << 20))), tmp_path)
+
+
+def test_a_bomb_inside_another_archive_is_held_to_the_size_of_the_outermost(tmp_path: Path) -> None:
+    """Else each of four levels could take a thousand times the one before."""
+    inner = gzip.compress(bytes(FREE + (1 << 20)) + random.Random(1).randbytes(1 << 17))
+    (tmp_path / "source").write_bytes(inner)
+    (tmp_path / "out").mkdir()
+    given = {"source": tmp_path / "source"}, {"source": Digest.of(inner)}
+    assert extract("extract.gzip@1", *given, {"depth": 2, "outermost": len(inner)}, tmp_path / "out")
+    with pytest.raises(ReadingError, match="or that of the archive that it lies in"):
+        extract("extract.gzip@1", *given, {"depth": 2, "outermost": 1000}, tmp_path / "out")
+    for odd in ({"depth": 1, "outermost": "1"}, {"depth": 1, "outermost": -1}, {"depth": 1, "other": 1}):
+        with pytest.raises(ReadingError, match=r"outermost|depth"):
+            extract("extract.gzip@1", *given, odd, tmp_path / "out")
 
 
 @pytest.mark.parametrize("depth", [0, DEPTH + 1, "1", None])

@@ -93,7 +93,10 @@ def test_archives_deeper_than_stated_are_kept_closed(hand_in) -> None:
     for _ in range(5):
         data = gzip.compress(data)
     row = hand_in(data)
-    assert [run.procedure for run in finding.runs_of(row)] == ["extract.gzip@1"] * 4
+    ran = finding.runs_of(row)
+    assert [run.procedure for run in ran] == ["extract.gzip@1"] * 4
+    outer = {"outermost": len(data)}  # to which all that is unpacked is held
+    assert [run.parameters for run in ran] == [{"depth": 1}, *({"depth": depth} | outer for depth in (2, 3, 4))]
     last = CustodyEvent.objects.filter(type="format identification").order_by("time", "id").last()
     assert "inside 4 others: kept closed" in json.loads(last.text)["detail"]["reason"]
 
