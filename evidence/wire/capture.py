@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from evidence.wire.pieces import Packet, Piece
 
 INCOMPLETE = (REJECT, "tcp-incomplete")
+_READERS = 1
+"""Threads that make columns: with those that cut and write two cores are busy, and more results would only wait."""
 _PACKET = 1024
 """Bytes that a packet takes that is read by itself, but for its octets."""
 
@@ -86,7 +88,7 @@ class Capture:
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
         """Batches of all pieces, in order."""
-        for piece, parts in in_order(pieces, with_plain_rows):
+        for piece, parts in in_order(pieces, with_plain_rows, _READERS):
             begin, others = piece.start, list(piece.others)
             for found in parts:
                 now = [other for other in others if other.start < found.stop]
