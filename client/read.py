@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from client.columns import columns_of
 from evidence.digest import Digest
 from evidence.errors import EvidenceError, ReadingError
-from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, inside, shortfalls
+from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, inside, is_whole, shortfalls
 from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
 from evidence.reading.format import HEAD
@@ -151,7 +151,7 @@ def _read_part(part: Part, stated: dict[str, Any], folder: Path, arguments: argp
     index = json.loads((work / INDEX).read_bytes())
     for lost in shortfalls(index):
         _refuse("/".join((str(arguments.file), *part.way)), lost)
-        yield False
+    yield is_whole(index)
     for member in index["members"]:
         way = (*part.way, member["path"] or member["output"])
         yield from _read(

@@ -30,7 +30,7 @@ from evidence.errors import ReadingError
 from evidence.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evidence.digest import Digest
@@ -41,7 +41,7 @@ MEMBERS_FORMAT = "custos/members@1"
 INDEX = "members.json"
 DEPTH, RATIO, FREE, MOST = 4, 1000, 64 << 20, 10_000
 PIECE, _SMALL = 1 << 20, 1 << 14
-FOLDER = "a folder"
+FOLDER, EMPTY = "a folder", "empty"
 _SAID = 20
 _LONGEST_PATH = 1000
 _DAMAGE = (
@@ -77,7 +77,7 @@ class _Extraction:
                 size += len(piece)
         if not size:
             (self.folder / name).unlink()
-            self.leave(path, problem or "empty")
+            self.leave(path, problem or EMPTY)
             return
         said = {"output": name, "path": path, "size": size, "digest": f"sha256:{state.hexdigest()}"}
         self.members.append(said | ({"cut_off": problem} if problem else {}))
@@ -118,7 +118,7 @@ def extract(
     work = _Extraction(folder, max(FREE, min(size, outermost) * RATIO))
     for path, found in _each(EXTRACTIONS[identifier](paths["source"]), work):
         _take(work, as_text(path)[:_LONGEST_PATH], found)
-    if not work.members:
+    if not work.members and _losses(work.left_out):
         raise ReadingError(f"nothing in it can be unpacked ({_reasons(work)}); compare the file with its origin")
     index = {
         "format": MEMBERS_FORMAT, "procedure": identifier, "depth": depth,
@@ -181,6 +181,16 @@ def shortfalls(index: Mapping[str, Any]) -> list[str]:
     said = [f"{path}: {what}".removeprefix(": ") for path, what in (*cut, *left)]
     more = len(said) - _SAID
     return [*said[:_SAID], f"and {more:,} more: see {INDEX}"] if more > 0 else said
+
+
+def is_whole(index: Mapping[str, Any]) -> bool:
+    """Whether all that an archive holds became a whole member."""
+    return not _losses(index["left_out"]) and not any("cut_off" in item for item in index["members"])
+
+
+def _losses(left_out: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Of what was left out that which held something: an archive of nothing, as of a log that was empty, is whole."""
+    return [item for item in left_out if item["reason"] not in (FOLDER, EMPTY)]
 
 
 def _reasons(work: _Extraction) -> str:

@@ -114,6 +114,17 @@ def test_what_is_wrong_with_a_member_keeps_no_other_from_being_read(tmp_path: Pa
     assert f"{path}/cut.gz: is not whole: damaged or cut off" in said.err
 
 
+def test_an_empty_member_is_said_and_is_no_failure(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "all.tar"
+    path.write_bytes(tarred({"empty": b"", "empty.gz": gzip.compress(b""), "q.log": DATA}))
+    assert main(["read", str(path)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"custos: {path}: empty: left out: empty", f"custos: {path}/empty.gz: left out: empty"
+    ]  # fmt: skip
+    path.write_bytes(tarred({"cut.gz": gzip.compress(DATA)[:-9], "q.log": DATA}))
+    assert main(["read", str(path)]) == 1
+
+
 def test_an_archive_too_deep_inside_others_is_kept_closed_and_the_rest_is_read(tmp_path: Path, capsys) -> None:
     deep = DATA
     for _ in range(4):

@@ -178,6 +178,14 @@ def test_a_tar_before_posix_is_told_by_its_checksum(tmp_path: Path) -> None:
     assert container_of(bytes(old[:512])) is None
 
 
+@pytest.mark.parametrize("data", [gzip.compress(b""), lzma.compress(b""), zipped(nothing=b"")])
+def test_an_archive_of_nothing_is_whole_and_has_no_members(data: bytes, tmp_path: Path) -> None:
+    """Logs are rotated and compressed when they are empty, too."""
+    index, files = unpack(data, tmp_path)
+    assert (index["members"], files) == ([], {})
+    assert [said.removeprefix("nothing: ") for said in shortfalls(index)] == ["left out: empty"]
+
+
 def test_nothing_in_a_damaged_archive_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(ReadingError, match="nothing"):
         unpack(gzip.compress(DATA)[:12], tmp_path)

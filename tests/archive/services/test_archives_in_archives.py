@@ -102,6 +102,14 @@ def test_archives_deeper_than_stated_are_kept_closed(hand_in) -> None:
 
 
 @pytest.mark.django_db
+def test_an_empty_log_that_was_compressed_is_no_failure(hand_in) -> None:
+    row = hand_in(zipped(**{"a.log.gz": gzip.compress(b"", mtime=0), "b.log": LINE}))
+    assert [(run.procedure, run.state) for run in finding.runs_of(row)] == [
+        ("extract.zip@1", "succeeded"), ("extract.gzip@1", "succeeded"), ("parse.bind@2", "succeeded")
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
 def test_a_person_says_how_to_read_it_and_both_tables_stay(ann, hand_in) -> None:
     row = hand_in(LINE, names=["a.example"])
     identification.state_reading(principal=ann, submission=row, reading={"zone": "+02:00"})
