@@ -8,6 +8,7 @@ message, and is dropped if it does not.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -223,11 +224,14 @@ class Stream:
 
 
 class Streams:
-    """All connections of a capture, those that were silent longest given up first."""
+    """All connections of a capture, those that were silent longest given up first.
+
+    In a plain dictionary from which many first ones were taken, the next of them is searched for.
+    """
 
     def __init__(self) -> None:
         self.results = Results()
-        self._streams: dict[bytes, Stream] = {}
+        self._streams: OrderedDict[bytes, Stream] = OrderedDict()
         self._held = 0
 
     def add(self, segment: Segment, interface: int, span: Span) -> NoRow:
@@ -237,12 +241,13 @@ class Streams:
         other = self._streams.get(back)
         if other and segment.flags & ACK:
             other.acknowledged = segment.acknowledged
-        stream = self._streams.pop(key, None)
-        if stream is None:
-            if not segment.data and not segment.flags & SYN:
-                return CONTROL
-            stream = Stream(self.results)
-        self._streams[key] = stream
+        stream = self._streams.get(key)
+        if stream:
+            self._streams.move_to_end(key)
+        elif segment.data or segment.flags & SYN:
+            stream = self._streams[key] = Stream(self.results)
+        else:
+            return CONTROL
         before = stream.held
         if segment.flags & SYN:
             stream.open(segment.sequence, span)
@@ -270,12 +275,11 @@ class Streams:
             if flags & ACK and (other := streams.get(back)):
                 other.acknowledged = acknowledged
             if stream:
-                del streams[key]
+                streams.move_to_end(key)
             elif size or flags & SYN:
-                stream = Stream(self.results)
+                stream = streams[key] = Stream(self.results)
             else:
                 continue
-            streams[key] = stream
             if flags & SYN:
                 self._held -= stream.open(sequence, (start, stop))
             elif size:
@@ -303,7 +307,7 @@ class Streams:
             self._give_up_oldest()
 
     def _give_up_oldest(self) -> None:
-        stream = self._streams.pop(next(iter(self._streams)))
+        _, stream = self._streams.popitem(last=False)
         self._held -= stream.held
         stream.give_up()
 
