@@ -97,7 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"one of {', '.join(NAMES)}; with or without version",
     )
-    parser.add_argument("--columns", default="", help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own)")
+    parser.add_argument(
+        "--columns",
+        default="",
+        help="of CSV, TSV, JSON lines: time=…,client=…,name=… (ours=its own, or numbers from 1 if it has no header)",
+    )
     parser.add_argument(
         "--dates", default="", choices=["mdy", "dmy"], help="of dates as 5/6/2013: month first (mdy) or day first (dmy)"
     )

@@ -1,5 +1,8 @@
 """Tables with a header (RFC 4180, also cut by tabs or semicolons) and a column mapping: lookups, or sightings.
 
+Where the mapping names columns by their numbers from 1, and the first record has no such names, it is a record as all
+others, and the table has no header.
+
 Records end at newlines outside quotes. Lines that begin with `#` and blank ones are skipped by rule; records with
 another number of fields than the header are rejects. A quote that no other closes within `LONGEST_LINE` costs its own
 line only: reading starts anew behind it, so one stray quote neither swallows a file nor fills the memory.
@@ -21,10 +24,11 @@ from evidence.reading.fields import Layout, chosen, separators, usual
 from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.reading.mapping import SCHEMAS, check_mapping, convert, mapping_in, mapping_of
+from evidence.reading.stamps import is_number
 from evidence.table.schema import complete, in_order_of_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evidence.reading.format import Head, NoRow, Row
     from evidence.reading.lines import Chunk
@@ -110,12 +114,14 @@ class DelimitedReader:
         for number in range(len(found.is_open)):
             if self._layout is not None:
                 break
-            rejects.append(self._before_header(piece, number))
+            found_before = self._before_header(piece, number)
+            if found_before is not None:
+                rejects.append(found_before)
         if stop:
             yield replace(piece, layout=self._layout)
 
-    def _before_header(self, piece: Piece, number: int) -> Reject:
-        """A record up to the header, which is taken on the way."""
+    def _before_header(self, piece: Piece, number: int) -> Reject | None:
+        """A record up to the header, which is taken on the way; None for the first record of a table without one."""
         record, span = _record(piece, number)
         if piece.cut.is_open[number]:
             return Reject(*span, *_given_up(len(record)), head=record)
@@ -123,16 +129,33 @@ class DelimitedReader:
         if isinstance(fields, tuple):
             return Reject(*span, *fields, head=record)
         header = [name.strip().removeprefix("\ufeff") for name in fields]
+        places = numbered(self._columns, header)
+        self._layout = Layout(self._kind, self._delimiter, len(header), places or self._named(header))
+        return None if places else Reject(*span, CONTEXT, "header", head=record)
+
+    def _named(self, header: list[str]) -> dict[str, int]:
+        """Where the columns stand that the header names. Raises `ReadingError` for one that it does not name."""
         absent = [name for name in self._columns.values() if name not in header]
         if absent:
             raise ReadingError(f"the header has no column {absent}; it has {header}")
-        places = {target: header.index(column) for target, column in self._columns.items()}
         again = sorted({column for column in self._columns.values() if header.count(column) > 1})
         self.notes += [
             f"The header has {column!r} more than once: the first of these columns is read." for column in again
         ]
-        self._layout = Layout(self._kind, self._delimiter, len(header), places)
-        return Reject(*span, CONTEXT, "header", head=record)
+        return {target: header.index(column) for target, column in self._columns.items()}
+
+
+def numbered(columns: Mapping[str, str], first: Sequence[str]) -> dict[str, int] | None:
+    """Where the columns stand that are named by numbers from 1; None if they are names.
+
+    Raises `ReadingError` for a number that the first record does not reach.
+    """
+    if not all(is_number(column, 4) for column in columns.values()) or set(columns.values()) <= set(first):
+        return None
+    beyond = sorted({int(column) for column in columns.values() if not 1 <= int(column) <= len(first)})
+    if beyond:
+        raise ReadingError(f"the first record has {len(first)} columns, and none with the numbers {beyond}")
+    return {target: int(column) - 1 for target, column in columns.items()}
 
 
 def _read_part(schema: pa.Schema, part: Piece | Plain) -> Batch:

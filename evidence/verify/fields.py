@@ -31,6 +31,8 @@ QUERY = re.compile(
 )
 OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})", re.ASCII)
 ESCAPE = re.compile(rb"\\([0-9]{3}|[^0-9])|([^\\.]+)|(\.)", re.DOTALL)
+NUMBER = re.compile(r"(?=[0-9]{1,4}$)0*[1-9][0-9]*", re.ASCII)
+"""A column of a table without a header, from 1."""
 SECONDS = re.compile(r"(?=.{9})([0-9]*)(?:\.([0-9]*))?", re.ASCII)
 
 
@@ -87,9 +89,14 @@ class Format:
             return {}
         header = _header(head, self._delimiter() or ",")
         columns = self.parameters.get("columns")
-        if header is None or not isinstance(columns, dict) or not set(map(str, columns.values())) <= set(header):
+        if header is None or not isinstance(columns, dict):
             return None
-        return {target: header.index(str(column)) for target, column in columns.items()} | {"": len(header)}
+        named = set(map(str, columns.values()))
+        if named <= set(header):
+            return {target: header.index(str(column)) for target, column in columns.items()} | {"": len(header)}
+        if not all(NUMBER.fullmatch(name) and int(name) <= len(header) for name in named):
+            return None
+        return {target: int(column) - 1 for target, column in columns.items()} | {"": len(header)}
 
     def row(self, text: bytes, places: dict[str, int]) -> Row | None:
         """What the line says, or None if it says nothing that this format knows."""

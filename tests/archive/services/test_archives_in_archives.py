@@ -88,6 +88,25 @@ def test_the_bundle_of_a_member_is_checked_by_a_stranger(ann, hand_in, tmp_path:
 
 
 @pytest.mark.django_db
+def test_a_table_without_a_header_is_read_by_numbers_and_checked_by_a_stranger(
+    hand_in, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = b"2016-08-15T12:00:00Z,192.0.2.1,a.example\n" * 3 + b"2016-08-15T12:00:00Z,192.0.2.2,a.example\n"
+    row = hand_in(data, names=["a.example"], reading={"columns": {"time": "1", "client": "2", "name": "3"}})
+    (result,) = [run for run in finding.runs_of(row) if run.answers]
+    assert [item["value"] for item in following.result_of(result)["findings"] if item["name"] == "lookups"] == [4]
+    bundle(result, tmp_path / "bundle")
+    policy = tmp_path / "policy.txt"
+    policy.write_text(wiring.policy())
+    assert verify([str(tmp_path / "bundle"), "--policy", str(policy), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert {item["code"] for item in found if item["level"] != "ok"} == {"timestamp-absent"}
+    raw = next((tmp_path / "bundle").glob("*.raw"))
+    raw.write_bytes(raw.read_bytes().replace(b"192.0.2.2", b"192.0.2.1"))
+    assert verify([str(tmp_path / "bundle"), "--policy", str(policy)]) == 1
+
+
+@pytest.mark.django_db
 def test_archives_deeper_than_stated_are_kept_closed(hand_in) -> None:
     data = LINE
     for _ in range(5):

@@ -129,3 +129,32 @@ def test_a_column_that_the_header_has_twice_is_said() -> None:
     found = readers.read(FORMATS["parse.delimited@2"], data, recognise(data).parameters)
     assert [row["name"] for row in found.rows] == ["a.example"]
     assert list(found.notes) == ["The header has 'name' more than once: the first of these columns is read."]
+
+
+def test_columns_of_a_table_without_a_header_are_numbers() -> None:
+    data = b'# x\n2016-08-15T12:00:00Z;"192.0.2.1";a.example\n2016-08-15T12:00:01Z;192.0.2.2;b.example\n' * 2
+    said = {"columns": {"time": "1", "client": "2", "name": "3"}}
+    found = recognise(data, said)
+    assert found.parameters == {"kind": "lookups", "delimiter": "semicolon", **said}
+    result = readers.read(FORMATS["parse.delimited@2"], data, found.parameters)
+    assert [(row["line"], row["client"], row["name"]) for row in result.rows] == [
+        (2, "192.0.2.1", "a.example"), (3, "192.0.2.2", "b.example"),
+        (5, "192.0.2.1", "a.example"), (6, "192.0.2.2", "b.example"),
+    ]  # fmt: skip
+    assert result.reasons() == ["comment", "comment"]
+    assert readers.check_way_back(FORMATS["parse.delimited@2"], data, found.parameters) == 4
+
+
+def test_a_header_may_have_numbers_for_names() -> None:
+    data = b"3,2,1\n2016-08-15T12:00:00Z,192.0.2.1,a.example\n"
+    parameters = recognise(data, {"columns": {"time": "3", "client": "2", "name": "1"}}).parameters
+    result = readers.read(FORMATS["parse.delimited@2"], data, parameters)
+    assert [(row["client"], row["name"]) for row in result.rows] == [("192.0.2.1", "a.example")]
+    assert result.reasons() == ["header"]
+
+
+@pytest.mark.parametrize("number", ["0", "4", "9999"])
+def test_a_number_that_is_no_column_is_refused_in_words(number: str) -> None:
+    data = b"2016-08-15T12:00:00Z,192.0.2.1,a.example\n"
+    with pytest.raises(ReadingError, match=rf"has 3 columns, and none with the numbers \[{number}\]"):
+        readers.read(FORMATS["parse.delimited@2"], data, {"columns": {"time": "1", "client": "2", "name": number}})
