@@ -26,6 +26,7 @@ from evidence.errors import EvidenceError, ReadingError
 from evidence.extraction import DEPTH, EXTRACTIONS, INDEX, inside, is_whole, shortfalls
 from evidence.formats.registry import FORMATS
 from evidence.parsing import REPORT, TABLE
+from evidence.reading.amounts import amount
 from evidence.reading.format import HEAD
 from evidence.recognition import Recognition, recognise
 from evidence.sandbox import Limits, run_in_child
@@ -250,7 +251,7 @@ def _text(value: dict[str, Any]) -> str:
     if "conservation" in value:
         counts = value["conservation"]
         lines += [
-            f"{value['lookups']:,} lookups, {value['responses']:,} responses, {value['sightings']:,} sightings",
+            ", ".join(amount(value[f"{name}s"], name) for name in ("lookup", "response", "sighting")),
             _conservation(counts),
             *(f"  {count:,} {reason}" for reason, count in sorted(value["reasons"].items())),
             f"from {value['first'] or 'no time'} to {value['last'] or 'no time'}",

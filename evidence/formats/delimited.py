@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.errors import ReadingError
+from evidence.reading.amounts import amount
 from evidence.reading.batch import CONTEXT, REJECT, SKIP, Batch, Reject, rejects_table
 from evidence.reading.fields import Layout, chosen, separators, usual
 from evidence.reading.format import WORKERS, Format, Guess, Header, Reading, in_order, refuse_parameters
@@ -154,7 +155,7 @@ def numbered(columns: Mapping[str, str], first: Sequence[str]) -> dict[str, int]
         return None
     beyond = sorted({int(column) for column in columns.values() if not 1 <= int(column) <= len(first)})
     if beyond:
-        raise ReadingError(f"the first record has {len(first)} columns, and none with the numbers {beyond}")
+        raise ReadingError(f"the first record has {amount(len(first), 'column')}, and none with the numbers {beyond}")
     return {target: int(column) - 1 for target, column in columns.items()}
 
 

@@ -48,6 +48,9 @@ def test_for_people_it_is_a_few_lines(log: Path, capsys) -> None:
     said = capsys.readouterr().out
     assert "parse.bind@2 (67% sure): a BIND query log" in said
     assert "2 lookups, 0 responses, 0 sightings" in said
+    log.write_bytes(LINE)
+    assert main(["read", str(log)]) == 0
+    assert "\n1 lookup, 0 responses, 0 sightings\n" in capsys.readouterr().out
     assert "from 2016-05-03T22:00:12.345Z" in said
 
 
