@@ -25,9 +25,10 @@ from evidence.formats.cdns_tables import (
 )
 from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
+from evidence.reading.opcodes import no_lookup
 from evidence.table.schema import QUERY, RESPONSE
 from evidence.wire.cbor import UNWANTED
-from evidence.wire.message import MOST_QUESTIONS, OPCODES, flag_words, option_words
+from evidence.wire.message import MOST_QUESTIONS, flag_words, option_words
 from evidence.wire.rdata import rdata_text
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def _read_signature(index: int, tables: Tables, parameters: Parameters) -> Signa
         return REJECT, "no-event"
     if opcode is None and not parameters.queries_alone:
         return REJECT, "no-opcode"
-    if opcode:
-        return SKIP, f"opcode-{OPCODES.get(opcode, opcode)}"
+    if other := no_lookup(opcode):
+        return other
     transport, rcode, bits = number(values, _TRANSPORT), number(values, _RCODE, 0xFFFF), number(values, _BITS)
     is_ipv6 = None if transport is None else bool(transport & 1)
     common = {

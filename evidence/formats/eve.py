@@ -3,7 +3,8 @@
 Queries (`query`, `request`) and responses (`answer`, `response`); other events are skipped by rule. In versions
 1 and 2 `src_ip` is the client in both; in version 3 it is the sender of the packet. Version 1 writes one record an
 answer, so its rows `response` are more than there were responses. Suricata writes names unescaped: a dot inside a label
-is lost. Source: Suricata 4.1 to 8.0 (`rust/src/dns/log.rs`, `src/output-json-dns.c`, `etc/schema.json`).
+is lost. The opcode is stated from 7.0 on. Source: Suricata 4.1 to 8.0 (`rust/src/dns/log.rs`,
+`src/output-json-dns.c`, `etc/schema.json`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from evidence.reading.jsonlines import fits, object_of, spelled
 from evidence.reading.lines import chunks
 from evidence.reading.mnemonics import type_name, word
 from evidence.reading.names import unescaped_name_columns
+from evidence.reading.opcodes import no_lookup
 from evidence.reading.stamps import iso_time
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 
@@ -41,6 +43,7 @@ _KINDS = {
 _NEEDED = ("timestamp", "src_ip", "dest_ip", "dns")
 _DNS = {
     "type": str,
+    "opcode": int,
     "rrname": str,
     "rrtype": str,
     "rcode": str,
@@ -73,6 +76,8 @@ def read_line(text: bytes) -> Row | NoRow:
 
 
 def _record(value: dict[str, Any], dns: dict[str, Any]) -> Row | NoRow:
+    if other := no_lookup(dns.get("opcode")):
+        return other
     event, question, answers = EVENTS.get(dns["type"]), _question(dns), _answers(dns)
     if event is None or question is None or answers is None:
         return REJECT, "unknown-type" if event is None else "not-one-question" if question is None else "wrong-type"

@@ -32,6 +32,7 @@ _SHAPED = {"soa": pa.struct({"mname": _TEXT}), "srv": pa.struct({"name": _TEXT})
 _RECORD = pa.struct({"rrname": _TEXT, "rrtype": _TEXT, "ttl": _NUMBER, "rdata": _TEXT, **_SHAPED})
 _DNS = pa.struct(
     {"type": _TEXT, "rcode": _TEXT, "flags": _TEXT, "answers": pa.list_(_RECORD), "queries": pa.list_(_QUESTION)}
+    | {"opcode": _NUMBER}
     | {field.name: field.type for field in _RECORD}
 )
 _KIND = pa.schema({"event_type": _TEXT})
@@ -76,9 +77,9 @@ def read(lines: Lines, words: Words) -> Found:
 
 
 def _is_usual(events: pa.Table) -> Any:
-    """Where the members stand that a record needs, one question, and a time of the usual size."""
+    """Where the members stand that a record needs, one question, a time of the usual size, and no opcode but QUERY."""
     dns = _only(events["dns"])
-    asked = pc.list_value_length(dns.field("queries"))
+    asked, opcode = pc.list_value_length(dns.field("queries")), dns.field("opcode")
     good = holds(pc.equal(events["event_type"], "dns"))
     good &= holds(pc.equal(pc.binary_length(events["timestamp"]), _STAMP))
     for column in (events["src_ip"], events["dest_ip"], dns.field("type")):
@@ -86,6 +87,8 @@ def _is_usual(events: pa.Table) -> Any:
             good &= holds(pc.is_valid(column))
     if asked.null_count < len(asked):
         good &= holds(pc.equal(pc.fill_null(asked, 1), 1))
+    if opcode.null_count < len(opcode):
+        good &= holds(pc.equal(pc.fill_null(opcode, 0), 0))
     return good
 
 

@@ -5,8 +5,8 @@ r"""Zeek's `dns.log`, as its ASCII writer makes it: a header, then a record a li
 
 A record needs its header, whose lines are kept as `context`; without `rcode` it tells of a query alone. Headers may
 come again (files put one behind another). Types are taken by number: `qtype_name` has words of its own. Source: Zeek
-2.6 to 7.0 (`base/protocols/dns/main.zeek`, `src/threading/formatters/Ascii.cc`). The JSON form is a format of its own
-(`zeek_json.py`).
+2.6 to 8.1, whose records state their opcode (`base/protocols/dns/main.zeek`, `src/threading/formatters/Ascii.cc`). The
+JSON form is a format of its own (`zeek_json.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PROCEDURE, TITLE = "parse.zeek@1", "a Zeek dns.log"
 _FEW = 64
 _HEX = re.compile(rb"\\x([0-9a-fA-F]{2})")
-_NUMBERS = frozenset({"id.orig_p", "id.resp_p", "qclass", "qtype", "rcode"})
+_NUMBERS = frozenset({"id.orig_p", "id.resp_p", "opcode", "qclass", "qtype", "rcode"})
 _FLAGS = frozenset({"AA", "TC", "RD", "RA"})
 
 

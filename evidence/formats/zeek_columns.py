@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NEEDED = frozenset({"ts", "id.orig_h", "id.orig_p", "query"})
 USED = NEEDED | {
-    "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs",
+    "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs", "opcode",
 }  # fmt: skip
 MOST_DIGITS, GREATEST = 5, 65535
 _TAB, _NEWLINE, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 46, 45, 40, 127
@@ -100,6 +100,7 @@ class _Rows:
         """The lines that are usual throughout, and their columns."""
         time, sides = self._time(), {name: self._number(name) for name in ("id.orig_p", "id.resp_p")}
         codes = {name: self._number(name) for name in WORDS}
+        self.keep &= self._number("opcode") <= 0
         flags = self._flags()
         self._check_transport()
         answers = self._answers()

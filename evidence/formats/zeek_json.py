@@ -1,7 +1,7 @@
 """Zeek's `dns.log` as JSON, one object a line: each of a query and, where `rcode` stands, its response.
 
 Times are numbers or, by `LogAscii::json_timestamps`, ISO 8601 with a zone. Records of other logs (`_path`) are skipped
-by rule. `_system_name` is the vantage. Zeek 3.0 to 7.0, `src/threading/formatters/JSON.cc`.
+by rule. `_system_name` is the vantage. Zeek 3.0 to 8.1, `src/threading/formatters/JSON.cc`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PROCEDURE, TITLE = "parse.zeek_json@1", "a Zeek dns.log in JSON"
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "ts": (int, float, str), "id.orig_h": str, "id.orig_p": int, "id.resp_h": str, "id.resp_p": int, "proto": str,
     "query": str, "qclass": int, "qtype": int, "rcode": int, "AA": bool, "TC": bool, "RD": bool, "RA": bool,
-    "answers": list, "TTLs": list, "_path": str, "_system_name": str,
+    "opcode": int, "answers": list, "TTLs": list, "_path": str, "_system_name": str,
 }  # fmt: skip
 _NUMBER_OF_TIME = re.compile(rb'"ts"\s*:\s*(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?\s*[,}]')
 

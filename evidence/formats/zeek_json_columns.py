@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evidence.reading.json_batches import Columns
     from evidence.reading.json_lines import Lines
 
-_NUMBERS = ("id.orig_p", "id.resp_p", *WORDS)
+_NUMBERS = ("id.orig_p", "id.resp_p", "opcode", *WORDS)
 _KIND = {"_path": pa.string()}
 _RECORD = (
     dict.fromkeys(("id.orig_h", "id.resp_h", "query", "proto", "_system_name"), pa.string()) | _KIND
@@ -115,6 +115,7 @@ class _Rows:
         """Which of the records are usual throughout, and the columns of these."""
         records = self._records
         numbers = {name: self._number(name) for name in _NUMBERS}
+        self.keep &= numbers["opcode"] <= 0
         columns = time_columns(self._times, np.arange(len(self.keep))) | {
             "event": event_words(numbers["rcode"]),
             "client": self._address("id.orig_h"), "server": self._address("id.resp_h"),

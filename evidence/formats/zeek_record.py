@@ -8,6 +8,7 @@ from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import address
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.reading.names import unescaped_name_columns
+from evidence.reading.opcodes import no_lookup
 from evidence.table.schema import EXCHANGE, QUERY
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ FLAGS = ("AA", "TC", "RD", "RA")
 
 def row_of(times: Row, values: Mapping[str, Any], answers: list[str], ttls: list[Any]) -> Row | NoRow:
     """Texts, whole numbers below 100,000 and truth values by Zeek's names; a member that is unset is not there."""
+    if other := no_lookup(values.get("opcode")):
+        return other
     if "query" not in values:
         return SKIP, "no-question"
     named = unescaped_name_columns(values["query"])

@@ -19,6 +19,7 @@ import pyarrow as pa
 from evidence.errors import MessageError
 from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
+from evidence.reading.opcodes import no_lookup
 from evidence.table.schema import LOOKUPS, QUERY, RESPONSE, complete
 from evidence.wire.labels import columns_of, name_of, read_labels, read_uint16
 from evidence.wire.rdata import rdata_text
@@ -35,7 +36,6 @@ MOST_HELD = 32 << 20
 """A batch ends when its rows take so many bytes: compressed, their names and answers took a hundredth of that."""
 _ROW, _ANSWER = 1024, 320
 """Bytes that a row and an answer take here, but for their texts."""
-OPCODES = {1: "iquery", 2: "status", 4: "notify", 5: "update", 6: "stateful"}
 _RECORD = struct.Struct(">HHIH")
 _OPT, _TSIG = 41, 250
 _OPTIONS = {10: "COOKIE", 8: "ECS"}
@@ -84,9 +84,8 @@ def _read(data: bytes) -> list[Row] | NoRow:
         sections.append(records)
     if at != len(data):
         raise MessageError("trailing-bytes")
-    opcode = bits >> 11 & 15
-    if opcode:
-        return SKIP, f"opcode-{OPCODES.get(opcode, opcode)}"
+    if other := no_lookup(bits >> 11 & 15):
+        return other
     if not asked:
         return SKIP, "no-question"
     return _rows(data, bits, asked, sections[0], sections[2])

@@ -141,6 +141,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (without(4), {}, "reject no-event"), (ITEM, {"sig": signed(has=None)}, "reject no-event"), (ITEM, {"sig": signed(has=4)}, "reject no-event"),
     (without(7), {}, "reject no-name"), (without(7), {"sig": signed(has=3 | 16)}, "skip no-question"), (ITEM, {"sig": signed(has=1 | 16)}, "skip no-question"),
     (ITEM, {"sig": signed(opcode=5)}, "skip opcode-update"), (ITEM, {"sig": signed(opcode=9)}, "skip opcode-9"),
+    (ITEM, {"sig": signed(opcode=16)}, "reject bad-opcode"),
     (ITEM | {1: 9}, {}, "reject bad-index"), (ITEM | {4: 9}, {}, "reject bad-index"), (ITEM | {7: 1}, {}, "reject bad-index"),
     (ITEM, {"sig": signed(kind=7)}, "reject bad-index"), (ITEM | {12: {1: 0}}, {}, "reject bad-index"), (ITEM | {12: {1: 0}}, {"rrlist": [[7]]}, "reject bad-index"),
     (ITEM | {2: 65536}, {}, "reject bad-port"), (ITEM, {"sig": signed(port=65536)}, "reject bad-port"),

@@ -16,11 +16,13 @@ from tests.evidence.formats.changed_json import assert_same, changed
 RECORDED = Path(__file__).parents[2] / "recordings/suricata"
 FILES = {path.name: path.read_bytes() for path in sorted(RECORDED.glob("*.json"))}
 LINES = [line for data in FILES.values() for line in data.splitlines(keepends=True)[:60:3]]
+STATED = next(line for line in LINES if b'"opcode":0' in line)
 OTHERS = [
     b'{"event_type":"flow","timestamp":"x"}\n', b'{"event_type":"dns"}\n', b"[1]\n", b"\n", b"# note\n", b"{}\n",
     *(LINES[0].replace(b"+0000", zone) for zone in (b".0000", b"00000", b"+00:0", b"ZZZZZ", b"+2400", b"-0130", b"")),
     LINES[0].replace(b"+0000", b"+0230"), LINES[0].replace(b"+0000", b"-0000"), LINES[0].replace(b"2026-11-24", b"2026-02-29"),
-    LINES[0].replace(b'"src_port":', b'"src_port": '), LINES[0].replace(b'"UDP"', b"null"), LINES[0].replace(b'"A"', b'"a a"'),
+    LINES[0].replace(b'"src_port":', b'"src_port": '), LINES[0].replace(b'"UDP"', b"null"),
+    *(STATED.replace(b'"opcode":0', b'"opcode":' + other) for other in (b"4", b"5", b"15", b"16", b"-1", b"null", b"0.0", b'"4"', b"true")), LINES[0].replace(b'"A"', b'"a a"'),
 ]  # fmt: skip
 
 
@@ -32,6 +34,15 @@ def test_recordings_are_read_the_same(name: str) -> None:
 def test_most_of_a_recording_is_read_as_columns() -> None:
     for data in FILES.values():
         assert len(eve_columns.read(Lines(data), eve._WORDS).taken) > data.count(b"\n") * 2 / 3
+
+
+@pytest.mark.parametrize("opcode", [4, 5, 16])
+def test_records_of_another_opcode_are_no_rows_beside_others(opcode: int) -> None:
+    other = STATED.replace(b'"opcode":0', b'"opcode":%d' % opcode)
+    old = STATED.replace(b'"opcode":0', b'"x":7')
+    data = STATED + other + old + other
+    assert eve_columns.read(Lines(data), eve._WORDS).taken.tolist() == [0, 2]
+    assert_same(eve, data)
 
 
 def test_other_events_need_no_look_at_each_line() -> None:
@@ -60,7 +71,9 @@ def test_changed_lines_are_read_the_same(data: bytes) -> None:
 def test_values_of_any_type_are_read_the_same(line: bytes, wrong: object, data: st.DataObject) -> None:
     value = json.loads(line)
     inside = value if data.draw(st.booleans()) else value["dns"]
-    name = data.draw(st.sampled_from([*sorted(inside), "answers", "queries", "soa", "ttl", "rdata", "host", "srv"]))
+    name = data.draw(
+        st.sampled_from([*sorted(inside), "answers", "queries", "soa", "ttl", "rdata", "host", "srv", "opcode"])
+    )
     inside[name] = wrong
     written = json.dumps(value, separators=(",", ":")).encode() + b"\n"
     assert_same(eve, written * 2 + line)

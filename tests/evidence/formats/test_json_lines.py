@@ -46,6 +46,21 @@ def test_eve() -> None:
     assert row["answers"] == [{"name": "a.example", "type": "SOA", "ttl": 300, "data": "ns hm 1 2 3 4 5"}]
 
 
+@pytest.mark.parametrize(
+    ("opcode", "found"),
+    [
+        (b"4", ("skip", "opcode-notify")), (b"5", ("skip", "opcode-update")), (b"15", ("skip", "opcode-15")),
+        (b"16", ("reject", "bad-opcode")), (b"-1", ("reject", "bad-opcode")), (b'"4"', ("reject", "wrong-type")),
+    ],
+)  # fmt: skip
+def test_what_states_another_opcode_is_no_lookup_in_eve_and_in_zeek(opcode: bytes, found: tuple[str, str]) -> None:
+    for read_line, line, before in ((eve.read_line, EVE, b'"flags"'), (zeek_json.read_line, ZEEK, b'"qclass"')):
+        assert isinstance(read_line(line.replace(before, b'"opcode":0,' + before)), dict)
+        changed = line.replace(before, b'"opcode":' + opcode + b"," + before)
+        assert read_line(changed) == found
+        assert read_line(changed.replace(b'"query":"x\\\\x20y.example",', b"")) == found
+
+
 def test_route53() -> None:
     row = route53.read_line(ROUTE53)
     assert some(row, "time", "time_zone", "event") == ("2026-11-24T22:09:08+00:00", "UTC", "exchange")

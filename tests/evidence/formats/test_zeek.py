@@ -19,7 +19,7 @@ FORM = FORMATS["parse.zeek@1"]
 FIELDS = [
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "trans_id", "rtt", "query", "qclass",
     "qclass_name", "qtype", "qtype_name", "rcode", "rcode_name", "AA", "TC", "RD", "RA", "Z", "answers", "TTLs",
-    "rejected",
+    "rejected", "opcode", "opcode_name",
 ]  # fmt: skip
 HEADER = (
     b"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tdns\n#open\t2026\n"
@@ -27,7 +27,7 @@ HEADER = (
 )
 ROW = (
     b"1795558147.621051\tCx\t127.0.0.11\t20000\t127.0.0.53\t53\tudp\t4096\t0.000212\tWWW.example.com\t1\tC_INTERNET\t28\tAAAA\t3\t"
-    b"NXDOMAIN\tT\tF\tT\tF\t0\t192.0.2.1,TXT 3 a\\x2cb\t300.000000,5.500000\tF\n"
+    b"NXDOMAIN\tT\tF\tT\tF\t0\t192.0.2.1,TXT 3 a\\x2cb\t300.000000,5.500000\tF\t0\tquery\n"
 )
 
 
@@ -66,6 +66,10 @@ def test_unset_members_are_not_there() -> None:
     ("line", "reason"),
     [
         (change(query="-"), "no-question"),
+        (change(opcode="4"), "opcode-notify"),
+        (change(opcode="5", query="-"), "opcode-update"),
+        (change(opcode="16"), "bad-opcode"),
+        (change(opcode="query"), "bad-number"),
         (change(query="a..b"), "bad-name"),
         (change(ts="soon"), "bad-time"),
         (change(ts="1795558147.1234567890"), "bad-time"),
@@ -139,6 +143,10 @@ VARIANTS = [
     change(query="-"),
     change(qtype="65280", qclass="3", rcode="23"),
     change(qtype="65536"),
+    change(opcode="5", opcode_name="dynamic-update"),
+    change(opcode="-", opcode_name="-"),
+    change(opcode="70000"),
+    change(opcode="00"),
     change(proto="icmp"),
     change(id__orig_h="2001:DB8::1"),
     change(id__orig_h="cafe"),
@@ -197,6 +205,7 @@ def test_usual_lines_are_read_as_columns() -> None:
         change(id__orig_h="2001:DB8::1"),
         change(answers="TXT 3 a b", TTLs="1.500000"),
         change(id__orig_p="-", AA="-", ts="1795558147.6"),
+        change(opcode="-"),
     ]
     for fields in (FIELDS, TEN, sorted(NEEDED)):
         data = b"".join(cut_down(line, fields) for line in usual)
