@@ -1,7 +1,8 @@
 """Zeek's `dns.log` as JSON, one object a line: each of a query and, where `rcode` stands, its response.
 
-Times are numbers or, by `LogAscii::json_timestamps`, ISO 8601 with a zone. Records of other logs (`_path`) are skipped
-by rule. `_system_name` is the vantage. Zeek 3.0 to 8.1, `src/threading/formatters/JSON.cc`.
+Times are seconds since 1970 or, by `LogAscii::json_timestamps`, whole milliseconds or ISO 8601 with a zone. Thirteen
+digits without a fraction are milliseconds: seconds have ten, and always a fraction. Records of other logs (`_path`) are
+skipped by rule. `_system_name` is the vantage. Zeek 3.0 to 8.1, `src/threading/formatters/JSON.cc`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "query": str, "qclass": int, "qtype": int, "rcode": int, "AA": bool, "TC": bool, "RD": bool, "RA": bool,
     "opcode": int, "answers": list, "TTLs": list, "_path": str, "_system_name": str,
 }  # fmt: skip
-_NUMBER_OF_TIME = re.compile(rb'"ts"\s*:\s*(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?\s*[,}]')
+_NUMBER_OF_TIME = re.compile(
+    rb'"ts"\s*:\s*(?:([0-9]{10})([0-9]{3})|(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?)\s*[,}]'
+)
 
 
 def read_line(text: bytes) -> Row | NoRow:
@@ -71,7 +74,10 @@ def _time(written: float | str, text: bytes) -> Row | None:
         times = iso_time(written)
         return times if times and times["time_zone"] else None
     found = _NUMBER_OF_TIME.search(text)
-    return unix_time(found["seconds"].decode(), (found["fraction"] or b"").decode()) if found else None
+    if found is None:
+        return None
+    seconds, fraction = found[1] or found["seconds"], found[2] or found["fraction"] or b""
+    return unix_time(seconds.decode(), fraction.decode())
 
 
 def read_run(run: Chunk) -> Batch:

@@ -88,10 +88,15 @@ def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
     is_text = body[begin] == _QUOTE
     point = begin + np.where(is_text, _DATE, _SECONDS)
     end = point + 1 + digits.leading(gather.words(body, point + 1))
-    good &= (body[point] == _DOT) & np.where(is_text, body[end] == _ZULU, (body[end] == _COMMA) | (body[end] == _BRACE))
+    is_whole = ~is_text & (body[point] != _DOT)
+    good &= (is_whole | (body[point] == _DOT)) & np.where(
+        is_text, body[end] == _ZULU, (body[end] == _COMMA) | (body[end] == _BRACE)
+    )
     end += is_text
     good &= (body[end] == _QUOTE) | ~is_text
     found = digits.times(body, begin + is_text, end)
+    if is_whole.any():
+        found = found.but(is_whole, digits.milliseconds(body, begin, end))
     return good & found.good & (~is_text | (body[begin + _YEAR] == _HYPHEN)), found
 
 

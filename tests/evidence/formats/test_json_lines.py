@@ -84,6 +84,13 @@ def test_zeek() -> None:
     assert some(asked, "event", "rcode", "time_digits") == ("query", None, 0)
 
 
+def test_thirteen_digits_of_zeek_are_milliseconds() -> None:
+    row = zeek_json.read_line(ZEEK.replace(b"1795558147.123457", b"1795558147123"))
+    assert some(row, "time", "time_digits", "time_zone") == ("2026-11-24T22:09:07.123000+00:00", 3, "UTC")
+    for other in (b"17955581471234", b"1795558147123.0", b"-1795558147123", b"1.795558147123e12"):
+        assert zeek_json.read_line(ZEEK.replace(b"1795558147.123457", other)) == ("reject", "bad-time")
+
+
 @pytest.mark.parametrize(("written", "kind"), [(b"65280", "TYPE65280"), (b'"65280"', "TYPE65280"), (b"28", "AAAA")])
 def test_a_type_of_passive_dns_may_be_a_number(written: bytes, kind: str) -> None:
     assert passive_dns.read_line(PASSIVE.replace(b'"A"', written))["type"] == kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,18 @@ def change(**values: object) -> bytes:
     return json.dumps(kept, separators=(",", ":")).encode() + b"\n"
 
 
+def in_milliseconds(data: bytes) -> bytes:
+    """As Zeek writes the times with `JSON::TS_MILLIS`."""
+    return re.sub(rb'"ts":([0-9]{10})[.]([0-9]{3})[0-9]*', rb'"ts":\1\2', data)
+
+
 VARIANTS = [
     *LINES, change(rcode=None, rcode_name=None), change(answers=None, TTLs=None), change(answers=None), change(TTLs=None),
     change(answers=["a"], TTLs=[1.0, 2.0]), change(answers=["a"], TTLs=[4294967295.0]), change(answers=["a"], TTLs=[7]),
     change(answers=["a", "b"], TTLs=[99999999.9, 0.5]), change(answers=[""], TTLs=[1.0]), change(answers=[], TTLs=[]),
     change(answers=["a"], TTLs=[299.99999999999997]), change(answers=["a"], TTLs=[-1.0]), change(answers=["a"], TTLs=[10**400]), change(answers=["a"], TTLs=[1e300]),
     change(id__resp_h=None, id__resp_p=None), change(_path="dns", _system_name="gw"), change(_path="conn"), change(_path=7),
+    change(ts=1795558147621), change(ts=179555814762), change(ts=17955581476210), change(ts=1795558147621.5), change(ts=-1795558147621),
     change(ts=1795558147), change(ts="1795558147.5"), change(ts="2026-11-24T22:09:07.621051"), change(ts=5.5),
     change(ts="2026-11-24T22:09:07.6+02:00"), change(ts="2026-02-29T22:09:07Z"), change(more={"ts": 1795558147.5}),
     change(query=""), change(query="."), change(query="a."), change(query="a..b"), change(query="A.b"), change(query="x y"),
@@ -50,6 +57,7 @@ VARIANTS = [
 @pytest.mark.parametrize("name", FILES)
 def test_recordings_are_read_the_same(name: str) -> None:
     assert_same(zeek_json, FILES[name] * 3)
+    assert_same(zeek_json, in_milliseconds(FILES[name]) + FILES[name])
 
 
 @pytest.mark.parametrize("line", VARIANTS)
@@ -66,7 +74,8 @@ def test_usual_lines_are_read_as_columns_and_other_logs_need_no_look_at_each_lin
     found = zeek_json_columns.read(Lines(b"".join(usual) + change(_path="conn") * 2))
     assert [*found.taken.tolist(), *found.skipped.tolist()] == list(range(len(usual) + 2))
     numbered = FILES["zeek-dns.json"]
-    assert len(zeek_json_columns.read(Lines(numbered)).taken) == numbered.count(b"\n")
+    for data in (numbered, in_milliseconds(numbered), numbered + in_milliseconds(numbered)):
+        assert len(zeek_json_columns.read(Lines(data)).taken) == data.count(b"\n")
 
 
 @settings(max_examples=300, deadline=None)
