@@ -175,12 +175,12 @@ def _word_text(word: np.uint64) -> str:
 
 def chosen_words(each: Sequence[str | None], places: Ints) -> pa.Array:
     """Of each row the word at its place, as a dictionary; None is null. Words may stand there twice."""
-    words = [word for word in dict.fromkeys(each) if word is not None]
     if len(set(each)) < 2:
         return one_text(each[0] if each else None, len(places))
-    numbers = np.array([words.index(word) if word is not None else -1 for word in each], dtype=np.int32)[places]
+    words = {word: number for number, word in enumerate(word for word in dict.fromkeys(each) if word is not None)}
+    numbers = np.array([-1 if word is None else words[word] for word in each], dtype=np.int32)[places]
     is_none = numbers < 0 if None in each else None
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=is_none), pa.array(words, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=is_none), pa.array(list(words), pa.string()))
 
 
 def one_text(value: str | None, count: int) -> pa.Array:
