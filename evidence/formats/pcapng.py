@@ -62,6 +62,8 @@ class Section:
     clocks: list[Clock] = field(default_factory=list)
     first: int = 0
     """The place in `interfaces` of the section's first one: those of earlier sections stay before it."""
+    room: int = 1 << 24
+    """So many octets names of interfaces may still have; below 0 no interface is taken any more."""
 
 
 @dataclass(slots=True)
@@ -144,6 +146,9 @@ def _interface(body: bytes, section: Section) -> NoRow:
         return REJECT, "bad-block"
     link, _, longest = struct.unpack_from(f"{section.order}HHI", body)
     options = dict(_options(body[8:], section.order))
+    section.room -= len(options.get(_NAME, b""))
+    if section.room < 0:
+        return REJECT, "bad-block"
     written = options.get(_RESOLUTION, b"\6")
     resolution = written[0] if written else 6
     offset = options.get(_OFFSET, b"")

@@ -118,6 +118,16 @@ def test_what_is_no_capture_is_one_reject_or_nothing(data: bytes) -> None:
     assert FORMAT.guess(Head(data)) is None
 
 
+def test_interfaces_whose_names_would_fill_the_memory_are_not_taken() -> None:
+    size = 60_000
+    named = interface(options=option(2, b"x" * size))
+    taken = (1 << 24) // size
+    data = section() + named * (taken + 2) + interface() + enhanced(IP, 1, taken - 1) + enhanced(IP, 1, taken)
+    result = read(FORMAT, data)
+    assert [len(row["vantage"]) for row in result.rows] == [size]
+    assert result.counted.reasons == {"section-header": 1, "interface-description": taken, "bad-block": 4}
+
+
 def test_connections_of_two_interfaces_are_not_mixed() -> None:
     data = make.framed(message(), message())
     packets = [
