@@ -135,8 +135,9 @@ class _Reader:
             if piece.too_long:
                 yield from self._take(len(self._rest))
                 yield too_long(piece, LOOKUPS)
-                self._start, self._line = piece.start + piece.size, piece.line + 1
                 continue
+            if not self._rest:
+                self._start, self._line = piece.start, piece.line
             self._rest += piece.data
             last = max((found.start() for found in _BEGIN.finditer(self._rest)), default=len(self._rest))
             yield from self._take(last if len(self._rest) - last <= LONGEST_LINE else len(self._rest))
@@ -177,7 +178,7 @@ class _Reader:
 
 
 def _guess(head: Head) -> Guess | None:
-    blocks = [read_block(head.data[begin:end]) for begin, end, is_block in _pieces(head.data) if is_block]
+    blocks = [read_block(head.text[begin:end]) for begin, end, is_block in _pieces(head.text) if is_block]
     requests = sum(isinstance(found, dict) or found[0] == SKIP for found in blocks)
     return Guess(0.95, f"{TITLE}: {requests} requests at its beginning") if requests else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 from evidence.errors import ReadingError
 from evidence.reading.amounts import found_in
 from evidence.reading.batch import REJECT, SKIP, Batch, Reject, rejects_table
+from evidence.reading.byte_order_mark import MARK, with_mark
 from evidence.reading.lines import LONGEST_LINE, chunks
 from evidence.table.schema import LOOKUPS
 
@@ -46,9 +47,14 @@ class Head:
     data: bytes
     whole: bool = True
 
+    @property
+    def text(self) -> bytes:
+        """The bytes behind a byte order mark, as text is read."""
+        return self.data.removeprefix(MARK)
+
     def lines(self) -> list[bytes]:
         """Up to 200 lines that are not blank; one that is cut off by the head's end is left out."""
-        found = self.data.split(b"\n")
+        found = self.text.split(b"\n")
         last = found.pop()
         if self.whole and last:
             found.append(last)
@@ -88,7 +94,7 @@ class Reading:
 class Format:
     """A format by name and version, `parse.NAME@VERSION`.
 
-    `read(source, parameters)` takes its own `parameters` only; raises `ReadingError` for those that it does not know.
+    `begin(source, parameters)` takes its own `parameters` only; raises `ReadingError` for those that it does not know.
     `has_zone` false: a row whose `time_zone` is null stands in local time, which takes the `zone` that the uploader
     states. `has_year` false: times stand in the leap year 2000, and take the `year` that the uploader states.
     `unit` is what its records are called; `is_text` false: names do not stand in them as they are written in tables.
@@ -99,13 +105,18 @@ class Format:
     procedure: str
     title: str
     guess: Callable[[Head], Guess | None]
-    read: Callable[[Source, Mapping[str, Any]], Reading]
+    begin: Callable[[Source, Mapping[str, Any]], Reading]
     has_zone: bool = True
     has_year: bool = True
     unit: str = LINE
     is_text: bool = True
     header: Callable[[Head, str], Header | None] | None = None
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def read(self, source: Source, parameters: Mapping[str, Any]) -> Reading:
+        """The source being read, each of its bytes in one record. Raises `ReadingError` as `begin` does."""
+        reading = self.begin(source, parameters)
+        return replace(reading, batches=with_mark(reading.batches, source))
 
 
 def line_format(

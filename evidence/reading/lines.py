@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evidence.reading.byte_order_mark import MARK
 from evidence.reading.source import BLOCK
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Chunk:
 
 
 def chunks(source: Source) -> Iterator[Chunk]:
-    """All bytes of the source, in chunks of whole lines."""
+    """All bytes of the source in chunks of whole lines, behind a byte order mark if there is one."""
+    source.pass_over(MARK)
     for chunk in _blocks(source):
         yield from _parts(chunk) if chunk.ends is not None and len(chunk.ends) > MOST_LINES else (chunk,)
 

@@ -19,12 +19,12 @@ _WINDOW = 1 << 16  # bytes that are looked at for the end of a line
 
 
 class Source:
-    """A file by its descriptor; `digest` is good when `blocks` is used up."""
+    """A file by its descriptor; `digest` is good when `blocks` is used up. `begin` is where its text begins."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._hash = hashlib.sha256()
-        self.position = 0
+        self.position = self.begin = 0
 
     @property
     def digest(self) -> str:
@@ -67,6 +67,11 @@ class Source:
             if found >= 0:
                 return begin + found + 1
         return stop
+
+    def pass_over(self, mark: bytes) -> None:
+        """Let the text begin behind these bytes, if they are the file's first and not all of it."""
+        if self.size > len(mark) and self.look(0, len(mark)) == mark:
+            self.begin = len(self.read_to(len(mark)))
 
     def blocks(self) -> Iterator[bytes]:
         """All bytes, in blocks of `BLOCK`; the last may be shorter."""

@@ -20,6 +20,8 @@ DELIMITED = "parse.delimited@2"
 RECORDS = ("parse.pcap@", "parse.pcapng@", "parse.dnstap@", "parse.cdns@")
 """Readers of binary formats: what they point to are records, and no lines."""
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";"}
+MARK = b"\xef\xbb\xbf"
+"""A byte order mark (RFC 3629 §6) before a file's text is no part of its first line."""
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
@@ -87,7 +89,7 @@ class Format:
         """Which field of a record holds what; None if the header cannot be read, empty where there is none."""
         if self.procedure != DELIMITED:
             return {}
-        header = _header(head, self._delimiter() or ",")
+        header = _header(head.removeprefix(MARK), self._delimiter() or ",")
         columns = self.parameters.get("columns")
         if header is None or not isinstance(columns, dict):
             return None

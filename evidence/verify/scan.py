@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from evidence.digest import Digest
+from evidence.verify.fields import MARK
 from evidence.verify.files import open_regular, size_of
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Watch:
         places = self._places[id(claim)]
         if places is None:
             return ("has no header that its reader could have used", "another header", str(claim.format.parameters))
-        row = claim.format.row(text, places)
+        row = claim.format.row(text if found.start else text.removeprefix(MARK), places)
         shown = repr(text[:160])[1:]
         if row is None:
             return (f"is no row as {claim.format.procedure} reads it", shown, "a lookup or a sighting")

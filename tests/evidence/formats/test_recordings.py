@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.formats.registry import FORMATS
+from evidence.reading.byte_order_mark import MARK
 from evidence.reading.mnemonics import RCODES
 from evidence.reading.names import canonical_name, from_labels
 from evidence.recognition import NEAR, recognise
@@ -192,6 +193,26 @@ def count_of(path: str, what: str) -> Callable[[Read], int]:
 def test_every_text_of_the_recordings_is_read() -> None:
     texts = {path for path in MANIFEST if not path.endswith(OTHERWISE) and not path.startswith("seen/")}
     assert texts == set(READ_BY)
+
+
+def moved(items: list[dict[str, Any]], by: int) -> list[dict[str, Any]]:
+    """Rows or rejects as they stand behind so many more bytes, which are the first record's."""
+    return [
+        item | {"start": item["start"] and item["start"] + by, "stop": item["stop"] + by}
+        | {name: None for name in ("head", "earlier") if name in item}
+        for item in items
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_byte_order_mark_changes_nothing_but_places(path: str) -> None:
+    form, parameters = known(path)
+    data = b"".join(bytes_of(path).splitlines(keepends=True)[:60])
+    marked, plain = read(form, MARK + data, parameters), read(form, data, parameters)
+    assert recognise(MARK + data) == recognise(data)
+    assert moved(marked.rows, 0) == moved(plain.rows, 3)
+    assert moved(marked.rejects, 0) == moved(plain.rejects, 3)
+    assert check_way_back(form, MARK + data, parameters) == len(plain.rows)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -132,6 +132,15 @@ def test_whatever_clients_a_log_has_its_result_is_made_anew(golden, tmp_path_fac
     assert "result-figures" in {item.code for item in found.of("ok")}
 
 
+@pytest.mark.parametrize(("raw", "of"), [(bind_log, "parse.bind@2"), (csv_log, "parse.delimited@2")])
+def test_a_log_that_begins_with_a_byte_order_mark_is_read_as_well(golden, tmp_path, raw, of) -> None:
+    bench = Bench(golden, tmp_path)
+    concentration(bench, b"\xef\xbb\xbf" + raw([1, 1, 2]), of)
+    found = bench.check(tmp_path / "given")
+    assert judged(found) == (set(), {"timestamp-absent"})
+    assert max(number.value for number in found.numbers) == 3
+
+
 @UNHURRIED
 @given(st.lists(st.integers(1, 15), min_size=1, max_size=40))
 def test_records_with_quotes_over_lines_are_read_as_well(golden, tmp_path_factory, clients) -> None:

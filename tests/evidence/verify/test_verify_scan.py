@@ -164,6 +164,35 @@ def test_a_count_behind_thousands_of_zeros_is_a_count() -> None:
     assert watched(data, asked).good == 1
 
 
+LOOKUP = b"client @0x7f 192.0.2.1#5 (a): query: a.example IN A +\n"
+NUMBERED = Format(CSV.procedure, {**CSV.parameters, "columns": {"client": "1", "name": "2", "time": "3"}})
+
+
+@pytest.mark.parametrize(
+    ("line", "of"),
+    [
+        (LOOKUP, Format("parse.bind@2", {})),
+        (b"192.0.2.1,a.example,2016-01-01\n", NUMBERED),
+        (b'"192.0.2.1",a.example,2016-01-01\n', NUMBERED),
+    ],
+)
+def test_a_byte_order_mark_belongs_to_the_first_line_and_is_not_read(line, of) -> None:
+    size, mark = len(line), b"\xef\xbb\xbf"
+    asked = claim((1, 0, 3 + size), (2, 3 + size, 3 + 2 * size), words=("192.0.2.1",), of=of)
+    asked.name, asked.client = "a.example", "192.0.2.1"
+    assert (watched(mark + line * 2, asked).good, watched(line + mark + line, asked).good) == (2, 0)
+    later = claim((2, size, 3 + 2 * size), of=of)
+    later.name, later.client = "a.example", "192.0.2.1"
+    assert watched(line + mark + line, later).good == 0
+
+
+def test_a_byte_order_mark_may_stand_before_a_comment_and_quotes() -> None:
+    for head in (b"# note\nn,t,c\n", b'"n","t","c"\n'):
+        data = b"\xef\xbb\xbf" + head + b"a,2016-01-01,b\n"
+        asked = claim((head.count(b"\n") + 1, 3 + len(head), len(data)), of=CSV)
+        assert watched(data, asked).good == 1
+
+
 def test_a_file_without_the_columns_that_its_reader_names_has_no_rows() -> None:
     data = b"n,t\na,2016-01-01\n"
     found = watched(data, claim((2, 4, len(data)), of=CSV), 99)
