@@ -36,7 +36,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "opcode": int, "answers": list, "TTLs": list, "_path": str, "_system_name": str,
 }  # fmt: skip
 _NUMBER_OF_TIME = re.compile(
-    rb'"ts"\s*:\s*(?:([0-9]{10})([0-9]{3})|(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?)\s*[,}]'
+    rb'"ts"\s*:\s*(?P<number>([0-9]{10})([0-9]{3})|(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,9}))?)\s*[,}]'
 )
 
 
@@ -69,14 +69,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _time(written: float | str, text: bytes) -> Row | None:
-    """A number is taken from its digits in the line, since a float does not hold them."""
+    """A number is taken from its digits in the line, since a float does not hold them; an inner `ts` is another."""
     if isinstance(written, str):
         times = iso_time(written)
         return times if times and times["time_zone"] else None
-    found = _NUMBER_OF_TIME.search(text)
+    found = next((item for item in _NUMBER_OF_TIME.finditer(text) if float(item["number"]) == written), None)
     if found is None:
         return None
-    seconds, fraction = found[1] or found["seconds"], found[2] or found["fraction"] or b""
+    seconds, fraction = found[2] or found["seconds"], found[3] or found["fraction"] or b""
     return unix_time(seconds.decode(), fraction.decode())
 
 

@@ -41,10 +41,10 @@ _RECORD = (
     | dict.fromkeys(_NUMBERS, pa.int64()) | dict.fromkeys(FLAGS, pa.bool_())
     | {"answers": pa.list_(pa.string()), "TTLs": pa.list_(pa.float64())}
 )  # fmt: skip
-_TIME_MEMBER = b'"ts":'
+_TIME_NAME, _TIME_MEMBER = b'"ts"', b'"ts":'
 _SECONDS, _DATE, _YEAR = 10, 20, 5
 """Bytes before the point of seconds since 1970; before that of ISO 8601 and before its first hyphen, with the quote."""
-_QUOTE, _DOT, _HYPHEN, _ZULU, _COMMA, _BRACE = b'".-Z,}'
+_QUOTE, _DOT, _HYPHEN, _ZULU, _COMMA, _BRACE, _COLON = b'".-Z,}:'
 _HEAD = 1 << 16  # bytes, in which a log that names its kind does so
 _MORE_THAN_A_TTL = 2**32
 
@@ -101,12 +101,17 @@ def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
 
 
 def _only_times(lines: Lines, numbers: Ints) -> tuple[Any, Ints]:
-    """Which lines have a time at one place only, and where the place that is the last in each ends."""
-    places = lines.places(_TIME_MEMBER)
+    """Which lines name a time at one place only, and where the place that is the last in each ends.
+
+    A member within another may have the same name, and either may have blanks before its colon.
+    """
+    places = lines.places(_TIME_NAME)
     owners = lines.of(places)
     begins = lines.starts.copy()
     begins[owners] = places + len(_TIME_MEMBER)
-    return np.bincount(owners, minlength=len(begins))[numbers] == 1, begins[numbers]
+    is_one = np.bincount(owners, minlength=len(begins)) == 1
+    is_one[owners] &= lines.body[np.minimum(places + len(_TIME_NAME), len(lines.body) - 1)] == _COLON
+    return is_one[numbers], begins[numbers]
 
 
 class _Rows:

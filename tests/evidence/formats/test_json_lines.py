@@ -84,6 +84,12 @@ def test_zeek() -> None:
     assert some(asked, "event", "rcode", "time_digits") == ("query", None, 0)
 
 
+def test_a_time_of_zeek_is_that_of_the_record_and_no_inner_one() -> None:
+    for inner in (b'{"more":{"ts":5.5},', b'{"more":{"ts": 1795558147123},', b'{"more":[{"ts":1795558147.12345 }],'):
+        row = zeek_json.read_line(ZEEK.replace(b'{"ts":', inner + b'"ts" : '))
+        assert some(row, "time", "time_digits") == ("2026-11-24T22:09:07.123457+00:00", 6)
+
+
 def test_thirteen_digits_of_zeek_are_milliseconds() -> None:
     row = zeek_json.read_line(ZEEK.replace(b"1795558147.123457", b"1795558147123"))
     assert some(row, "time", "time_digits", "time_zone") == ("2026-11-24T22:09:07.123000+00:00", 3, "UTC")

@@ -49,6 +49,8 @@ VARIANTS = [
     change(opcode=4), change(opcode=16), change(opcode=70000), change(opcode=-1), change(opcode="4"), change(opcode=True), change(opcode=0.5),
     change(AA=None, TC=True), change(AA="T"), change(AA=0), change(rtt=None), change(rtt=0.0), change(rtt=1e-7),
     change(Z={"x": [1, {"y": []}]}), change(query={"x": "y"}), change(answers=[["a"]]), b"\n", b"# note\n", b"{}\n", b"[1]\n",
+    *(FIRST.replace(b'{"ts":', b'{"more":{"ts":1795558140.5},' + own) for own in (b'"ts":', b'"ts" :', b'"ts": ', b'"t":"ts","ts":')),
+    FIRST.replace(b'{"ts":', b'{"a":1,"ts":'), FIRST.replace(b'{"ts":', b'{"a":1,"ts" :'),
     FIRST.replace(b'"query":', b'"query": '), FIRST.replace(b"{", b'{"ts":1,'), FIRST.replace(b"\n", b"\r\n"),
     FIRST.replace(b"1795558147.621051", b"1795558147.6210511234"), FIRST.replace(b"1795558147.621051", b"01795558147.621051"),
 ]  # fmt: skip
@@ -69,7 +71,7 @@ def test_usual_lines_are_read_as_columns_and_other_logs_need_no_look_at_each_lin
     usual = [
         *FILES["zeek-dns-iso8601.json"].splitlines(keepends=True), change(rcode=None, rcode_name=None), change(answers=None, TTLs=None), change(TTLs=None, _system_name="gw"),
         change(id__resp_h=None, id__resp_p=None), change(proto=None, AA=None, id__orig_h="2001:DB8::1"),
-        change(opcode=0, opcode_name="query"),
+        change(opcode=0, opcode_name="query"), FIRST.replace(b'{"ts":', b'{"a":1,"ts":'),
     ]  # fmt: skip
     found = zeek_json_columns.read(Lines(b"".join(usual) + change(_path="conn") * 2))
     assert [*found.taken.tolist(), *found.skipped.tolist()] == list(range(len(usual) + 2))
