@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 KEPT = "; the file is kept as it is, and nothing else was harmed"
 ENVIRONMENT = {
-    "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1",
+    "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
 }  # fmt: skip
-"""All that a child sees of an environment. Chunks and columns of a few MiB come and go all the time: one heap that
-keeps what it was given saves making their pages anew, and the heaps of the threads."""
+"""All that a child sees of an environment. Chunks and columns of a few MiB come and go all the time: heaps that keep
+what they were given save making their pages anew. With two, threads seldom wait for each other; more take memory."""
 _PATIENCE = 20
 """Times its processor seconds, which is how long a child may take by the clock."""
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER, _DIE_WITH_PARENT = 38, 22, 2, 1
