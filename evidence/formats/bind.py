@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from evidence.formats import bind_plain
 from evidence.formats.bind_columns import lines_of, usual
 from evidence.formats.bind_message import LEAD, MESSAGE, TIME, query_row, time_of
 from evidence.reading import gather
 from evidence.reading.batch import REJECT, Batch, Reject, rejects_table
 from evidence.reading.format import Format, Reading, guess_lines, in_order, plain_line, refuse_parameters, too_long
-from evidence.reading.lines import chunks
+from evidence.reading.lines import chunks, line_ends
 from evidence.table.schema import LOOKUPS, complete, in_order_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.formats.bind_columns import Lines
+    from evidence.formats.bind_columns import Columns
     from evidence.reading.format import NoRow, Row
     from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
@@ -40,12 +41,11 @@ def read_chunk(chunk: Chunk) -> Batch:
     """Rows and rejects of whole lines."""
     if chunk.too_long:
         return too_long(chunk, LOOKUPS)
-    lines = lines_of(gather.padded(chunk.data), chunk.size)
-    rows, slow = _columns(chunk, lines)
+    rows, slow, starts, stops = _columns(chunk)
     rejects: list[Reject] = []
     more: list[Row] = []
     for index in slow.tolist():
-        _slow_line(chunk, int(lines.starts[index]), int(lines.stops[index]), chunk.line + index, more, rejects)
+        _slow_line(chunk, int(starts[index]), int(stops[index]), chunk.line + index, more, rejects)
     if more:
         rows = in_order_of_source(rows, pa.Table.from_pylist(more, schema=LOOKUPS))
     return Batch(rows, rejects_table(rejects), chunk.size)
@@ -76,18 +76,30 @@ def read_line(text: bytes) -> Row | NoRow:
     return {**times, **row} if isinstance(row, dict) else row
 
 
-def _columns(chunk: Chunk, lines: Lines) -> tuple[pa.Table, Any]:
-    """Lines of the usual layouts as a table, and the numbers of all other lines."""
-    taken, columns = usual(lines)
-    rest = np.ones(len(lines.starts), dtype=bool)
+def _columns(chunk: Chunk) -> tuple[pa.Table, Any, Any, Any]:
+    """Lines of the usual layouts as a table; the numbers of all other lines; where lines start and stop."""
+    taken, columns, starts, stops = _usual(chunk)
+    rest = np.ones(len(starts), dtype=bool)
     rest[taken] = False
     spans = {
-        "line": pa.array(taken + chunk.line, pa.int64()),
-        "start": pa.array(lines.starts[taken] + chunk.start, pa.int64()),
-        "stop": pa.array(lines.stops[taken] + chunk.start, pa.int64()),
-    }
+        "line": pa.array(taken + chunk.line, pa.int64()), "start": pa.array(starts[taken] + chunk.start, pa.int64()),
+        "stop": pa.array(stops[taken] + chunk.start, pa.int64()),
+    }  # fmt: skip
     rows = complete(spans | columns, len(taken), LOOKUPS) if len(taken) else LOOKUPS.empty_table()
-    return rows, np.flatnonzero(rest)
+    return rows, np.flatnonzero(rest), starts, stops
+
+
+def _usual(chunk: Chunk) -> tuple[Any, Columns, Any, Any]:
+    """The lines that are taken and their columns, and where all lines start and stop."""
+    buffer = gather.padded(chunk.data)
+    if chunk.data.endswith(b"\n"):
+        stops = line_ends(chunk.data) if chunk.ends is None else chunk.ends
+        starts = np.concatenate(([0], stops[:-1]))
+        found = bind_plain.read(buffer, starts, stops)
+        if found:
+            return *found, starts, stops
+    lines = lines_of(buffer, chunk.size)
+    return *usual(lines), lines.starts, lines.stops
 
 
 def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:

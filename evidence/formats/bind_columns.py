@@ -30,10 +30,12 @@ _FEWEST = 9  # tokens: ISO 8601, client, address, (name):, query:, name, class, 
 _ADDRESS = gather.allowed(b"0123456789abcdefABCDEF:.")
 _HEX = gather.allowed(b"0123456789abcdef")
 _CLASSES = gather.literals(b"IN", b"CH", b"HS", b"ANY")
-_TYPES = gather.literals(
-    b"A", b"AAAA", b"MX", b"TXT", b"PTR", b"SRV", b"NS", b"SOA", b"CNAME", b"ANY", b"DS", b"DNSKEY", b"HTTPS", b"SVCB",
-    b"TLSA", b"CAA", b"NAPTR", b"SPF", b"RRSIG", b"NSEC", b"NSEC3", b"DNAME",
-)  # fmt: skip
+TYPES = frozenset({
+    "A", "AAAA", "MX", "TXT", "PTR", "SRV", "NS", "SOA", "CNAME", "ANY", "DS", "DNSKEY", "HTTPS", "SVCB", "TLSA", "CAA",
+    "NAPTR", "SPF", "RRSIG", "NSEC", "NSEC3", "DNAME",
+})  # fmt: skip
+"""Types of the usual form; all others are left to the reference."""
+_TYPES = gather.literals(*(name.encode() for name in sorted(TYPES)))
 _CLIENT, _QUERIES, _INFO, _VIEW, _QUERY, _IN = gather.literals(
     b"client", b"queries:", b"info:", b"view", b"query:", b"IN"
 )
@@ -183,7 +185,7 @@ def _read(lines: Lines, layout: Layout) -> tuple[Ints, Columns]:
         "type": gather.few(buffer, *_at(record, keep)),
         "class": _classes(buffer, _at(kind, keep), kinds[keep]),
         "view": gather.stated(buffer, *_at(view, keep)),
-        **_flags(gather.few(buffer, *_at(flags, keep)), layout.has_server[keep]),
+        **flag_columns(gather.few(buffer, *_at(flags, keep)), layout.has_server[keep]),
     }
 
 
@@ -236,7 +238,7 @@ def _client(buffer: Bytes, begin: Any, end: Any) -> tuple[Any, Span, Any]:
     return good, (begin, np.maximum(hashed, begin)), port
 
 
-def _flags(written: pa.Array, has_server: Any) -> Columns:
+def flag_columns(written: pa.Array, has_server: Any) -> Columns:
     """Few lines differ in their flags: each spelling is put into words once, with and without a server's address."""
     encoded = written if pa.types.is_dictionary(written.type) else written.dictionary_encode()
     each, places = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
@@ -251,7 +253,7 @@ def _flags(written: pa.Array, has_server: Any) -> Columns:
 
 def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
     """Where a line begins with a good time, its microseconds since 1970, and where its zone stands, if it does."""
-    good, micros = _dated(lines.buffer, lines.starts)
+    good, micros = dated(lines.buffer, lines.starts)
     none = lines.starts, lines.starts
     if not is_iso.any():
         return good, micros, none
@@ -264,13 +266,13 @@ def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
     return np.where(is_iso, iso, good), np.where(is_iso, found.micros, micros), there
 
 
-def _dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
+def dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
     """As `04-May-2016 00:00:12.345 `."""
-    date = gather.words(buffer, starts)
+    date, middle, end = gather.word_columns(buffer, starts, 3)
     (two, clock), (three, minute), (four, milli) = (
-        kind.read(gather.words(buffer, starts + at)) for kind, at in ((_HOUR, 7), (_MINUTE, 15), (_MILLI, 16))
-    )
-    exists, days = digits.seldom(_days, date, gather.words(buffer, starts + 4))
+        _HOUR.read(_across(date, middle, 7)), _MINUTE.read(_across(middle, end, 7)), _MILLI.read(end)
+    )  # fmt: skip
+    exists, days = digits.seldom(_days, date, _across(date, middle, 4))
     minutes, ends = digits.pairs(minute), digits.pairs(milli)
     hours = digits.pair(digits.pairs(clock), 5)
     minutes_past, seconds = digits.pair(minutes, 0), digits.pair(minutes, 3)
@@ -278,6 +280,11 @@ def _dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
     good &= (hours < 24) & (minutes_past < 60) & (seconds < 60)
     thousandths = digits.pair(ends, 5) * 10 + ((milli >> np.uint64(56)) & np.uint64(0xFF)).astype(np.int64)
     return good, ((days * 24 + hours) * 60 + minutes_past) * digits.MINUTE + (seconds * 1000 + thousandths) * 1000
+
+
+def _across(first: Any, second: Any, place: int) -> Any:
+    """The word that begins at a place of a first one and goes on in the next."""
+    return (first >> np.uint64(8 * place)) | (second << np.uint64(64 - 8 * place))
 
 
 def _days(first: Any, second: Any) -> tuple[Any, Any]:

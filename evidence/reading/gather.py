@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -19,6 +19,7 @@ _COMMA, _DOT, _LAST = 44, 46, 2
 WORD = 8  # bytes
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ALL = np.uint64(2**64 - 1)
+_ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
@@ -208,6 +209,46 @@ def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
 def windows(buffer: Bytes, size: int) -> Any:
     """The bytes from each place on, `size` of them as one value; few more cost little more to fetch than one."""
     return np.ndarray((len(buffer) - size + 1,), dtype=f"V{size}", buffer=buffer, strides=(1,))
+
+
+def ahead(buffer: Bytes, starts: Ints, mark: int, most: int) -> Ints:
+    """Where the first such byte stands from each start on, among so many words of eight bytes; behind these if none."""
+    return _ahead(buffer, starts, most, lambda word: _lowest(word ^ (_ONES * np.uint64(mark)), _ONES))
+
+
+def low_ahead(buffer: Bytes, starts: Ints) -> Ints:
+    """As `ahead`, of the first byte up to 32, among eight."""
+    return _ahead(buffer, starts, 1, lambda word: _lowest(word, _ONES * np.uint64(33)))
+
+
+def _ahead(buffer: Bytes, starts: Ints, most: int, place: Callable[[Any], Ints]) -> Ints:
+    last = len(buffer) - WORD
+    found = np.minimum(starts, last)
+    found = found + place(words(buffer, found))
+    left = np.flatnonzero(found == starts + WORD)
+    for number in range(1, most):
+        if not len(left):
+            break
+        begin = starts[left] + WORD * number
+        size = place(words(buffer, np.minimum(begin, last)))
+        found[left] = begin + size
+        left = left[size == WORD]
+    return found
+
+
+def _lowest(word: Any, bound: Any) -> Ints:
+    """The place of the first byte that is less than a bound, which stands in each byte of `bound`; 8 if none is."""
+    is_less = (word - bound) & ~word & _HIGH
+    below = (is_less & (~is_less + np.uint64(1))) - np.uint64(1)
+    found: Ints = (np.bitwise_count(below) >> 3).astype(np.int64)
+    return found
+
+
+def null_where(texts: pa.Array, is_null: Any) -> pa.Array:
+    """The texts, and null where it is said."""
+    if not is_null.any():
+        return texts
+    return _texts(*parts(texts), ~is_null)
 
 
 def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:

@@ -72,3 +72,29 @@ def test_short_texts_are_told_once_each(tokens: list[str]) -> None:
     found = gather.few(gather.padded("".join(tokens).encode()), stops - [len(token) for token in tokens], stops)
     assert found.to_pylist() == tokens
     assert set(found.dictionary.to_pylist()) == set(tokens)
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda text: text.replace(b"#", b"")), min_size=1, max_size=8),
+    st.integers(1, 4),
+)
+def test_the_first_of_a_byte_is_found_from_each_place_on(parts: list[bytes], most: int) -> None:
+    text = b"#".join(parts) + b"#"
+    stops = np.cumsum([len(part) + 1 for part in parts])
+    starts = stops - [len(part) + 1 for part in parts]
+    found = gather.ahead(gather.padded(text), starts, ord("#"), most)
+    assert found.tolist() == [
+        begin + min(len(part), 8 * most) for begin, part in zip(starts.tolist(), parts, strict=True)
+    ]
+
+
+@given(st.lists(st.text("0!~ \n\t\x7f\u00e9", min_size=1, max_size=12).map(str.encode), min_size=1, max_size=8))
+def test_the_first_low_byte_is_found_among_eight(parts: list[bytes]) -> None:
+    stops = np.cumsum([len(part) for part in parts])
+    starts = stops - [len(part) for part in parts]
+    text = b"".join(parts)
+    found = gather.low_ahead(gather.padded(text), starts)
+    wanted = [
+        next((at for at in range(begin, begin + 8) if at >= len(text) or text[at] <= 32), begin + 8) for begin in starts
+    ]
+    assert found.tolist() == wanted
