@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from evidence.formats.bind_columns import Columns
     from evidence.reading.format import NoRow, Row
+    from evidence.reading.gather import Bytes
     from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
 
@@ -39,9 +40,18 @@ PATTERN = re.compile(TIME + LEAD + MESSAGE + rb"\r?\n?")
 
 def read_chunk(chunk: Chunk) -> Batch:
     """Rows and rejects of whole lines."""
+    return _read_padded(_padded(chunk))
+
+
+def _padded(chunk: Chunk) -> tuple[Chunk, Bytes]:
+    return chunk, gather.padded(chunk.data)
+
+
+def _read_padded(padded: tuple[Chunk, Bytes]) -> Batch:
+    chunk, buffer = padded
     if chunk.too_long:
         return too_long(chunk, LOOKUPS)
-    rows, slow, starts, stops = _columns(chunk)
+    rows, slow, starts, stops = _columns(chunk, buffer)
     rejects: list[Reject] = []
     more: list[Row] = []
     for index in slow.tolist():
@@ -76,9 +86,9 @@ def read_line(text: bytes) -> Row | NoRow:
     return {**times, **row} if isinstance(row, dict) else row
 
 
-def _columns(chunk: Chunk) -> tuple[pa.Table, Any, Any, Any]:
+def _columns(chunk: Chunk, buffer: Bytes) -> tuple[pa.Table, Any, Any, Any]:
     """Lines of the usual layouts as a table; the numbers of all other lines; where lines start and stop."""
-    taken, columns, starts, stops = _usual(chunk)
+    taken, columns, starts, stops = _usual(chunk, buffer)
     rest = np.ones(len(starts), dtype=bool)
     rest[taken] = False
     spans = {
@@ -89,9 +99,8 @@ def _columns(chunk: Chunk) -> tuple[pa.Table, Any, Any, Any]:
     return rows, np.flatnonzero(rest), starts, stops
 
 
-def _usual(chunk: Chunk) -> tuple[Any, Columns, Any, Any]:
+def _usual(chunk: Chunk, buffer: Bytes) -> tuple[Any, Columns, Any, Any]:
     """The lines that are taken and their columns, and where all lines start and stop."""
-    buffer = gather.padded(chunk.data)
     if chunk.data.endswith(b"\n"):
         stops = line_ends(chunk.data) if chunk.ends is None else chunk.ends
         starts = np.concatenate(([0], stops[:-1]))
@@ -103,8 +112,9 @@ def _usual(chunk: Chunk) -> tuple[Any, Columns, Any, Any]:
 
 
 def _read(source: Source, parameters: Mapping[str, Any]) -> Reading:
+    """Columns are made in one thread, since those that cut and write the file keep the other core busy."""
     refuse_parameters(PROCEDURE, parameters, set())
-    return Reading(LOOKUPS, in_order(chunks(source), read_chunk))
+    return Reading(LOOKUPS, in_order(map(_padded, chunks(source)), _read_padded, workers=1))
 
 
 FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _read, has_zone=False)
