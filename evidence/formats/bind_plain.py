@@ -105,7 +105,10 @@ class _Parts:
         return kind, flags, tail
 
     def _has_server(self, tail: Ints) -> Any:
-        """Where a server's address stands in brackets up to the line's end; a line may end without one."""
+        """Where a server's address stands in brackets up to the line's end; a line may end without one.
+
+        That the flags end in their own line is asked for too: no part may reach into the next, whatever its bytes are.
+        """
         buffer, stops = self._buffer, self._stops
         is_end = (buffer[tail] == _NEWLINE) & (tail == stops - 1)
         has_server = _stands(buffer, tail, b" (") & (buffer[stops - 2] == ord(")")) & (stops - tail > 4)

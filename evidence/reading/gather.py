@@ -212,7 +212,10 @@ def windows(buffer: Bytes, size: int) -> Any:
 
 
 def ahead(buffer: Bytes, starts: Ints, mark: int, most: int) -> Ints:
-    """Where the first such byte stands from each start on, among so many words of eight bytes; behind these if none."""
+    """Where the first such byte stands from each start on, among so many words of eight bytes; behind these if none.
+
+    At most the end of what is padded: from there on a window still lies in the buffer.
+    """
     return _ahead(buffer, starts, most, lambda word: _lowest(word ^ (_ONES * np.uint64(mark)), _ONES))
 
 
@@ -233,7 +236,7 @@ def _ahead(buffer: Bytes, starts: Ints, most: int, place: Callable[[Any], Ints])
         size = place(words(buffer, np.minimum(begin, last)))
         found[left] = begin + size
         left = left[size == WORD]
-    return found
+    return np.minimum(found, len(buffer) - PADDING)
 
 
 def _lowest(word: Any, bound: Any) -> Ints:

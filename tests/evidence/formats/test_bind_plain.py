@@ -22,7 +22,8 @@ USUAL = [
     LINE.replace(b"queries: info: ", b""), LINE.replace(b"#53124", b"#1"),
 ]  # fmt: skip
 USUAL = [line.replace(b"(Mail.Example.net)", b"(Mail.Example.net.)") for line in USUAL]
-SAME = [line.replace(b"(Mail.Example.net)", b"(Mail.Example.net.)") for line in VARIANTS + BROKEN]
+FLAGLESS = [LINE.replace(b"+E(0)K", flags) for flags in (b"E(0)K", b"IN", b"(", b"0")]
+SAME = [line.replace(b"(Mail.Example.net)", b"(Mail.Example.net.)") for line in [*VARIANTS, *BROKEN, *FLAGLESS]]
 
 
 def taken(data: bytes) -> tuple[Any, Any] | None:
@@ -71,3 +72,12 @@ def test_columns_and_pattern_agree_on_changed_lines(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bind_plain, "_FEWEST", 0)  # however few they are
         assert both(bind.read_chunk(chunk(source))) == slow(source)
+
+
+@pytest.mark.parametrize("line", USUAL)
+def test_a_line_may_be_cut_off_anywhere(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bind_plain, "_FEWEST", 0)
+    for stop in range(len(line)):
+        for end in (b"\n", b")\n", b" " + b"x" * 40 + b")\n"):
+            data = line + line[:stop] + end
+            assert both(bind.read_chunk(chunk(data))) == slow(data)
