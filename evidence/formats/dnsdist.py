@@ -20,7 +20,7 @@ from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import ENDPOINT, endpoint
 from evidence.reading.format import line_format
 from evidence.reading.names import name_columns
-from evidence.reading.stamps import NO_TIME, undated_time, unix_time
+from evidence.reading.stamps import NO_TIME, unix_time
 from evidence.reading.syslog import NO_MATCH, Envelope
 from evidence.table.schema import EXCHANGE, QUERY, RESPONSE
 
@@ -119,25 +119,12 @@ def _timed_message(message: bytes) -> Row | NoRow:
 
 
 _PROGRAM = rb"dnsdist(?:-[!-~]+)?"
-_OWN = re.compile(
-    rb"(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?P<message>[^\r\n]*)\r?\n?"
-)
-"""As `dnsdist --log-timestamps` writes a time."""
-_read_syslog = Envelope(_PROGRAM, dated=False).reader(read_message)
 _read_iso = Envelope(_PROGRAM, dated=True).reader(_timed_message)
 _read_behind_syslog = Envelope(_PROGRAM, dated=False).reader(_timed_message)
 
 
-def read_undated(text: bytes) -> Row | NoRow:
-    """A line whose time has no year: syslog's, the journal's, or dnsdist's own."""
-    found, own = _read_syslog(text), _OWN.fullmatch(text)
-    if found != NO_MATCH or own is None:
-        return found
-    message = read_message(own["message"])
-    if not isinstance(message, dict):
-        return message
-    times = undated_time(own["month"], own["day"], own["clock"])
-    return {**times, **message} if times else (REJECT, "bad-time")
+read_undated = Envelope(_PROGRAM, dated=False, own=True).reader(read_message)
+"""A line whose time has no year: syslog's, the journal's, or dnsdist's own."""
 
 
 def read_dated(text: bytes) -> Row | NoRow:

@@ -20,7 +20,7 @@ from evidence.reading.format import line_format
 from evidence.reading.jsonlines import object_of, spelled
 from evidence.reading.mnemonics import rcode_name
 from evidence.reading.names import name_columns
-from evidence.reading.stamps import undated_time, unix_time
+from evidence.reading.stamps import unix_time
 from evidence.reading.syslog import NO_MATCH, Envelope
 from evidence.table.schema import EXCHANGE, QUERY, RESPONSE
 
@@ -40,9 +40,6 @@ _EVENTS = {
     "Question": QUERY, "TCP question": QUERY, "Answer": RESPONSE, "Question answered from packet cache": EXCHANGE,
     "TCP question answered from packet cache": EXCHANGE,
 }  # fmt: skip
-_OWN = re.compile(
-    rb"(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?P<message>[^\r\n]*)\r?\n?"
-)
 _ASKED = rb"'(?P<name>[^\s|]+)\|(?P<type>[A-Z][A-Z0-9-]*)'"
 _QUESTION = re.compile(
     rb"[0-9]+ \[[0-9]+/[0-9]+\] (?P<tcp>TCP )?question for " + _ASKED + rb" from (?P<from>" + ENDPOINT + rb")"
@@ -134,21 +131,11 @@ def _named(found: re.Match[bytes], row: Row) -> Row | NoRow:
     return {**row, **named, "type": found["type"].decode()} if named else (REJECT, "bad-name")
 
 
-_read_syslog = Envelope(_PROGRAM, dated=False).reader(read_message)
 read_dated = Envelope(_PROGRAM, dated=True).reader(read_message)
 
 
-def read_text(text: bytes) -> Row | NoRow:
-    """A line of the unstructured log with a time that has no year: the server's own, or syslog's."""
-    found = _read_syslog(text)
-    own = _OWN.fullmatch(text)
-    if found != NO_MATCH or own is None:
-        return found
-    message = read_message(own["message"])
-    if not isinstance(message, dict):
-        return message
-    times = undated_time(own["month"], own["day"], own["clock"])
-    return {**times, **message} if times else (REJECT, "bad-time")
+read_text = Envelope(_PROGRAM, dated=False, own=True).reader(read_message)
+"""A line of the unstructured log with a time that has no year: the server's own, or syslog's."""
 
 
 FORMAT = line_format("parse.powerdns@1", f"{TITLE}, structured", read_structured)

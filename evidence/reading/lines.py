@@ -83,7 +83,7 @@ def _blocks(source: Source) -> Iterator[Chunk]:
             line += len(ends)
         elif end - start > LONGEST_LINE:
             yield Chunk(b"", start, line, _skip_line(source), too_long=True)
-            line, edge = line + 1, source.position - source.position % CHUNK
+            line += 1
         elif end < edge:
             data = source.read_to(end)
             yield Chunk(data, start, line, len(data))

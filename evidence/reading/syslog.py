@@ -31,6 +31,9 @@ _TRADITIONAL = (
     rb"(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?) "
     rb"(?:(?P<host>[!-~]+) )??(?:%s)(?:\[[0-9A-Fa-f:]+\])?: (?P<message>[^\r\n]*)\r?\n?"
 )
+_OWN = (
+    rb"(?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-3][0-9]) (?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?P<message>[^\r\n]*)\r?\n?"
+)
 _ISO = (
     rb"(?:<[0-9]{1,3}>)?(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?) "
     rb"(?:(?P<host>[!-~]+) )??(?:%s)(?:\[[0-9A-Fa-f:]+\])?: (?P<message>[^\r\n]*)\r?\n?"
@@ -43,14 +46,18 @@ _RFC5424 = (
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Before each message of a program, whose name is a regular expression."""
+    """Before each message of a program, whose name is a regular expression.
+
+    `own`: where it writes no header but the time alone, in the form of RFC 3164, that is one too.
+    """
 
     program: bytes
     dated: bool
+    own: bool = False
 
     def reader(self, read_message: ReadMessage) -> ReadMessage:
         """The reader of a line that reads its message by `read_message`, and takes time and host from before it."""
-        layouts = (_ISO, _RFC5424) if self.dated else (_TRADITIONAL,)
+        layouts = (_ISO, _RFC5424) if self.dated else (_TRADITIONAL, _OWN) if self.own else (_TRADITIONAL,)
         patterns = [re.compile(layout.replace(b"%s", self.program)) for layout in layouts]
 
         def read_line(text: bytes) -> Row | NoRow:
@@ -63,7 +70,7 @@ class Envelope:
             times = _times(found)
             if times is None:
                 return REJECT, "bad-time"
-            host = found["host"]
+            host = found.groupdict().get("host")
             return {**times, "vantage": host.decode() if host not in (None, b"-") else None, **message}
 
         return read_line
