@@ -110,6 +110,7 @@ HOSTILE = [
     new(1, 5000, OWN), new(50, 5000, OWN), [b'{"a":"x","a":"x"}\n', *new(1, 5000, OWN)],
     *([LINE] * 2000 + new(3, 2000, form) for form in (OWN, NESTED, LISTED)), [LINE] * 2000 + new(20, 2000, OWN),
     new(400, 3, LISTED) + [b'{"b":[%b{"c":1}]}\n' % (b"{}," * 2000)] * 100,
+    [b'{"b":[{%b}]}\n' % b",".join(b'"m%d":1' % n for n in range(40))] * 64 + [b'{"b":[%b{}]}\n' % (b"{}," * 2000)] * 600,
 ]  # fmt: skip
 
 
