@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evidence.formats.bind_message import UTC, flag_words
-from evidence.reading import digits, gather
+from evidence.reading import digits, gather, octets
 from evidence.reading.lines import LONGEST_LINE
 from evidence.reading.stamps import MONTHS
 from evidence.table.schema import LOOKUPS, QUERY
@@ -45,7 +45,7 @@ _MONTH_WORDS, _MONTH_NUMBERS = np.array(
     sorted((int.from_bytes(name, "little"), number) for name, number in MONTHS.items()), dtype=np.uint64
 ).T
 _DAY, _YEAR, _HOUR, _MINUTE, _MILLI = map(digits.template, ("00-???-?", "??-0000 ", "???? 00:", "00:00.00", "?:00.000"))
-_MILLI_DIGITS = 3
+TIME_WORDS, _MILLI_DIGITS = 3, 3
 _ISO_SIZE = 23
 
 
@@ -253,7 +253,8 @@ def flag_columns(written: pa.Array, has_server: Any) -> Columns:
 
 def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
     """Where a line begins with a good time, its microseconds since 1970, and where its zone stands, if it does."""
-    good, micros = dated(lines.buffer, lines.starts)
+    good, micros = dated(*gather.word_columns(lines.buffer, lines.starts, TIME_WORDS))
+    good &= lines.buffer[lines.starts + octets.WORD * TIME_WORDS] == ord(" ")
     none = lines.starts, lines.starts
     if not is_iso.any():
         return good, micros, none
@@ -266,9 +267,8 @@ def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
     return np.where(is_iso, iso, good), np.where(is_iso, found.micros, micros), there
 
 
-def dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
-    """As `04-May-2016 00:00:12.345 `."""
-    date, middle, end = gather.word_columns(buffer, starts, 3)
+def dated(date: Any, middle: Any, end: Any) -> tuple[Any, Any]:
+    """Where three words are a time, as `04-May-2016 00:00:12.345`, and its microseconds since 1970."""
     (two, clock), (three, minute), (four, milli) = (
         _HOUR.read(_across(date, middle, 7)), _MINUTE.read(_across(middle, end, 7)), _MILLI.read(end)
     )  # fmt: skip
@@ -276,8 +276,7 @@ def dated(buffer: Bytes, starts: Any) -> tuple[Any, Any]:
     minutes, ends = digits.pairs(minute), digits.pairs(milli)
     hours = digits.pair(digits.pairs(clock), 5)
     minutes_past, seconds = digits.pair(minutes, 0), digits.pair(minutes, 3)
-    good = two & three & four & exists & (buffer[starts + 24] == ord(" "))
-    good &= (hours < 24) & (minutes_past < 60) & (seconds < 60)
+    good = two & three & four & exists & (hours < 24) & (minutes_past < 60) & (seconds < 60)
     thousandths = digits.pair(ends, 5) * 10 + ((milli >> np.uint64(56)) & np.uint64(0xFF)).astype(np.int64)
     return good, ((days * 24 + hours) * 60 + minutes_past) * digits.MINUTE + (seconds * 1000 + thousandths) * 1000
 

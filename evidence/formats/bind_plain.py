@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from evidence.formats.bind_columns import TYPES, dated, flag_columns
-from evidence.reading import digits, gather
+from evidence.formats.bind_columns import TIME_WORDS, TYPES, dated, flag_columns
+from evidence.reading import digits, gather, octets
 from evidence.reading.addresses import lowered
 from evidence.table.schema import LOOKUPS, QUERY
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     type Columns = dict[str, pa.Array]
 
-_TIME, _MILLI_DIGITS = 24, 3  # bytes of a date with its time, and digits of its second
+_TIME, _MILLI_DIGITS = TIME_WORDS * octets.WORD, 3  # bytes of a date with its time, and digits of its second
 _LEAD = re.compile(rb" (?:queries: )?(?:info: )?client ")
-_ASKED, _CLASS = b"): query: ", b" IN "
+_ASKED, _CLASS, _OPENED = b"): query: ", b" IN ", b" ("
 _HEX = gather.allowed(b"0123456789abcdef")
-_OBJECT, _OBJECT_WORDS, _ADDRESS_WORDS, _NAME_WORDS = b"@0x", 3, 5, 8
-_LONGEST_OBJECT = 8 * _OBJECT_WORDS
-_BEYOND_ASCII = np.uint64(0x8080808080808080)
+_ADDRESS, _NAME = (2, 3), (4, 2)
+"""Words that are looked at at once, in which most end, and how often."""
+_OBJECT, _LONGEST_OBJECT, _SHORTEST_TAIL, _LARGEST_PORT = b"@0x", 24, 4, 65535
 _FLAGS = re.compile(r"[+-][!-~]*")
-_NEWLINE, _RETURN = 10, 13
+_NEWLINE, _BLANK, _HASH, _CLOSED, _OPENED_PAIR = 10, 32, 35, 41, int.from_bytes(_OPENED, "little")
 _FEWEST = 63 / 64
 """Of so many lines at least all that is here has to be true; else the lines of a block are read in the other way."""
 
@@ -46,92 +46,100 @@ def read(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Ints, Columns] | Non
     lead = _LEAD.match(buffer[int(starts[0]) + _TIME :][: gather.PADDING].tobytes()) if len(starts) else None
     if lead is None:
         return None
-    good = _stands(buffer, starts + _TIME, lead[0])
+    times, good = gather.word_columns_before(buffer, starts, TIME_WORDS, lead[0])
     if np.count_nonzero(good) < _FEWEST * len(good):
         return None
     lines = np.flatnonzero(good)
-    parts = _Parts(buffer, starts[lines], stops[lines], _TIME + len(lead[0]))
+    begins = _of(lines, starts) + _TIME + len(lead[0])
+    parts = _Parts(buffer, begins, _of(lines, stops), dated(*(_of(lines, word) for word in times)))
     keep, columns = parts.read()
     return (lines[keep], columns) if len(keep) >= _FEWEST * len(good) else None
 
 
 class _Parts:
-    """Lines whose client, or an object before it, begins so many bytes from their start; `keep`: which are usual."""
+    """Lines by where a client, or an object before it, begins, where they stop, and times; `keep`: which are usual."""
 
-    def __init__(self, buffer: Bytes, starts: Ints, stops: Ints, lead: int) -> None:
-        self._buffer, self._starts, self._stops = buffer, starts, stops
-        self.keep, self._micros = dated(buffer, starts)
-        self._client = self._behind_object(starts + lead)
+    def __init__(self, buffer: Bytes, begins: Ints, stops: Ints, times: tuple[Any, Ints]) -> None:
+        self._buffer, self._stops = buffer, stops
+        self.keep, self._micros = times
+        self._client = self._behind_object(begins)
 
     def read(self) -> tuple[Ints, Columns]:
         """Which lines are usual throughout, and their columns."""
-        buffer = self._buffer
-        hashed = gather.ahead(buffer, self._client, ord("#"), _ADDRESS_WORDS)
-        size = digits.leading(gather.words(buffer, hashed + 1))
-        numbers, port = digits.numbers(buffer, hashed + 1, hashed + 1 + size)
-        asked = hashed + size + 3
-        self.keep &= numbers & (size <= 5) & (port <= 65535) & _stands(buffer, asked - 2, b" (")
-        behind = gather.ahead(buffer, asked, ord(")"), _NAME_WORDS)
-        name = behind + len(_ASKED)
-        end = name + (behind - asked)
-        self.keep &= _stands(buffer, behind, _ASKED) & (end < self._stops)
-        end = np.minimum(end, self._stops)
-        self.keep &= _stands(buffer, end, _CLASS)
-        kind, flags, tail = self._words(end + len(_CLASS))
-        has_server = self._has_server(tail)
+        hashed = gather.ahead(self._buffer, self._client, _HASH, *_ADDRESS)
+        asked, port = self._port(hashed)
+        name, end = self._name(asked)
+        kind, begin = self._kind(end + len(_CLASS))
+        flags, tail, has_server = self._flags(begin)
         keep = np.flatnonzero(self.keep)
-        spans = {"client": (self._client, hashed), "asked": (asked, behind), "name": (name, end)}
-        server = np.where(has_server, tail + 2, tail), np.where(has_server, self._stops - 2, tail)
-        return self._columns(keep, spans | {"server": server}, port, (kind, flags, has_server))
+        spans = {"client": (self._client, hashed), "name": (name, end), "server": (tail, self._stops - 1)}
+        kept = {part: (_of(keep, first), _of(keep, last)) for part, (first, last) in spans.items()}
+        return self._columns(keep, kept, *(_of(keep, column) for column in (port, kind, flags, has_server)))
 
     def _behind_object(self, begin: Ints) -> Ints:
         """Where the client begins: behind the address of an object, if there is one."""
         is_object = self._buffer[begin] == _OBJECT[0]
         if not is_object.any():
             return begin
-        end = gather.ahead(self._buffer, begin, ord(" "), _OBJECT_WORDS)
+        end = gather.ahead(self._buffer, begin, _BLANK, *_ADDRESS)
         digit = np.minimum(begin + len(_OBJECT), end)
         self.keep &= is_object & _stands(self._buffer, begin, _OBJECT) & (end > digit) & (end < begin + _LONGEST_OBJECT)
-        self.keep &= gather.within(_HEX, self._buffer, digit, end)
+        self.keep &= gather.within(_HEX, self._buffer, digit, end) & (self._buffer[end] == _BLANK)
         return end + 1
 
-    def _words(self, begin: Ints) -> tuple[Any, Any, Ints]:
-        """Type and flags, of at most seven bytes each, as words, and where the flags end."""
-        end = gather.low_ahead(self._buffer, begin)
-        tail = gather.low_ahead(self._buffer, end + 1)
-        self.keep &= (end > begin) & (end < begin + gather.WORD) & (tail > end + 1) & (tail < end + 1 + gather.WORD)
-        kind, flags = gather.short_words(self._buffer, begin, end), gather.short_words(self._buffer, end + 1, tail)
-        self.keep &= (self._buffer[end] == ord(" ")) & ((kind | flags) & _BEYOND_ASCII == 0)
-        return kind, flags, tail
+    def _port(self, hashed: Ints) -> tuple[Ints, Ints]:
+        """Where a name in brackets begins behind `#53124 (`, which fits into a word; and the port."""
+        word = gather.words(self._buffer, hashed)
+        size, port = digits.leading_number(word >> np.uint64(8))
+        opened = octets.behind(word, size + 1) & octets.PAIR
+        self.keep &= (word & octets.BYTE == _HASH) & (size > 0) & (port <= _LARGEST_PORT) & (opened == _OPENED_PAIR)
+        return hashed + size + (1 + len(_OPENED)), port
 
-    def _has_server(self, tail: Ints) -> Any:
-        """Where a server's address stands in brackets up to the line's end; a line may end without one.
+    def _name(self, asked: Ints) -> tuple[Ints, Ints]:
+        """Where the name lies: it is as long as the one in brackets before it, and the class follows."""
+        behind = gather.ahead(self._buffer, asked, _CLOSED, *_NAME)
+        begin = behind + len(_ASKED)
+        end = begin + (behind - asked)
+        self.keep &= _stands(self._buffer, behind, _ASKED) & (end < self._stops)
+        end = np.minimum(end, self._stops)
+        self.keep &= _stands(self._buffer, end, _CLASS)
+        return begin, end
 
-        That the flags end in their own line is asked for too: no part may reach into the next, whatever its bytes are.
-        """
-        buffer, stops = self._buffer, self._stops
-        is_end = (buffer[tail] == _NEWLINE) & (tail == stops - 1)
-        has_server = _stands(buffer, tail, b" (") & (buffer[stops - 2] == ord(")")) & (stops - tail > 4)
-        self.keep &= (is_end | has_server) & (buffer[stops - 1] == _NEWLINE)
-        return has_server & ~is_end
+    def _kind(self, begin: Ints) -> tuple[Any, Ints]:
+        """A type of at most seven bytes, as a word, and where the flags begin behind the blank that follows it."""
+        word = gather.words(self._buffer, begin)
+        size = octets.printed(word)
+        self.keep &= (size > 0) & (octets.behind(word, size) & octets.BYTE == _BLANK)
+        return word & octets.mask(size), begin + size + 1
 
-    def _columns(self, keep: Ints, spans: dict[str, Any], port: Ints, words: Any) -> tuple[Ints, Columns]:
-        texts = {name: gather.strings(self._buffer, *(part[keep] for part in span)) for name, span in spans.items()}
-        has_server = words[2][keep]
-        (client_good, client), (server_good, server) = lowered(texts["client"]), lowered(texts["server"])
-        good = client_good & (server_good | ~has_server) & _are_same(texts["asked"], texts["name"])
-        kind, flags = gather.word_texts(words[0][keep]), gather.word_texts(words[1][keep])
-        good &= _are(kind, TYPES.__contains__) & _are(flags, _FLAGS.fullmatch)
-        named, names = gather.name_texts(texts["name"])
+    def _flags(self, begin: Ints) -> tuple[Any, Ints, Any]:
+        """Flags of at most eight bytes, as a word, where a server's address begins, and where there is one."""
+        word = gather.words(self._buffer, begin)
+        size = octets.printed(word)
+        tail = begin + size
+        rest = gather.words(self._buffer, tail)
+        is_end = (rest & octets.BYTE == _NEWLINE) & (tail == self._stops - 1)
+        has_server = (rest & octets.PAIR == _OPENED_PAIR) & (tail < self._stops - _SHORTEST_TAIL)
+        self.keep &= (size > 0) & (is_end | has_server)
+        return word & octets.mask(size), tail + len(_OPENED), has_server
+
+    def _columns(
+        self, keep: Ints, spans: dict[str, tuple[Ints, Ints]], port: Ints, kinds: Any, written: Any, has_server: Any
+    ) -> tuple[Ints, Columns]:
+        good, client = lowered(gather.strings(self._buffer, *spans["client"]))
+        server_good, server = _servers(self._buffer, *spans["server"], has_server)
+        kind, flags = gather.word_texts(kinds), gather.word_texts(written)
+        good &= server_good & _are(kind, TYPES.__contains__) & _are(flags, _FLAGS.fullmatch)
+        named, names = gather.name_texts(gather.strings(self._buffer, *spans["name"]))
         if len(named) < len(good):
             is_named = np.zeros(len(good), dtype=bool)
             is_named[named] = True
             good &= is_named
         columns = {
-            "time": pa.array(self._micros[keep], pa.int64()).view(LOOKUPS.field("time").type),
+            "time": pa.array(_of(keep, self._micros), pa.int64()).view(LOOKUPS.field("time").type),
             "time_digits": gather.constant(_MILLI_DIGITS, len(keep), pa.int8()),
-            "event": gather.one_text(QUERY, len(keep)), "client": client, "port": pa.array(port[keep], pa.int32()),
-            "server": gather.null_where(server, ~has_server), "type": kind, "class": gather.one_text("IN", len(keep)),
+            "event": gather.one_text(QUERY, len(keep)), "client": client, "port": pa.array(port, pa.int32()),
+            "server": server, "type": kind, "class": gather.one_text("IN", len(keep)),
             **flag_columns(flags, has_server),
         }  # fmt: skip
         if good.all():
@@ -143,19 +151,34 @@ class _Parts:
         }
 
 
+def _of(lines: Ints, column: Any) -> Any:
+    """A column of these lines; not copied where they are all."""
+    return column if len(lines) == len(column) else column[lines]
+
+
+def _servers(buffer: Bytes, begin: Ints, end: Ints, is_there: Any) -> tuple[Any, pa.Array]:
+    """Addresses that a bracket follows as the last byte before `end`, and where they are good; null is good.
+
+    Most logs are one server's.
+    """
+    if not is_there.any():
+        return np.True_, pa.nulls(len(begin), pa.string())
+    first = slice(one := int(is_there.argmax()), one + 1)
+    good, server = lowered(gather.strings(buffer, begin[first], end[first] - 1))
+    text = buffer[begin[one] : end[one]].tobytes()
+    if good.all() and len(text) <= gather.PADDING and text[-1] == _CLOSED:
+        is_same = _stands(buffer, begin, text) & (end - begin == len(text))
+        if (is_same | ~is_there).all():
+            return np.True_, gather.chosen_words([server[0].as_py(), None], 1 - is_there.view(np.uint8))
+    begin, end = np.where(is_there, begin, end), np.where(is_there, end - 1, end)
+    good, servers = lowered(gather.strings(buffer, begin, end))
+    return ~is_there | (good & (buffer[end] == _CLOSED)), gather.null_where(servers, ~is_there)
+
+
 def _stands(buffer: Bytes, places: Ints, text: bytes) -> Any:
     """Where these bytes stand."""
     last = len(buffer) - len(text)
     return gather.windows(buffer, len(text))[np.minimum(places, last)] == np.void(text)
-
-
-def _are_same(one: pa.Array, other: pa.Array) -> Any:
-    """Where two texts of one size are the same."""
-    offsets, characters = gather.parts(one)
-    same, good = characters == gather.parts(other)[1], np.ones(len(one), dtype=bool)
-    if not same.all():
-        good[np.searchsorted(offsets, np.flatnonzero(~same), side="right") - 1] = False
-    return good
 
 
 def _are(words: pa.DictionaryArray, wanted: Any) -> Any:

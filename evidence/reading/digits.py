@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evidence.reading import octets
 from evidence.reading.gather import word_columns, words
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _ZEROS = np.uint64(int.from_bytes(b"00000000", "little"))
 _LOW, _BEYOND_NINE = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x7676767676767676)
-_FIRST = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 _MONTHS = np.arange("0001-01", "10000-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
 """Days from 1970 to the first of each month, from January of the year 1 on."""
 MINUTE = 60_000_000
@@ -79,23 +79,27 @@ def whole(values: Any) -> Any:
     return ((fours * np.uint64(10_000) + (fours >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def _first(count: Ints) -> Any:
-    """A mask of so many first bytes of a word, 0 to 8."""
-    return _FIRST.take(count, mode="clip")
-
-
 def leading(word: Any) -> Ints:
     """How many digits stand at the beginning of a word, 0 to 8."""
+    return _leading(word ^ _ZEROS)
+
+
+def leading_number(word: Any) -> tuple[Ints, Ints]:
+    """How many digits stand at the beginning of a word, and the number that they are."""
     values = word ^ _ZEROS
+    size = _leading(values)
+    return size, whole(values << ((octets.WORD - size).view(np.uint64) << np.uint64(3)))
+
+
+def _leading(values: Any) -> Ints:
     others = (((values & _LOW) + _BEYOND_NINE) | values) & ~_LOW
-    found: Ints = (np.bitwise_count((others & (~others + np.uint64(1))) - np.uint64(1)) >> 3).astype(np.int64)
-    return found
+    return octets.first_marked(others)
 
 
 def numbers(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints]:
     """Where there are one to eight digits, and their number."""
     sizes = stops - starts
-    mask = _first(sizes)
+    mask = octets.mask(sizes)
     good, values = _DIGITS.read((words(buffer, starts) & mask) | (_ZEROS & ~mask))
     shift = ((8 - np.clip(sizes, 1, 8)) * 8).astype(np.uint64)
     return good & (sizes >= 1) & (sizes <= 8), whole(values << shift)
@@ -255,7 +259,7 @@ def _fractions(point: Any, behind: Any, ninth: Any, size: Any) -> tuple[Any, Int
     if np.all(is_none):
         none = np.zeros(len(point), dtype=np.int64)
         return np.ones(len(point), dtype=bool), none, none
-    mask = _first(count)
+    mask = octets.mask(count)
     good, values = _DIGITS.read((behind & mask) | (_ZEROS & ~mask))
     good &= (point == ord(".")) & (count >= 1) & (count <= FRACTION)
     if np.any(count == FRACTION):

@@ -9,22 +9,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evidence.reading.octets import WORD, printed_before
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 _COMMA, _DOT, _LAST = 44, 46, 2
-WORD = 8  # bytes
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ALL = np.uint64(2**64 - 1)
-_ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
 def padded(data: bytes) -> Bytes:
-    return np.frombuffer(data + bytes(PADDING), dtype=np.uint8)
+    """The bytes with zeros behind them. While they are joined other threads go on, which they do not at a sum."""
+    return np.frombuffer(b"".join((data, bytes(PADDING))), dtype=np.uint8)
 
 
 def strings(buffer: Bytes, starts: Ints, stops: Ints) -> pa.Array:
@@ -206,45 +207,32 @@ def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
     return np.ascontiguousarray(windows(buffer, WORD * count)[starts].view("<u8").reshape(-1, count).T)
 
 
+def word_columns_before(buffer: Bytes, starts: Ints, count: int, text: bytes) -> tuple[Any, Any]:
+    """As `word_columns`, and where this text follows the words; all of it has at most as many bytes as the padding."""
+    parts = np.dtype([("words", "<u8", (count,)), ("text", f"V{len(text)}")])
+    found = windows(buffer, parts.itemsize)[starts].view(parts)
+    return np.ascontiguousarray(found["words"].T), found["text"] == np.void(text)
+
+
 def windows(buffer: Bytes, size: int) -> Any:
     """The bytes from each place on, `size` of them as one value; few more cost little more to fetch than one."""
     return np.ndarray((len(buffer) - size + 1,), dtype=f"V{size}", buffer=buffer, strides=(1,))
 
 
-def ahead(buffer: Bytes, starts: Ints, mark: int, most: int) -> Ints:
-    """Where the first such byte stands from each start on, among so many words of eight bytes; behind these if none.
+def ahead(buffer: Bytes, starts: Ints, mark: int, count: int, rounds: int) -> Ints:
+    """Where from each start on the first byte stands that is this mark or no printable ASCII.
 
-    At most the end of what is padded: from there on a window still lies in the buffer.
+    So many words (at most four) are looked at at once, and as many again for the rows in which they had none. Behind
+    all of them if there is none, and at most where the padding begins: a window from there on lies in the buffer.
     """
-    return _ahead(buffer, starts, most, lambda word: _lowest(word ^ (_ONES * np.uint64(mark)), _ONES))
-
-
-def low_ahead(buffer: Bytes, starts: Ints) -> Ints:
-    """As `ahead`, of the first byte up to 32, among eight."""
-    return _ahead(buffer, starts, 1, lambda word: _lowest(word, _ONES * np.uint64(33)))
-
-
-def _ahead(buffer: Bytes, starts: Ints, most: int, place: Callable[[Any], Ints]) -> Ints:
-    last = len(buffer) - WORD
+    last, size = len(buffer) - PADDING, WORD * count
     found = np.minimum(starts, last)
-    found = found + place(words(buffer, found))
-    left = np.flatnonzero(found == starts + WORD)
-    for number in range(1, most):
-        if not len(left):
-            break
-        begin = starts[left] + WORD * number
-        size = place(words(buffer, np.minimum(begin, last)))
-        found[left] = begin + size
-        left = left[size == WORD]
-    return np.minimum(found, len(buffer) - PADDING)
-
-
-def _lowest(word: Any, bound: Any) -> Ints:
-    """The place of the first byte that is less than a bound, which stands in each byte of `bound`; 8 if none is."""
-    is_less = (word - bound) & ~word & _HIGH
-    below = (is_less & (~is_less + np.uint64(1))) - np.uint64(1)
-    found: Ints = (np.bitwise_count(below) >> 3).astype(np.int64)
-    return found
+    found = found + printed_before(word_columns(buffer, found, count), mark)
+    for number in range(1, rounds):
+        left = np.flatnonzero(found == starts + size * number)
+        begin = np.minimum(found[left], last)
+        found[left] = begin + printed_before(word_columns(buffer, begin, count), mark)
+    return np.minimum(found, last)
 
 
 def null_where(texts: pa.Array, is_null: Any) -> pa.Array:

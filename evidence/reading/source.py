@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK = 8 << 20
-_AT_ONCE = 1 << 18  # bytes, which are still in a core's own cache when they are hashed
 _WINDOW = 1 << 16  # bytes that are looked at for the end of a line
 
 
@@ -40,12 +38,12 @@ class Source:
 
     def read_to(self, stop: int) -> bytes:
         """All bytes before `stop`; fewer only if the file ends there."""
-        whole, start = BytesIO(bytes(max(0, min(stop, self.size) - self.position))), self.position
-        with whole.getbuffer() as view:
-            while count := os.preadv(self._descriptor, [view[self.position - start :][:_AT_ONCE]], self.position):
-                self._hash.update(view[self.position - start :][:count])
-                self.position += count
-        return whole.getvalue()[: self.position - start]
+        parts = []
+        while (left := stop - self.position) > 0 and (part := os.pread(self._descriptor, left, self.position)):
+            self._hash.update(part)
+            self.position += len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def behind_last(self, mark: bytes, stop: int) -> int:
         """The place behind the last such byte before `stop` that was not read yet; where to read on, if there is none.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.reading import gather
-from evidence.reading.digits import leading, seldom, times
+from evidence.reading.digits import leading, leading_number, seldom, times
 from evidence.reading.stamps import parse_time, unix_time
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -57,7 +57,11 @@ def test_times_as_most_programs_write_them_are_read_as_one_by_one(written: list[
 )
 def test_digits_at_the_beginning_of_a_word_are_counted(written: list[bytes]) -> None:
     digits = [len(word) - len(word.lstrip(b"0123456789")) for word in written]
-    assert leading(np.frombuffer(b"".join(written), "<u8")).tolist() == digits
+    words = np.frombuffer(b"".join(written), "<u8")
+    assert leading(words).tolist() == digits
+    sizes, numbers = leading_number(words)
+    assert sizes.tolist() == digits
+    assert numbers.tolist() == [int(word[:size] or b"0") for word, size in zip(written, digits, strict=True)]
 
 
 @settings(max_examples=300, deadline=None)

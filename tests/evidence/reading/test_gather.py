@@ -75,26 +75,31 @@ def test_short_texts_are_told_once_each(tokens: list[str]) -> None:
 
 
 @given(
-    st.lists(st.binary(max_size=30).map(lambda text: text.replace(b"#", b"")), min_size=1, max_size=8),
-    st.integers(1, 4),
-)
-def test_the_first_of_a_byte_is_found_from_each_place_on(parts: list[bytes], most: int) -> None:
+    st.lists(st.text("az~ \n\x7f\u00e9", max_size=40).map(str.encode), min_size=1, max_size=8),
+    st.integers(1, 4), st.integers(1, 3),
+)  # fmt: skip
+def test_the_first_mark_is_found_from_each_place_on(parts: list[bytes], count: int, rounds: int) -> None:
     text = b"#".join(parts) + b"#"
     stops = np.cumsum([len(part) + 1 for part in parts])
     starts = stops - [len(part) + 1 for part in parts]
-    found = gather.ahead(gather.padded(text), starts, ord("#"), most)
+    found = gather.ahead(gather.padded(text), starts, ord("#"), count, rounds)
+    sizes = [next((at for at, byte in enumerate(part) if not 32 < byte < 127), len(part)) for part in parts]
     assert found.tolist() == [
-        begin + min(len(part), 8 * most) for begin, part in zip(starts.tolist(), parts, strict=True)
+        begin + min(size, 8 * count * rounds) for begin, size in zip(starts.tolist(), sizes, strict=True)
     ]
 
 
-@given(st.lists(st.text("0!~ \n\t\x7f\u00e9", min_size=1, max_size=12).map(str.encode), min_size=1, max_size=8))
-def test_the_first_low_byte_is_found_among_eight(parts: list[bytes]) -> None:
-    stops = np.cumsum([len(part) for part in parts])
-    starts = stops - [len(part) for part in parts]
-    text = b"".join(parts)
-    found = gather.low_ahead(gather.padded(text), starts)
-    wanted = [
-        next((at for at in range(begin, begin + 8) if at >= len(text) or text[at] <= 32), begin + 8) for begin in starts
-    ]
-    assert found.tolist() == wanted
+def test_no_place_lies_behind_what_a_window_may_begin_at() -> None:
+    buffer = gather.padded(b"a" * 10)
+    places = np.array([0, 9, 10, 11, 50, 70])
+    assert gather.ahead(buffer, places, ord("#"), 2, 2).tolist() == [10] * 6
+
+
+@given(st.lists(st.binary(min_size=8, max_size=8), min_size=1, max_size=6), st.binary(min_size=1, max_size=3))
+def test_words_and_what_follows_them(parts: list[bytes], text: bytes) -> None:
+    data = b"".join(part + part + text[: number + 1] for number, part in enumerate(parts))
+    starts = np.cumsum([0, *(16 + len(text[: number + 1]) for number in range(len(parts)))])[:-1]
+    buffer = gather.padded(data)
+    words, follows = gather.word_columns_before(buffer, starts, 2, text)
+    assert words.tolist() == gather.word_columns(buffer, starts, 2).tolist()
+    assert follows.tolist() == [buffer[at + 16 :].tobytes().startswith(text) for at in starts]
