@@ -17,9 +17,8 @@ from evidence.formats import eve_columns
 from evidence.reading import json_batches
 from evidence.reading.batch import REJECT, SKIP
 from evidence.reading.endpoints import address
-from evidence.reading.format import Format, Reading, guess_lines, in_order, refuse_parameters
+from evidence.reading.format import Format, Reading, guess_lines, refuse_parameters
 from evidence.reading.jsonlines import fits, object_of, spelled
-from evidence.reading.lines import chunks
 from evidence.reading.mnemonics import type_name, word
 from evidence.reading.names import unescaped_name_columns
 from evidence.reading.opcodes import no_lookup
@@ -29,9 +28,8 @@ from evidence.table.schema import LOOKUPS, QUERY, RESPONSE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.reading.batch import Batch
     from evidence.reading.format import NoRow, Row
-    from evidence.reading.lines import Chunk
+    from evidence.reading.json_lines import Lines
     from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.eve@1", "Suricata EVE"
@@ -158,9 +156,9 @@ def _data(item: dict[str, Any]) -> str | None:
     return None
 
 
-def read_run(run: Chunk) -> Batch:
-    """Whole lines: usual ones as columns, all others by `read_line`."""
-    return json_batches.read_run(run, functools.partial(eve_columns.read, words=_WORDS), read_line)
+def usual(lines: Lines) -> json_batches.Found:
+    """What is read as columns; all other lines are left to `read_line`."""
+    return eve_columns.read(lines, _WORDS)
 
 
 def _zone(written: str) -> tuple[str, int] | None:
@@ -177,7 +175,7 @@ _WORDS = eve_columns.Words(
 
 def _open(source: Source, parameters: Mapping[str, Any]) -> Reading:
     refuse_parameters(PROCEDURE, parameters, set())
-    return Reading(LOOKUPS, in_order(chunks(source), read_run))
+    return Reading(LOOKUPS, json_batches.read_all(source, usual, read_line))
 
 
 FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _open)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading import digits, gather
+from evidence.reading import digits, gather, octets
 from evidence.reading.addresses import lowered
 from evidence.reading.json_batches import Found, holds, of_other_kind, with_names
 from evidence.reading.spellings import Spellings, spellings
@@ -44,7 +44,6 @@ _EVENT = pa.schema(
 )  # fmt: skip
 _ANSWERS = LOOKUPS.field("answers").type
 _STAMP, _ZONE, _DIGITS = 31, 5, 6  # `2026-11-24T22:13:33.621051+0000`, its zone, digits of the second
-_DATE_MARK = 4
 _LARGEST_PORT, _LARGEST_TTL = 65535, 2**32 - 1
 _MINUTE = np.int64(digits.MINUTE)
 
@@ -126,17 +125,16 @@ class _Rows:
 
     def _time(self) -> Columns:
         """Microseconds since 1970, and the zone that is stated."""
-        buffer, begin, end = gather.tokens(self._events["timestamp"])
-        found = digits.times(buffer, begin, end - _ZONE)
-        zone = spellings(gather.few(buffer, end - _ZONE, end), self._words.zone)
-        self.keep &= (
-            found.good & (buffer[begin + _DATE_MARK] == ord("-")) & (found.digits == _DIGITS) & ~zone.is_wrong()
-        )
+        _, characters = gather.parts(self._events["timestamp"])
+        good, micros = digits.dated(characters, _STAMP)
+        ends = octets.column(characters, _STAMP, _STAMP - octets.WORD)
+        zone = spellings(gather.word_texts(ends >> np.uint64(8 * (octets.WORD - _ZONE))), self._words.zone)
+        self.keep &= good & ~zone.is_wrong()
         stated = [value or ("", 0) for value in zone.values]
         ahead = Spellings(zone.numbers, zone.texts, [minutes for _, minutes in stated]).integers()
         return {
-            "time": pa.array(found.micros - ahead * _MINUTE, pa.int64()).view(LOOKUPS.field("time").type),
-            "time_digits": gather.constant(_DIGITS, len(begin), pa.int8()),
+            "time": pa.array(micros - ahead * _MINUTE, pa.int64()).view(LOOKUPS.field("time").type),
+            "time_digits": gather.constant(_DIGITS, len(micros), pa.int8()),
             "time_zone": Spellings(zone.numbers, zone.texts, [written for written, _ in stated]).column(),
         }
 

@@ -11,22 +11,19 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
-from evidence.formats import zeek_json_columns
+from evidence.formats.zeek_json_columns import read as usual
 from evidence.formats.zeek_record import row_of
 from evidence.reading import json_batches
 from evidence.reading.batch import REJECT, SKIP
-from evidence.reading.format import Format, Reading, guess_lines, in_order, refuse_parameters
+from evidence.reading.format import Format, Reading, guess_lines, refuse_parameters
 from evidence.reading.jsonlines import fits, object_of, spelled
-from evidence.reading.lines import chunks
 from evidence.reading.stamps import iso_time, unix_time
 from evidence.table.schema import LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evidence.reading.batch import Batch
     from evidence.reading.format import NoRow, Row
-    from evidence.reading.lines import Chunk
     from evidence.reading.source import Source
 
 PROCEDURE, TITLE = "parse.zeek_json@1", "a Zeek dns.log in JSON"
@@ -80,14 +77,9 @@ def _time(written: float | str, text: bytes) -> Row | None:
     return unix_time(seconds.decode(), fraction.decode())
 
 
-def read_run(run: Chunk) -> Batch:
-    """Whole lines: usual ones as columns, all others by `read_line`."""
-    return json_batches.read_run(run, zeek_json_columns.read, read_line)
-
-
 def _open(source: Source, parameters: Mapping[str, Any]) -> Reading:
     refuse_parameters(PROCEDURE, parameters, set())
-    return Reading(LOOKUPS, in_order(chunks(source), read_run))
+    return Reading(LOOKUPS, json_batches.read_all(source, usual, read_line))
 
 
 FORMAT = Format(PROCEDURE, TITLE, functools.partial(guess_lines, read_line, TITLE, 0.2), _open)

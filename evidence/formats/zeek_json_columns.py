@@ -30,7 +30,7 @@ from evidence.reading.json_batches import Found, holds, of_other_kind, with_name
 from evidence.reading.spellings import spellings
 
 if TYPE_CHECKING:
-    from evidence.reading.gather import Ints
+    from evidence.reading.gather import Bytes, Ints
     from evidence.reading.json_batches import Columns
     from evidence.reading.json_lines import Lines
 
@@ -42,6 +42,7 @@ _RECORD = (
     | {"answers": pa.list_(pa.string()), "TTLs": pa.list_(pa.float64())}
 )  # fmt: skip
 _TIME_NAME, _TIME_MEMBER = b'"ts"', b'"ts":'
+_TIME_WORDS, _MOST = 3, 63 / 64  # words of a time, and so many lines at least, of which few others are read one by one
 _SECONDS, _DATE, _YEAR = 10, 20, 5
 """Bytes before the point of seconds since 1970; before that of ISO 8601 and before its first hyphen, with the quote."""
 _QUOTE, _DOT, _HYPHEN, _ZULU, _COMMA, _BRACE, _COLON = b'".-Z,}:'
@@ -52,7 +53,7 @@ _MORE_THAN_A_TTL = 2**32
 def read(lines: Lines) -> Found:
     """What is usual in the lines, and which of them are of another log."""
     dns, others = lines.of_kind(b"_path", b"dns") if b'"_path"' in lines.data[:_HEAD] else (lines.fit, [])
-    is_text = lines.data[lines.data.find(_TIME_MEMBER) + len(_TIME_MEMBER) :][:1] == b'"'
+    is_text = lines.data.startswith(b'"', lines.data.find(_TIME_MEMBER) + len(_TIME_MEMBER))
     schema = pa.schema(_RECORD | {"ts": pa.string() if is_text else pa.float64()})
     numbers, records = lines.parse(dns, schema)
     kinds = [(numbers, records), *(lines.parse(other, pa.schema(_KIND)) for other in others)]
@@ -78,6 +79,20 @@ def _is_usual(records: pa.Table) -> Any:
 def _times(lines: Lines, numbers: Ints) -> tuple[Any, digits.Times]:
     """The times from their digits in the lines, since a float does not hold them, and where they are usual."""
     body = lines.body if len(lines.data) > gather.PADDING else gather.padded(lines.data)
+    good, found = _first_times(body, lines.starts[numbers])
+    return (good, found) if np.count_nonzero(good) > _MOST * len(good) else _all_times(lines, body, numbers)
+
+
+def _first_times(body: Bytes, starts: Ints) -> tuple[Any, digits.Times]:
+    """As Zeek writes them unless it is told otherwise: seconds, as the first member of each line."""
+    last = len(body) - gather.PADDING
+    words, is_first = gather.word_columns_behind(body, np.minimum(starts, last), b"{" + _TIME_MEMBER, _TIME_WORDS)
+    found, behind = digits.seconds_of(*words)
+    return is_first & (starts <= last) & found.good & ((behind == _COMMA) | (behind == _BRACE)), found
+
+
+def _all_times(lines: Lines, body: Bytes, numbers: Ints) -> tuple[Any, digits.Times]:
+    """In all forms, wherever the member stands in the lines."""
     begin, last = lines.starts[numbers] + 1, len(body) - gather.PADDING
     good = gather.windows(body, len(_TIME_MEMBER))[np.minimum(begin, last)] == np.void(_TIME_MEMBER)
     begin += len(_TIME_MEMBER)

@@ -59,8 +59,8 @@ def template(text: str) -> Template:
 _DIGITS, _TWO = template("00000000"), template("00??????")
 _YEAR_MONTH, _CLOCK = template("0000-00-"), template("???00:00")
 _SECONDS, _ZULU = template(":00?????"), template(":00.000Z")
-_OFFSET = template("?00:00??")
-_CLOCK_BYTES = np.uint64(0xFFFF00FFFF000000)
+_OFFSET, _MICROS = template("?00:00??"), template(".000000?")
+_CLOCK_BYTES, _MICRO_BYTES = np.uint64(0xFFFF00FFFF000000), np.uint64(0x00FFFFFFFFFFFF00)
 
 
 def pairs(values: Any) -> Any:
@@ -158,6 +158,28 @@ def times(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
     if not is_unix.any():
         return found
     return found.but(is_unix, _unix(buffer, starts, size))
+
+
+def dated(texts: Bytes, size: int) -> tuple[Any, Ints]:
+    """Where texts of one size, side by side, begin as `2026-11-24T22:13:33.621051`, and microseconds since 1970."""
+    first, second, ends, fraction = (octets.column(texts, size, place) for place in (0, 8, 16, _DATE))
+    good, minutes = seldom(_minutes, first, second)
+    usual, rest = _SECONDS.read(ends)
+    exact, values = _MICROS.read(fraction)
+    late, micros = pair(pairs(rest), 1), whole((values & _MICRO_BYTES) << np.uint64(8))
+    return good & usual & exact & (late < 60), minutes + late * 1_000_000 + micros
+
+
+def seconds_of(first: Any, second: Any, third: Any) -> tuple[Times, Any]:
+    """Ten digits of seconds since 1970, a point and one to seven digits in three words, and the byte behind them."""
+    (good, values), (low, ends) = _DIGITS.read(first), _TWO.read(second)
+    behind = (second >> np.uint64(24)) | (third << np.uint64(40))
+    count = leading(behind)
+    seconds = whole(values) * 100 + pair(pairs(ends), 0)
+    micros = whole((behind ^ _ZEROS) & octets.mask(count)) // 100
+    good &= low & (_byte(second, 2) == ord(".")) & (count >= 1) & (count < octets.WORD)
+    found = Times(good, seconds * 1_000_000 + micros, count, np.True_, np.int64(0))
+    return found, octets.behind(behind, count) & octets.BYTE
 
 
 def milliseconds(buffer: Bytes, starts: Ints, stops: Ints) -> Times:

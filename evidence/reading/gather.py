@@ -167,8 +167,7 @@ def word_texts(word: Any) -> pa.Array:
     if len(word) and (word == word[0]).all():
         return one_text(_word_text(word[0]), len(word))
     found = pa.array(word).dictionary_encode()
-    each = [_word_text(one) for one in found.dictionary.to_numpy()]
-    return pa.DictionaryArray.from_arrays(found.indices, pa.array(each, pa.string()))
+    return _dictionary(found.indices, [_word_text(one) for one in found.dictionary.to_numpy()])
 
 
 def _word_text(word: np.uint64) -> str:
@@ -182,14 +181,19 @@ def chosen_words(each: Sequence[str | None], places: Ints) -> pa.Array:
     words = {word: number for number, word in enumerate(word for word in dict.fromkeys(each) if word is not None)}
     numbers = np.array([-1 if word is None else words[word] for word in each], dtype=np.int32)[places]
     is_none = numbers < 0 if None in each else None
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=is_none), pa.array(list(words), pa.string()))
+    return _dictionary(pa.array(numbers, mask=is_none), list(words))
 
 
 def one_text(value: str | None, count: int) -> pa.Array:
     """One text, or none, so many times, as a dictionary."""
     if value is None:
         return pa.nulls(count, pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([value], pa.string()))
+    return _dictionary(pa.array(np.zeros(count, dtype=np.int32)), [value])
+
+
+def _dictionary(places: pa.Array, texts: list[str]) -> pa.DictionaryArray:
+    """The text at each place; that all are places of one is not looked at again."""
+    return pa.DictionaryArray.from_arrays(places, pa.array(texts, pa.string()), safe=False)
 
 
 def constant(value: Any, count: int, kind: pa.DataType) -> pa.Array:
@@ -209,8 +213,17 @@ def word_columns(buffer: Bytes, starts: Ints, count: int) -> Any:
 
 def word_columns_before(buffer: Bytes, starts: Ints, count: int, text: bytes) -> tuple[Any, Any]:
     """As `word_columns`, and where this text follows the words; all of it has at most as many bytes as the padding."""
-    parts = np.dtype([("words", "<u8", (count,)), ("text", f"V{len(text)}")])
-    found = windows(buffer, parts.itemsize)[starts].view(parts)
+    return _beside_text(buffer, starts, [("words", "<u8", (count,)), ("text", f"V{len(text)}")], text)
+
+
+def word_columns_behind(buffer: Bytes, starts: Ints, text: bytes, count: int) -> tuple[Any, Any]:
+    """As `word_columns_before`, of a text from each start on and the words behind it."""
+    return _beside_text(buffer, starts, [("text", f"V{len(text)}"), ("words", "<u8", (count,))], text)
+
+
+def _beside_text(buffer: Bytes, starts: Ints, parts: list[Any], text: bytes) -> tuple[Any, Any]:
+    kind = np.dtype(parts)
+    found = windows(buffer, kind.itemsize)[starts].view(kind)
     return np.ascontiguousarray(found["words"].T), found["text"] == np.void(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +12,26 @@ import pyarrow.compute as pc
 
 from evidence.reading import gather
 from evidence.reading.batch import HEAD, REJECTS, SKIP, Batch, Reject, rejects_table
-from evidence.reading.format import plain_line, too_long
-from evidence.reading.json_lines import Lines
+from evidence.reading.byte_order_mark import MARK
+from evidence.reading.format import HEAD as FIRST
+from evidence.reading.format import in_order, plain_line, too_long
+from evidence.reading.json_lines import NOTHING, Lines
+from evidence.reading.lines import chunks
 from evidence.table.schema import LOOKUPS, complete, in_order_of_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evidence.reading.format import ReadLine, Row
     from evidence.reading.gather import Ints
+    from evidence.reading.json_members import Members
     from evidence.reading.lines import Chunk
+    from evidence.reading.source import Source
 
     type Columns = dict[str, pa.Array]
+
+
+_NO_ROWS, _NO_REJECTS = LOOKUPS.empty_table(), REJECTS.empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,24 @@ class Found:
     reason: str
 
 
-def read_run(run: Chunk, read: Callable[[Lines], Found], read_line: ReadLine) -> Batch:
+def read_all(source: Source, read: Callable[[Lines], Found], read_line: ReadLine) -> Iterator[Batch]:
+    """All lines of a source in their order.
+
+    What members they have is learned from the first of them, so that it does not depend on which run is read first.
+    """
+    first = source.look(0, FIRST).removeprefix(MARK)
+    head = Lines(first[: first.rfind(b"\n") + 1])
+    read(head)
+    return in_order(chunks(source), partial(read_run, read=read, read_line=read_line, known=head.learned))
+
+
+def read_run(
+    run: Chunk, read: Callable[[Lines], Found], read_line: ReadLine, known: Mapping[pa.Schema, Members] = NOTHING
+) -> Batch:
     """Whole lines: what `read` finds in them, the rest by `read_line`; both make the same rows of a line."""
     if run.too_long:
         return too_long(run, LOOKUPS)
-    lines = Lines(run.data, run.ends)
+    lines = Lines(run.data, run.ends, known)
     found = read(lines)
     is_left = np.ones(len(lines.starts), dtype=bool)
     is_left[found.taken] = is_left[found.skipped] = False
@@ -74,7 +96,9 @@ def _taken(columns: Columns, chosen: Ints) -> Columns:
     return {name: column.take(places) for name, column in columns.items()}
 
 
-def _by_line(run: Chunk, lines: Lines, numbers: Iterable[int], read_line: ReadLine) -> tuple[pa.Table, pa.Table]:
+def _by_line(run: Chunk, lines: Lines, numbers: Sequence[int], read_line: ReadLine) -> tuple[pa.Table, pa.Table]:
+    if not numbers:
+        return _NO_ROWS, _NO_REJECTS
     rows: list[Row] = []
     rejects: list[Reject] = []
     for number in numbers:
@@ -99,6 +123,8 @@ def _spans(run: Chunk, lines: Lines, numbers: Ints) -> Columns:
 
 def _skips(run: Chunk, lines: Lines, found: Found) -> pa.Table:
     """What became no row by rule, with its first bytes."""
+    if not len(found.skipped):
+        return _NO_REJECTS
     numbers = np.sort(found.skipped)
     starts, stops = lines.starts[numbers], lines.stops[numbers]
     heads = gather.strings(lines.body, starts, np.minimum(stops, starts + HEAD)).view(pa.binary())

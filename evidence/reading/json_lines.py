@@ -9,6 +9,7 @@ refused or doubtful are left to the reader of lines.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +18,17 @@ import pyarrow.compute as pc
 from pyarrow import json
 
 from evidence.reading import gather
-from evidence.reading.json_marks import marks_of
+from evidence.reading.json_marks import marks_of, objects_in
 from evidence.reading.json_members import Members, with_those_of
 from evidence.reading.lines import line_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from evidence.reading.gather import Ints
 
-_NEWLINE, _RETURN, _BACKSLASH, _DELETE = 10, 13, 92, 127
+_NEWLINE, _RETURN = 10, 13
+_JOINT = b"}\n{"
 _LONGEST = 8192  # bytes; of 12,000 arrays in one another the strict parser gives up, and of 20,000 Arrow fails
 _CELLS = 1 << 21  # values of a block
 _ITEMS, _SHORTEST = 1 << 23, 3  # values of a block in lists, where an object takes so many bytes at least
@@ -37,6 +39,7 @@ _LEAST, _MOST = 32, 1024  # lines that are learned from at once
 _SPLIT, _FEWEST = 4, 16  # a block that is refused is cut into so many, and one of so few lines is given up
 _WORD = 4  # bytes
 _NONE = np.array([], dtype=np.int64)
+NOTHING: Mapping[pa.Schema, Members] = MappingProxyType({})
 _WHOLE = json.ReadOptions(use_threads=False, block_size=1 << 30)
 
 
@@ -44,11 +47,13 @@ class Lines:
     """The lines of a run; `fit` are those that may be parsed.
 
     `is_odd` marks lines whose texts may not be as they are written: with an escape, a byte beyond ASCII, or `null`,
-    which a table does not tell from a member that is not there.
+    which a table does not tell from a member that is not there. `known` are members for the schemas that are wanted,
+    as `learned` of other lines has them.
     """
 
-    def __init__(self, data: bytes, ends: Ints | None = None) -> None:
+    def __init__(self, data: bytes, ends: Ints | None = None, known: Mapping[pa.Schema, Members] = NOTHING) -> None:
         self.data, self.body = data, np.frombuffer(data, dtype=np.uint8)
+        self._known, self.learned = known, dict[pa.Schema, Members]()
         ends = line_ends(data) if ends is None else ends
         is_cut = len(data) > 0 and not data.endswith(b"\n")
         self.stops = np.append(ends, len(data)) if is_cut else ends
@@ -60,7 +65,6 @@ class Lines:
             self.is_odd[self.of(places)] = True
         if len(marks.beyond):
             is_fit[self.of(marks.beyond)] &= _is_unicode(data)
-        self._objects = marks.objects
         self.fit = np.flatnonzero(is_fit)
 
     def span(self, line: int) -> tuple[int, int]:
@@ -78,35 +82,46 @@ class Lines:
         three bytes.
         """
         mark, last = b'"%b":"' % member, len(self.data) - _WORD
-        if last < 0 or not len(self.fit):
+        others = self._without(self.fit, mark + kind + b'"') if last >= 0 else _NONE
+        if not len(others):
             return self.fit, []
-        places = self._marked(mark)
+        places = self._marked(mark, others)
         words = np.ndarray((last + 1,), dtype="<u4", buffer=self.body, strides=(1,))
-        found = words[np.minimum(self.starts[self.fit] + places + len(mark), last)]
-        is_kind = (places < 0) | (found == int.from_bytes(kind + b'"', "little"))
-        if is_kind.all():
-            return self.fit, []
-        others, found = self.fit[~is_kind], found[~is_kind]
-        return self.fit[is_kind], [others[found == word] for word in np.unique(found)]
+        found = words[np.minimum(self.starts[others] + places + len(mark), last)]
+        is_other = (places >= 0) & (found != int.from_bytes(kind + b'"', "little"))
+        others, found = others[is_other], found[is_other]
+        rest = np.ones(len(self.stops), dtype=bool)
+        rest[others] = False
+        return self.fit[rest[self.fit]], [others[found == word] for word in np.unique(found)]
 
-    def _marked(self, mark: bytes) -> Ints:
-        """How far from its start the mark stands in each fit line, -1 where it does not.
+    def _without(self, numbers: Ints, text: bytes) -> Ints:
+        """Of these lines those in which the text does not stand where it stands in the first of them that has it."""
+        if not len(numbers) or (at := self.data.find(text, self.starts[numbers[0]])) < 0:
+            return numbers
+        place = at - int(self.starts[self.of(np.array([at]))[0]])
+        starts = self.starts if len(numbers) == len(self.starts) else self.starts[numbers]
+        at = np.minimum(starts + place, len(self.data) - len(text))
+        left: Ints = numbers[gather.windows(self.body, len(text))[at] != np.void(text)]
+        return left
+
+    def _marked(self, mark: bytes, numbers: Ints) -> Ints:
+        """How far from its start the mark stands in each of these lines, -1 where it does not.
 
         Most lines of a log have it at one of a few places, which are looked at first.
         """
-        starts, last = self.starts[self.fit], len(self.data) - len(mark)
+        starts, last = self.starts[numbers], len(self.data) - len(mark)
         found, left = np.full(len(starts), -1), np.arange(len(starts) if last >= 0 else 0)
         for _ in range(_PLACES):
             if not len(left):
                 return found
             first = starts[left[0]]
-            place = self.data.find(mark, first, self.stops[self.fit[left[0]]]) - first
+            place = self.data.find(mark, first, self.stops[numbers[left[0]]]) - first
             at = np.clip(starts[left] + place, 0, last)
             is_there = (gather.windows(self.body, len(mark))[at] == np.void(mark)) & (place >= 0)
             found[left[is_there]] = place
             is_there[0] = True
             left = left[~is_there]
-        found[left] = pc.find_substring(self._texts().take(pa.array(self.fit[left])), mark).to_numpy()
+        found[left] = pc.find_substring(self._texts().take(pa.array(numbers[left])), mark).to_numpy()
         return found
 
     def _texts(self) -> pa.Array:
@@ -118,9 +133,13 @@ class Lines:
     def parse(self, numbers: Ints, schema: pa.Schema) -> tuple[Ints, pa.Table]:
         """Of these lines those that are parsed, and a row of each, with the columns of `schema`.
 
-        Arrow makes columns of members that are known only; others are learned from a few lines at a time. Once they are
-        too many, the lines that follow are left.
+        Arrow makes columns of members that are known only. If those known before are not all, they are learned from a
+        few lines at a time; once they are too many, the lines that follow are left.
         """
+        known = self._known.get(schema)
+        table = self._table(numbers, known) if known and len(numbers) else None
+        if table is not None:
+            return numbers, _with_all(table, schema)
         blocks = list(self._blocks(numbers, schema)) if len(numbers) else []
         if len(blocks) == 1:
             return blocks[0]
@@ -131,6 +150,7 @@ class Lines:
     def _blocks(self, numbers: Ints, schema: pa.Schema) -> Iterator[tuple[Ints, pa.Table]]:
         """The lines that Arrow takes; a block that it refuses teaches members, is cut, or is given up."""
         known, waiting = self._learned(Members(schema), numbers[:_SOME]), [numbers]
+        self.learned.setdefault(schema, known)
         while waiting and known.width <= _WIDEST:
             part = waiting.pop()
             table = self._table(part, known)
@@ -165,11 +185,7 @@ class Lines:
         if text.size // _SHORTEST * inside <= min(_ITEMS, _DENSEST * text.size):
             return False
         size: int = text.size
-        most = min(_DENSEST * size, _ITEMS - size // 2)
-        if self._objects * inside <= most:
-            return False
-        held = int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == ord("{")))
-        return held * inside > most
+        return objects_in(text) * inside > min(_DENSEST * size, _ITEMS - size // 2)
 
     def _learned(self, known: Members, numbers: Ints) -> Members:
         """What is known with the members of these lines, or the first of them; itself, if there are no new ones."""
@@ -203,11 +219,16 @@ class Lines:
 
         If there are as many objects as such lines, each is one: none that is open at a line's end goes on with a brace.
         """
-        if not len(self.stops):
-            return np.zeros(0, dtype=bool)
-        ends = self.stops - (self.body[self.stops - 1] == _NEWLINE)
+        is_object = np.zeros(len(self.stops), dtype=bool)
+        if len(self.data) >= len(_JOINT):
+            edges = np.maximum(self.stops[:-1] - (len(_JOINT) - 1), 0)
+            is_joint = gather.windows(self.body, len(_JOINT))[edges] == np.void(_JOINT)
+            is_object[1:-1] = is_joint[1:] & is_joint[:-1]
+        left = np.flatnonzero(~is_object)
+        stops = self.stops[left]
+        ends = stops - (self.body[stops - 1] == _NEWLINE)
         ends -= self.body[ends - 1] == _RETURN
-        is_object = (self.body[self.starts] == ord("{")) & (self.body[ends - 1] == ord("}"))
+        is_object[left] = (self.body[self.starts[left]] == ord("{")) & (self.body[ends - 1] == ord("}"))
         return is_object & (self.stops - self.starts <= _LONGEST)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from evidence.reading.gather import Ints
 
 _PIECE = 1 << 18  # bytes, which a core's own cache holds: looked at once more they cost little
@@ -18,26 +20,30 @@ _NONE = np.array([], dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Places of bytes beyond ASCII, of backslashes and of the middle of each `null`; how many `{` there are."""
+    """Places of bytes beyond ASCII, of backslashes and of the middle of each `null`."""
 
     beyond: Ints
     escapes: Ints
     nulls: Ints
-    objects: int
 
 
 def marks_of(data: bytes) -> Marks:
     """All of them; few logs have any but the last."""
-    body, beyond, escapes, middles, objects = np.frombuffer(data, dtype=np.uint8), [_NONE], [_NONE], [_NONE], 0
+    body, beyond, escapes, middles = np.frombuffer(data, dtype=np.uint8), [_NONE], [_NONE], [_NONE]
     for at in range(0, len(body), _PIECE):
         part = body[at : at + _PIECE]
         if part.max() >= _ASCII:
             beyond.append(np.flatnonzero(part >= _ASCII) + at)
         if data.find(b"\\", at, at + _PIECE) >= 0:
             escapes.append(np.flatnonzero(part == ord("\\")) + at)
-        objects += int(np.count_nonzero(part == ord("{")))
         middles += [_middles(data, at, at + first) for first in (0, 1)]
-    return Marks(np.concatenate(beyond), np.concatenate(escapes), _nulls(body, np.concatenate(middles)), objects)
+    return Marks(np.concatenate(beyond), np.concatenate(escapes), _nulls(body, np.concatenate(middles)))
+
+
+def objects_in(text: pa.Buffer) -> int:
+    """How many `{` there are, those in texts included."""
+    body = np.frombuffer(text, dtype=np.uint8)
+    return sum(int(np.count_nonzero(body[at : at + _PIECE] == ord("{"))) for at in range(0, len(body), _PIECE))
 
 
 def _middles(data: bytes, piece: int, first: int) -> Ints:

@@ -19,6 +19,12 @@ _BLANKS, _GATHER = _ONES * np.uint64(33), np.uint64(0x0102040810204080)
 _FIRST = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)], dtype=np.uint64)
 
 
+def column(texts: np.ndarray[Any, np.dtype[np.uint8]], size: int, place: int) -> Any:
+    """The word at one place in each of the texts of one size that stand side by side; it lies within them."""
+    count = len(texts) // size
+    return np.ascontiguousarray(np.ndarray((count,), dtype="<u8", buffer=texts, offset=place, strides=(size,)))
+
+
 def mask(count: Counts) -> Any:
     """A mask of so many first bytes, 0 to 8."""
     return _FIRST.take(count, mode="clip")

@@ -29,9 +29,10 @@ class Spellings:
         return np.array([wanted(value) for value in self.values], dtype=bool)[self.numbers]
 
     def is_wrong(self) -> Any:
-        """In which rows a text stands of which nothing was made."""
+        """In which rows a text stands of which nothing was made; one value if there are none."""
         pairs = zip(self.texts, self.values, strict=True)
-        return np.array([text is not None and value is None for text, value in pairs], dtype=bool)[self.numbers]
+        wrong = np.array([text is not None and value is None for text, value in pairs], dtype=bool)
+        return wrong[self.numbers] if wrong.any() else np.False_
 
     def integers(self) -> Ints:
         """Values that are whole numbers."""

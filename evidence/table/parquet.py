@@ -32,6 +32,7 @@ _WORDS = (
 )  # fmt: skip
 """Columns in which few texts differ."""
 _WORD = pa.dictionary(pa.int32(), pa.string())
+_OFTEN = 2  # times that a value stands on average
 _DICTIONARY = 1 << 18  # bytes; more values than these are so many that they are better stored as they are
 _WRITTEN_AT_ONCE = 1 << 16  # rows
 _AT_ONCE = 4096
@@ -44,15 +45,9 @@ class TableWriter:
     """Writes tables of one schema after each other into one file."""
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
+        self._path, self._metadata = path, dict(metadata)
         self._stored = pa.schema([field.with_type(_WORD) if field.name in _WORDS else field for field in schema])
-        ascending = [name for name in schema.names if name in _ASCENDING]
-        self._writer = pq.ParquetWriter(
-            path, self._stored, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
-            use_dictionary=[name for name in schema.names if name in _LOW_CARDINALITY],
-            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
-            dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE, store_schema=False,
-        )  # fmt: skip
-        self._writer.add_key_value_metadata(dict(metadata))
+        self._writer: pq.ParquetWriter | None = None
         self._groups = 0
         self._held: list[pa.Table] = []
 
@@ -69,8 +64,21 @@ class TableWriter:
         if self._held:
             rows = pa.concat_tables(self._held).unify_dictionaries()
             self._held = []
+            self._writer = self._writer or self._opened(rows)
             self._writer.write_table(rows, row_group_size=len(rows))
             self._groups += 1
+
+    def _opened(self, first: pa.Table) -> pq.ParquetWriter:
+        """The file, with a dictionary of each column that had few values in its first rows."""
+        ascending = [name for name in first.schema.names if name in _ASCENDING]
+        writer = pq.ParquetWriter(
+            self._path, self._stored, compression="zstd", compression_level=1, version="2.6", data_page_version="1.0",
+            use_dictionary=[name for name in first.schema.names if name in _LOW_CARDINALITY and _are_few(first[name])],
+            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), write_statistics=ascending,
+            dictionary_pagesize_limit=_DICTIONARY, write_batch_size=_WRITTEN_AT_ONCE, store_schema=False,
+        )  # fmt: skip
+        writer.add_key_value_metadata(self._metadata)
+        return writer
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +86,8 @@ class TableWriter:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._write_held()
-        self._writer.close()
+        writer = self._writer or self._opened(self._stored.empty_table())
+        writer.close()
 
 
 def _stored(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -90,6 +99,11 @@ def _stored(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type) and all(map(_is_told_once, column.chunks)):
         return column.cast(_WORD)
     return column.cast(pa.string()).dictionary_encode()
+
+
+def _are_few(column: pa.ChunkedArray) -> bool:
+    """Whether a dictionary pays: where most values differ it takes longer, and the file is longer too."""
+    return pa.types.is_dictionary(column.type) or int(pc.count_distinct(column).as_py()) * _OFTEN <= len(column)
 
 
 def _is_told_once(words: pa.DictionaryArray) -> bool:

@@ -135,3 +135,16 @@ def test_a_long_table_has_few_row_groups_since_what_tells_of_them_is_held_in_mem
     assert sizes == [1] * 128 + [16] * 128 + [32] * 75 + [24]
     assert found.read()["line"].equals(pa.chunked_array([pa.array(range(4600 << 7))]))
     assert write(tmp_path / "again", schema, parts) == written
+
+
+@pytest.mark.parametrize(("each", "is_told"), [(2, True), (1, False)])
+def test_a_column_of_texts_that_differ_is_stored_without_a_dictionary(
+    tmp_path: Path, each: int, *, is_told: bool
+) -> None:
+    schema = pa.schema([("line", pa.int64()), ("name", pa.string())])
+    names = [f"host{number // each}.example" for number in range(1000)]
+    table = pa.table({"line": range(1000), "name": names}, schema=schema)
+    write(tmp_path / "table", schema, [table, table.slice(0, 1)])
+    group = pq.read_metadata(tmp_path / "table").row_group(0)
+    assert group.column(1).has_dictionary_page == is_told
+    assert pq.read_table(tmp_path / "table")["name"].to_pylist() == [*names, names[0]]
