@@ -64,8 +64,9 @@ class Stream:
     """One direction of a connection. `expected` is the number of the next octet, None before the first segment.
 
     `pending` are octets of a message that is not whole; `chain` the packets since one ended together with a message;
-    `anchor` is that packet. `context` are packets before these that tell where a message begins, if that is not at the
-    beginning of the chain's first. `in_step` is false until a message was read after a start or gap in the midst.
+    `anchor` is that packet, with those without which it would be taken to begin one. `context` are packets before these
+    that tell where a message begins, if that is not at the beginning of the chain's first. `in_step` is false until a
+    message was read after a start or gap in the midst.
     """
 
     results: Results
@@ -76,13 +77,18 @@ class Stream:
     pending: bytearray = field(default_factory=bytearray)
     chain: list[Span] = field(default_factory=list)
     context: list[Span] = field(default_factory=list)
-    anchor: Span | None = None
+    anchor: tuple[Span, ...] = ()
     waiting: dict[int, tuple[bytes, Span]] = field(default_factory=dict)
 
     @property
     def held(self) -> int:
         waiting = sum(_WAITING + len(data) for data, _ in self.waiting.values()) if self.waiting else 0
-        return len(self.pending) + _SPAN * (len(self.chain) + len(self.context)) + waiting
+        return len(self.pending) + _SPAN * (len(self.chain) + len(self.context)) + self._anchored + waiting
+
+    @property
+    def _anchored(self) -> int:
+        """Bytes that an anchor takes; one of a packet alone is not counted, since nearly all streams have it."""
+        return _SPAN * len(self.anchor) if len(self.anchor) > 1 else 0
 
     def open(self, sequence: int, span: Span) -> int:
         """A SYN: the first octet has the number after its own. One that is sent again changes nothing.
@@ -92,19 +98,21 @@ class Stream:
         first = sequence + 1 & 0xFFFFFFFF
         if self.expected is not None and not self.ended and -_LATE < _distance(first, self.expected) <= 0:
             return 0
-        before = self.held if self.pending or self.waiting or self.chain or self.context else 0
+        before = self.held if self.pending or self.waiting or self.chain or self.context or self.anchor[1:] else 0
         if before:
             self.give_up()
-        self.expected, self.acknowledged, self.in_step, self.anchor, self.ended = first, None, True, span, False
+        self.expected, self.acknowledged, self.in_step, self.anchor, self.ended = first, None, True, (span,), False
         return before
 
     def is_next(self, sequence: int) -> bool:
         """Whether a message that begins at `sequence` is the next, and nothing waits."""
         return sequence == self.expected and not self.pending and not self.waiting
 
-    def step_over(self, sequence: int, size: int, span: Span) -> None:
-        """Takes a segment that is one message, which is next and is read elsewhere."""
-        self.expected, self.in_step, self.anchor = sequence + size & 0xFFFFFFFF, True, span
+    def step_over(self, sequence: int, size: int, span: Span) -> int:
+        """Takes a segment that is one message, which is next and is read elsewhere; how many bytes are held no more."""
+        before = self._anchored
+        self.expected, self.in_step, self.anchor = sequence + size & 0xFFFFFFFF, True, (span,)
+        return before
 
     def add(self, sequence: int, data: bytes, span: Span) -> NoRow:
         """Takes the octets of a segment; what its packet is if it completes no message."""
@@ -122,8 +130,7 @@ class Stream:
         if ahead < 0:
             self._keep_anchor()
         self._take(data[-ahead:], span)
-        self._take_waiting()
-        self._settle()
+        self._settle(self._take_waiting() or data)
         return PART
 
     def give_up_before(self, stop: int) -> None:
@@ -150,8 +157,8 @@ class Stream:
 
     def _keep_anchor(self) -> None:
         """What does not begin where the packet before ended needs that packet, which tells where a message begins."""
-        if not self.chain and not self.context and self.anchor:
-            self.context.append(self.anchor)
+        if not self.chain and not self.context:
+            self.context += self.anchor
 
     def _first_waiting(self) -> int:
         expected = self.expected or 0
@@ -163,16 +170,19 @@ class Stream:
         first = self._first_waiting() if self.waiting else sequence
         behind = first if _distance(first, sequence) < 0 else sequence
         self.expected = behind
-        self._take_waiting()
-        self._settle()
+        self._settle(self._take_waiting())
         if behind != sequence and _distance(sequence, self.expected) > 0:
             self._leave_gap(sequence)
 
-    def _take_waiting(self) -> None:
+    def _take_waiting(self) -> bytes:
+        """Takes what waits and is next; all octets of the last packet of it."""
+        last = b""
         while self.waiting and (ahead := _distance(first := self._first_waiting(), self.expected or 0)) <= 0:
             data, span = self.waiting.pop(first)
             if ahead + len(data) > 0:
                 self._take(data[-ahead:], span)
+                last = data
+        return last
 
     def _take(self, data: bytes, span: Span) -> None:
         """Octets that are next."""
@@ -200,14 +210,15 @@ class Stream:
             earlier, found = (), UNALIGNED
         self.results.completed.append(Completed(last, earlier, found))
 
-    def _settle(self) -> None:
+    def _settle(self, last: bytes) -> None:
         """Where a packet ends together with a message, what comes after needs none of those before; what came earlier
-        and waits needs those that tell where it belongs.
+        and waits needs those that tell where it belongs. `last` are all octets of the packet.
         """
         if self.chain and not self.pending:
-            self.anchor = self.chain[-1]
-            is_before = all(span > self.anchor for _, span in self.waiting.values())
-            kept = [self.anchor] if is_before else [*self.context, *self.chain][-MOST_EARLIER - 2 :]
+            needed, end = [*self.context, *self.chain][-MOST_EARLIER - 2 :], self.chain[-1]
+            self.anchor = (end,) if len(needed) == 1 or _ends_alone(last, end) else tuple(needed)
+            is_before = all(span > end for _, span in self.waiting.values())
+            kept = [*self.anchor] if is_before else needed
             self.context, self.chain = kept if self.waiting else [], []
 
     def _drop(self, span: Span) -> None:
@@ -220,7 +231,7 @@ class Stream:
         if self.pending:
             self.results.lost += self.chain
         self.pending.clear()
-        self.chain, self.context, self.anchor, self.in_step = [], [], None, False
+        self.chain, self.context, self.anchor, self.in_step = [], [], (), False
 
 
 class Streams:
@@ -283,7 +294,7 @@ class Streams:
             if flags & SYN:
                 self._held -= stream.open(sequence, (start, stop))
             elif size:
-                stream.step_over(sequence, size, (start, stop))
+                self._held -= stream.step_over(sequence, size, (start, stop))
             stream.ended = stream.ended or flags & (FIN | RST) != 0
             if len(streams) > MOST_STREAMS:
                 self._make_room()
@@ -316,6 +327,13 @@ def _needed(chain: list[Span]) -> tuple[tuple[Span, ...], Span]:
     """The packets that a message needs, in their order, and the last, which completes it."""
     *earlier, last = sorted({*chain})
     return tuple(earlier), last
+
+
+def _ends_alone(octets: bytes, span: Span) -> bool:
+    """Whether nothing of a packet is taken to begin a message that goes on behind it, if it is read by itself."""
+    alone = Stream(Results())
+    alone.add(0, octets, span)
+    return not alone.pending
 
 
 def _distance(number: int, other: int) -> int:

@@ -66,6 +66,17 @@ def test_a_message_behind_octets_that_were_seen_needs_the_packet_that_had_them()
     assert check_way_back(FORMAT, pcap(packets)) == 2
 
 
+def test_octets_that_are_too_few_to_tell_need_the_packets_before_them_too() -> None:
+    data = framed(LONG)
+    size = len(data) - 7
+    packets = segments(
+        (b"", 99, SYN), (data[:size], 100, ACK), (data[size:], 100 + size, ACK),
+        (data[-1:] + framed(ANSWER), 99 + len(data), ACK), (framed(ANSWER, ANSWER), 100 + len(data), ACK), back=True,
+    )  # fmt: skip
+    assert earlier(capture(*packets)) == [(3, [2]), (4, [2, 3]), (5, [4])]
+    assert check_way_back(FORMAT, pcap(packets)) == 3
+
+
 def test_a_packet_that_waits_for_two_others_needs_all_that_tell_where_it_belongs() -> None:
     data = framed(QUERY, QUERY)
     size = len(data) // 2
