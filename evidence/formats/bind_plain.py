@@ -18,6 +18,7 @@ import pyarrow as pa
 from evidence.formats.bind_columns import TIME_WORDS, TYPES, dated, flag_columns
 from evidence.reading import digits, gather, octets
 from evidence.reading.addresses import lowered
+from evidence.reading.fields import chosen
 from evidence.table.schema import LOOKUPS, QUERY
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def read(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Ints, Columns] | Non
     if np.count_nonzero(good) < _FEWEST * len(good):
         return None
     lines = np.flatnonzero(good)
-    begins = _of(lines, starts) + _TIME + len(lead[0])
-    parts = _Parts(buffer, begins, _of(lines, stops), dated(*(_of(lines, word) for word in times)))
+    begins = chosen(starts, lines) + _TIME + len(lead[0])
+    parts = _Parts(buffer, begins, chosen(stops, lines), dated(*(chosen(word, lines) for word in times)))
     keep, columns = parts.read()
     return (lines[keep], columns) if len(keep) >= _FEWEST * len(good) else None
 
@@ -73,8 +74,8 @@ class _Parts:
         flags, tail, has_server = self._flags(begin)
         keep = np.flatnonzero(self.keep)
         spans = {"client": (self._client, hashed), "name": (name, end), "server": (tail, self._stops - 1)}
-        kept = {part: (_of(keep, first), _of(keep, last)) for part, (first, last) in spans.items()}
-        return self._columns(keep, kept, *(_of(keep, column) for column in (port, kind, flags, has_server)))
+        kept = {part: (chosen(first, keep), chosen(last, keep)) for part, (first, last) in spans.items()}
+        return self._columns(keep, kept, *(chosen(column, keep) for column in (port, kind, flags, has_server)))
 
     def _behind_object(self, begin: Ints) -> Ints:
         """Where the client begins: behind the address of an object, if there is one."""
@@ -136,7 +137,7 @@ class _Parts:
             is_named[named] = True
             good &= is_named
         columns = {
-            "time": pa.array(_of(keep, self._micros), pa.int64()).view(LOOKUPS.field("time").type),
+            "time": pa.array(chosen(self._micros, keep), pa.int64()).view(LOOKUPS.field("time").type),
             "time_digits": gather.constant(_MILLI_DIGITS, len(keep), pa.int8()),
             "event": gather.one_text(QUERY, len(keep)), "client": client, "port": pa.array(port, pa.int32()),
             "server": server, "type": kind, "class": gather.one_text("IN", len(keep)),
@@ -144,16 +145,11 @@ class _Parts:
         }  # fmt: skip
         if good.all():
             return keep, columns | names
-        chosen = pa.array(np.flatnonzero(good))
-        kept = {name: column.take(chosen) for name, column in columns.items()}
+        taken = pa.array(np.flatnonzero(good))
+        kept = {name: column.take(taken) for name, column in columns.items()}
         return keep[good], kept | {
             name: column.take(pa.array(np.flatnonzero(good[named]))) for name, column in names.items()
         }
-
-
-def _of(lines: Ints, column: Any) -> Any:
-    """A column of these lines; not copied where they are all."""
-    return column if len(lines) == len(column) else column[lines]
 
 
 def _servers(buffer: Bytes, begin: Ints, end: Ints, is_there: Any) -> tuple[Any, pa.Array]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from evidence.reading import digits, gather
-from evidence.reading.addresses import addresses
+from evidence.reading.addresses import lowered
+from evidence.reading.fields import chosen as of
 from evidence.reading.fields import field_ends
-from evidence.reading.lines import LONGEST_LINE
+from evidence.reading.lines import LONGEST_LINE, line_ends
 from evidence.reading.mnemonics import class_name, rcode_name, type_name
 from evidence.table.schema import EXCHANGE, LOOKUPS, QUERY, complete
 
@@ -34,6 +34,11 @@ NEEDED = frozenset({"ts", "id.orig_h", "id.orig_p", "query"})
 USED = NEEDED | {
     "id.resp_h", "id.resp_p", "proto", "qclass", "qtype", "rcode", "AA", "TC", "RD", "RA", "answers", "TTLs", "opcode",
 }  # fmt: skip
+_AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
+_NONE = np.array([], dtype=np.int64)
+_SECONDS, _TIME_WORDS = 10, 3  # bytes of seconds since 1970, and words of a time
+_MOST = 63 / 64
+"""If so many times are usual, the others are read one by one."""
 MOST_DIGITS, GREATEST = 5, 65535
 _TAB, _NEWLINE, _DOT, _UNSET, _BRACKET, _DELETE = 9, 10, 46, 45, 40, 127
 _FRACTION = 7  # `.000000` of a TTL
@@ -55,14 +60,15 @@ def read(fields: tuple[str, ...], run: Chunk) -> tuple[pa.Table, Any, Any, Any]:
     """Rows of the lines that are usual; numbers of the others; where lines start and stop in the run."""
     buffer = gather.padded(run.data)
     body = buffer[: run.size]
-    is_separator = body == _TAB
-    is_separator |= body == _NEWLINE
-    separators = np.flatnonzero(is_separator)
-    edges = np.concatenate(([0], separators[body[separators] == _NEWLINE] + 1))
+    separators, is_plain = _separators(body)
+    edges = np.concatenate(([0], line_ends(run.data) if run.ends is None else run.ends))
+    whole = len(edges) - 1
     if edges[-1] != run.size:
         edges = np.append(edges, run.size)
-    good = (np.diff(edges) <= LONGEST_LINE) & (buffer[edges[1:] - 1] == _NEWLINE)
-    good &= ~_odd(body, edges, len(separators))
+    good = np.diff(edges) <= LONGEST_LINE
+    good[whole:] = False
+    if not is_plain:
+        good &= ~_odd(body, edges)
     lines, ends = field_ends(len(fields), body, separators, edges, good)
     tokens = {
         name: (ends[place - 1] + 1 if place else edges[lines], ends[place])
@@ -79,11 +85,23 @@ def read(fields: tuple[str, ...], run: Chunk) -> tuple[pa.Table, Any, Any, Any]:
     return complete(spans | columns, len(taken), LOOKUPS), np.flatnonzero(rest), edges[:-1], edges[1:]
 
 
-def _odd(body: Bytes, edges: Ints, separators: int) -> Any:
-    """Lines with bytes that are no plain text; few logs have any, which is known without a look at each place."""
+def _separators(body: Bytes) -> tuple[Ints, bool]:
+    """Where tabs and newlines stand, and whether all else is printable ASCII."""
+    found, mark, place, others = [_NONE], np.empty(_AT_ONCE, dtype=bool), np.empty(_AT_ONCE, dtype=np.uint8), 0
+    for at in range(0, len(body), _AT_ONCE):
+        part = body[at : at + _AT_ONCE]
+        size = len(part)
+        # unsigned, so that what is below a tab is far above
+        is_separator = np.less(np.subtract(part, _TAB, out=place[:size]), _NEWLINE - _TAB + 1, out=mark[:size])
+        found.append(np.flatnonzero(is_separator) + at)
+        is_other = np.greater_equal(np.subtract(part, 32, out=place[:size]), _DELETE - 32, out=mark[:size])
+        others += int(np.count_nonzero(is_other)) - len(found[-1])
+    return np.concatenate(found), not others
+
+
+def _odd(body: Bytes, edges: Ints) -> Any:
+    """Lines with bytes that are no plain text."""
     odd = np.zeros(len(edges) - 1, dtype=bool)
-    if not len(body) or (body.max() < _DELETE and np.count_nonzero(body < 32) == separators):
-        return odd
     places = np.flatnonzero(((body < 32) & (body != _TAB) & (body != _NEWLINE)) | (body >= _DELETE))
     odd[np.searchsorted(edges, places, side="right") - 1] = True
     return odd
@@ -102,12 +120,10 @@ class _Rows:
         codes = {name: self._number(name) for name in WORDS}
         self.keep &= self._number("opcode") <= 0
         flags = self._flags()
-        self._check_transport()
-        answers = self._answers()
-        chosen, columns = self._names(np.flatnonzero(self.keep))
-        columns |= self._sides(chosen)
-        if "proto" in self._tokens:
-            columns["transport"] = self._strings("proto", chosen)
+        transports, answers = self._transports(), self._answers()
+        chosen, columns = self._texts(np.flatnonzero(self.keep))
+        if transports is not None:
+            columns["transport"] = gather.word_texts(transports[chosen])
         if answers is not None:
             columns["answers"] = answers.column(chosen, len(self.keep))
         for name, (column, word) in WORDS.items():
@@ -123,7 +139,7 @@ class _Rows:
 
     def _strings(self, name: str, chosen: Ints) -> pa.Array:
         begin, end = self._tokens[name]
-        return gather.strings(self._buffer, begin[chosen], end[chosen])
+        return gather.strings(self._buffer, of(begin, chosen), of(end, chosen))
 
     def _is_unset(self, name: str) -> Any:
         begin, end = self._tokens[name]
@@ -132,6 +148,11 @@ class _Rows:
     def _time(self) -> digits.Times:
         """Seconds since 1970: where a point stands behind ten bytes, `times` reads no date."""
         begin, end = self._tokens["ts"]
+        found, _ = digits.seconds_of(*gather.word_columns(self._buffer, begin, _TIME_WORDS))
+        good = found.good & (end == begin + _SECONDS + 1 + found.digits)
+        if np.count_nonzero(good) > _MOST * len(good):
+            self.keep &= good
+            return found
         found = digits.times(self._buffer, begin, end)
         self.keep &= found.good & (self._buffer[begin + 10] == _DOT)
         return found
@@ -149,28 +170,40 @@ class _Rows:
         self.keep &= good | unset
         return np.where(unset, -1, value)
 
-    def _check_transport(self) -> None:
-        if "proto" in self._tokens:
-            self.keep &= gather.one_of(_TRANSPORTS, self._buffer, *self._tokens["proto"])
+    def _transports(self) -> Any:
+        """Transports as words; None if they are no field."""
+        if "proto" not in self._tokens:
+            return None
+        words = gather.short_words(self._buffer, *self._tokens["proto"])
+        self.keep &= (words == _TRANSPORTS[0]) | (words == _TRANSPORTS[1])
+        return words
 
-    def _sides(self, chosen: Ints) -> Columns:
-        return {
-            column: pc.ascii_lower(self._strings(name, chosen))
-            for name, column in (("id.orig_h", "client"), ("id.resp_h", "server")) if name in self._tokens
-        }  # fmt: skip
+    def _texts(self, candidates: Ints) -> tuple[Ints, Columns]:
+        """Which of these lines have addresses and a name of usual forms, and the columns of these."""
+        good, sides = self._sides(candidates)
+        chosen, names = self._names(candidates[good])
+        if len(chosen) < len(candidates):
+            places = pa.array(np.searchsorted(candidates, chosen))
+            sides = {name: column.take(places) for name, column in sides.items()}
+        return chosen, sides | names
+
+    def _sides(self, chosen: Ints) -> tuple[Any, Columns]:
+        """Where the addresses are usual, and their columns."""
+        good, columns = np.ones(len(chosen), dtype=bool), {}
+        for name, column in (("id.orig_h", "client"), ("id.resp_h", "server")):
+            if name in self._tokens:
+                is_address, columns[column] = lowered(self._strings(name, chosen))
+                good &= is_address
+        return good, columns
 
     def _names(self, chosen: Ints) -> tuple[Ints, Columns]:
-        """Which of the chosen lines have a name and addresses of usual forms, and the columns of the name."""
-        for side in ("id.orig_h", "id.resp_h"):
-            if side in self._tokens:
-                begin, end = self._tokens[side]
-                chosen = chosen[addresses(self._buffer, begin[chosen], end[chosen])]
-        begin, end = self._tokens["query"]
-        first, last = self._buffer[begin[chosen]], self._buffer[end[chosen] - 1]
-        is_mark = (first == _BRACKET) | ((first == _UNSET) & (end[chosen] - begin[chosen] == 1))  # `(empty)`, `-`
-        chosen = chosen[(last != _DOT) & ~is_mark]
-        keep, columns = gather.names(self._buffer, begin[chosen], end[chosen])
-        return chosen[keep], columns
+        """Which of the chosen lines have a name of usual form, and its columns."""
+        begin, end = (of(edge, chosen) for edge in self._tokens["query"])
+        first, last = self._buffer[begin], self._buffer[end - 1]
+        is_mark = (first == _BRACKET) | ((first == _UNSET) & (end - begin == 1))  # `(empty)`, `-`
+        usual = np.flatnonzero((last != _DOT) & ~is_mark)
+        keep, columns = gather.names(self._buffer, of(begin, usual), of(end, usual))
+        return of(of(chosen, usual), keep), columns
 
     def _flags(self) -> Any:
         """The flags of each line as bits; one that is unset is not set."""

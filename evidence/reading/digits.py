@@ -88,7 +88,13 @@ def leading_number(word: Any) -> tuple[Ints, Ints]:
     """How many digits stand at the beginning of a word, and the number that they are."""
     values = word ^ _ZEROS
     size = _leading(values)
-    return size, whole(values << ((octets.WORD - size).view(np.uint64) << np.uint64(3)))
+    return size, _number(values, size)
+
+
+def _number(values: Any, size: Ints) -> Ints:
+    """The number of so many first digits, 0 to 8, by their values."""
+    found: Ints = whole(values << ((octets.WORD - size).view(np.uint64) << np.uint64(3)))
+    return found
 
 
 def _leading(values: Any) -> Ints:
@@ -98,11 +104,8 @@ def _leading(values: Any) -> Ints:
 
 def numbers(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints]:
     """Where there are one to eight digits, and their number."""
-    sizes = stops - starts
-    mask = octets.mask(sizes)
-    good, values = _DIGITS.read((words(buffer, starts) & mask) | (_ZEROS & ~mask))
-    shift = ((8 - np.clip(sizes, 1, 8)) * 8).astype(np.uint64)
-    return good & (sizes >= 1) & (sizes <= 8), whole(values << shift)
+    size, values = stops - starts, words(buffer, starts) ^ _ZEROS
+    return (size > 0) & (size <= _leading(values)), _number(values, np.clip(size, 0, octets.WORD))
 
 
 def days(year: Ints, month: Ints, day: Ints) -> tuple[Any, Ints]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LONGEST_RECORD = 1 << 16  # bytes; far below the field size at which Python's csv gives up
 _QUOTE, _NEWLINE, _RETURN, _COMMENT = 34, 10, 13, 35
-_AT_ONCE = 1 << 18  # bytes, which a core's own cache holds
+_AT_ONCE, _ROWS = 1 << 18, 1 << 10  # bytes, and rows of places, which a core's own cache holds
 _NONE = np.array([], dtype=np.int64)
 
 
@@ -111,13 +111,21 @@ def _cut(
 def field_ends(width: int, body: Bytes, separators: Ints, edges: Ints, is_usual: Any) -> tuple[Ints, list[Ints]]:
     """The records of so many fields, and where the first, second, … field of each ends."""
     if is_usual.all() and len(separators) == width * len(is_usual):
-        columns = np.ascontiguousarray(separators.reshape(-1, width).T)
+        columns = _turned(separators.reshape(-1, width))
         if np.array_equal(columns[-1] + 1, edges[1:]):
             return np.arange(len(is_usual)), list(columns)
     first = _first_separators(body, separators, edges)
     taken = np.flatnonzero(is_usual & (np.diff(first) == width))
     begin = first[taken]
     return taken, [separators[begin + place] for place in range(width)]
+
+
+def _turned(rows: Ints) -> Ints:
+    """Rows as columns, some rows at a time: of all of them each column would be fetched from memory by itself."""
+    columns = np.empty(rows.shape[::-1], dtype=rows.dtype)
+    for at in range(0, len(rows), _ROWS):
+        columns[:, at : at + _ROWS] = rows[at : at + _ROWS].T
+    return columns
 
 
 def _first_separators(body: Bytes, separators: Ints, edges: Ints) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 type Ints = np.ndarray[Any, np.dtype[np.int64]]
 type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-_COMMA, _DOT, _LAST = 44, 46, 2
+_COMMA, _DOT = 44, 46
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
 _ALL = np.uint64(2**64 - 1)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
@@ -146,10 +146,10 @@ class Members:
 def members(buffer: Bytes, starts: Ints, stops: Ints) -> Members:
     """What lies between the commas of each token; a byte has to stand behind a token that is no part of the next."""
     offsets, characters = parts(strings(buffer, starts, stops + 1))
-    marks = (characters == _COMMA).view(np.uint8)
-    marks[offsets[1:] - 1] = _LAST
-    ends = np.flatnonzero(marks)
-    last = np.flatnonzero(marks[ends] == _LAST)
+    is_end, is_last = characters == _COMMA, np.zeros(len(characters), dtype=bool)
+    is_end[offsets[1:] - 1] = is_last[offsets[1:] - 1] = True
+    ends = np.flatnonzero(is_end)
+    last = np.flatnonzero(is_last[ends])
     begins = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
     return Members(padded(characters.tobytes()), np.diff(last, prepend=-1), begins, ends)
 
