@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from evidence.reading import gather
+from evidence.reading import gather, octets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _ALLOWED = gather.allowed(b"0123456789abcdefABCDEF:.")
 _ONES, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _DOTS, _COLONS = (np.uint64(mark * 0x0101010101010101) for mark in b".:")
-_FIRST = np.array([(1 << 8 * size) - 1 for size in range(6)], dtype=np.uint64)
-"""Masks of up to five first bytes: a dot or a colon stands there in every address of usual form."""
+_SEARCHED = 5
+"""First bytes, among which a dot or a colon stands in every address of usual form."""
 
 
 def addresses(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
@@ -44,7 +44,7 @@ def lowered(texts: pa.Array) -> tuple[Any, pa.Array]:
 
 def _are_marked(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     """Where a dot or a colon stands among the first five bytes."""
-    head = gather.words(buffer, starts) & _FIRST[np.clip(stops - starts, 0, 5)]
+    head = gather.words(buffer, starts) & octets.mask(np.minimum(stops - starts, _SEARCHED))
     return _has_zero(head ^ _DOTS) | _has_zero(head ^ _COLONS)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading.octets import WORD, printed_before
+from evidence.reading.octets import WORD, mask, printed_before
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ type Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 _COMMA, _DOT = 44, 46
 SHORT_NAME = 63  # octets: a name so short has no label that is too long
-_ALL = np.uint64(2**64 - 1)
 PADDING = 64  # so that a window of this many bytes may begin at any byte of a chunk
 
 
@@ -257,9 +256,9 @@ def null_where(texts: pa.Array, is_null: Any) -> pa.Array:
 
 def short_words(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     """Tokens of one to eight bytes as `literals` has them; 0 for any other."""
-    sizes = (stops - starts).view(np.uint64)
-    word = words(buffer, starts) & (_ALL >> ((np.uint64(8) - np.minimum(sizes, np.uint64(8))) << np.uint64(3)))
-    word[(sizes > 8) | (sizes == 0)] = 0
+    sizes = stops - starts
+    word = words(buffer, starts) & mask(sizes)
+    word[sizes > WORD] = 0
     return word
 
 
@@ -279,13 +278,6 @@ def within(allowed: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
 def lower(buffer: Bytes) -> Any:
     """A to Z as a to z, all other bytes as they are; `uint8` wraps, so that one comparison finds the capitals."""
     return buffer | (((buffer - np.uint8(65)) < 26).view(np.uint8) << np.uint8(5))
-
-
-def one_of(values: Any, buffer: Bytes, starts: Ints, stops: Ints) -> Any:
-    """Where a token is one of some literals of at most 8 bytes (`literals` made them)."""
-    sizes = np.minimum(stops - starts, 8).astype(np.uint64)
-    mask = np.where(sizes == 8, np.uint64(2**64 - 1), (np.uint64(1) << (sizes * np.uint64(8))) - np.uint64(1))
-    return (stops - starts <= 8) & np.isin(words(buffer, starts) & mask, values)
 
 
 def literals(*texts: bytes) -> Any:
