@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PAGE = 50
 WIDTH = 1000
+_SHARE = re.compile(r"[0-9]+\.[0-9]+")
+"""A share of a hundred as analyses write it."""
 
 
 def _answered(request: HttpRequest, run_id: uuid.UUID) -> Run:
@@ -79,11 +81,12 @@ def table(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cells(row: Sequence[Any], finding: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Counts are numbers, grouped in thousands; the one that equals the finding's is its link."""
+    """Counts are numbers, grouped in thousands, and shares; the count that equals the finding's is its link."""
     counts = [n for n, cell in enumerate(row) if type(cell) is int and cell == finding.get("value")]
     return [
         {
-            "text": f"{cell:,}" if type(cell) is int else cell, "is_number": type(cell) is int,
+            "text": f"{cell:,}" if type(cell) is int else cell,
+            "is_number": type(cell) is int or _SHARE.fullmatch(str(cell)) is not None,
             "finding": finding["name"] if counts[-1:] == [n] else "",
         }
         for n, cell in enumerate(row)

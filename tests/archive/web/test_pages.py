@@ -12,7 +12,7 @@ from django.test import Client
 
 from archive.models import Case, CustodyEvent, Run, User
 from archive.services import access, execution, intake, sealing, sequencing
-from archive.web.results import marked
+from archive.web.results import marked, table
 from evidence.log.hashing import leaf_hash
 from evidence.log.proof import verify_inclusion
 
@@ -235,3 +235,14 @@ def test_whoever_opens_the_page_of_a_result_has_read_it(row) -> None:
     assert set(read) == {result.outputs.get(name="result.json").blob_id}
     assert page.get("/cases/case-a").status_code == 200
     assert set(CustodyEvent.objects.filter(type="access").values_list("objects_named__digest", flat=True)) == set(read)
+
+
+def test_counts_and_shares_of_a_table_are_numbers_and_addresses_are_none() -> None:
+    said = {
+        "findings": [],
+        "table": {"columns": ["client", "lookups", "share %"], "rows": [["192.0.2.1", 2820, "79.98"]]},
+    }
+    cells = table(said)["rows"][0]["cells"]
+    assert [(cell["text"], cell["is_number"]) for cell in cells] == [
+        ("192.0.2.1", False), ("2,820", True), ("79.98", True),
+    ]  # fmt: skip
