@@ -33,6 +33,7 @@ _LONGEST = 8192  # bytes; of 12,000 arrays in one another the strict parser give
 _CELLS = 1 << 21  # values of a block
 _ITEMS, _SHORTEST = 1 << 23, 3  # values of a block in lists, where an object takes so many bytes at least
 _DENSEST = 4  # such values for each byte; as many take as long as a line of so many bytes to read by itself
+_KINDS = 64  # groups of lines; Suricata has some 40 types of events
 _WIDEST = 1024  # columns; so many take as long for a line as to read it by itself
 _SOME, _PLACES = 64, 8  # lines whose members are looked at first, places at which a mark is looked for
 _LEAST, _MOST = 32, 1024  # lines that are learned from at once
@@ -78,6 +79,7 @@ class Lines:
     def of_kind(self, member: bytes, kind: bytes) -> tuple[Ints, list[Ints]]:
         """The fit lines in which no other text seems to stand as this member, and the others, alike ones together.
 
+        Of more kinds than any log has the rarest are in no group, as each takes as long to parse as hundreds of lines.
         It says only what to parse together: columns of many kinds side by side are many, and mostly empty. The text has
         three bytes.
         """
@@ -92,7 +94,9 @@ class Lines:
         others, found = others[is_other], found[is_other]
         rest = np.ones(len(self.stops), dtype=bool)
         rest[others] = False
-        return self.fit[rest[self.fit]], [others[found == word] for word in np.unique(found)]
+        words, counts = np.unique(found, return_counts=True)
+        most = words[np.argsort(-counts, kind="stable")[:_KINDS]]
+        return self.fit[rest[self.fit]], [others[found == word] for word in most]
 
     def _without(self, numbers: Ints, text: bytes) -> Ints:
         """Of these lines those in which the text does not stand where it stands in the first of them that has it."""

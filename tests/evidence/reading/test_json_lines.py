@@ -87,6 +87,9 @@ def test_kinds_are_parsed_apart_and_what_states_none_with_the_first() -> None:
     moved = [b'{"%b":1,"k":"%b"}\n' % (b"m" * (number % 20), (b"dns", b"tls")[number % 2]) for number in range(100)]
     chosen, others = Lines(b"{}\n" + b"".join(moved)).of_kind(b"k", b"dns")
     assert (chosen.tolist(), others[0].tolist()) == ([0, *range(1, 100, 2)], [*range(2, 101, 2)])
+    many = [b'{"k":"%03d"}\n' % (number % 99) for number in range(150)]
+    chosen, others = Lines(b'{"k":"dns"}\n' + b"".join(many)).of_kind(b"k", b"dns")
+    assert (chosen.tolist(), len(others), {len(group) for group in others[:51]}) == ([0], 64, {2})
     assert Lines(b"{}").of_kind(b"k", b"dns")[0].tolist() == [0]
     assert Lines(b"").of_kind(b"k", b"dns")[0].tolist() == []
 
