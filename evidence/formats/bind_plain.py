@@ -19,6 +19,7 @@ from evidence.formats.bind_columns import TIME_WORDS, TYPES, dated, flag_columns
 from evidence.reading import digits, gather, octets
 from evidence.reading.addresses import lowered
 from evidence.reading.fields import chosen
+from evidence.reading.lines import LONGEST_LINE
 from evidence.table.schema import LOOKUPS, QUERY
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def read(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Ints, Columns] | Non
     if lead is None:
         return None
     times, good = gather.word_columns_before(buffer, starts, TIME_WORDS, lead[0])
+    good &= stops - starts <= LONGEST_LINE
     if np.count_nonzero(good) < _FEWEST * len(good):
         return None
     lines = np.flatnonzero(good)

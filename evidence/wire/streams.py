@@ -128,7 +128,7 @@ class Stream:
         if ahead + len(data) <= 0:
             return REPEAT
         if ahead < 0:
-            self._keep_anchor()
+            self._keep_anchor(self.chain or self.context)
         self._take(data[-ahead:], span)
         self._settle(self._take_waiting() or data)
         return PART
@@ -148,16 +148,19 @@ class Stream:
         return self.acknowledged is not None and 0 <= _distance(self.acknowledged, sequence) < _WINDOW
 
     def _wait(self, sequence: int, data: bytes, span: Span) -> NoRow:
-        self._keep_anchor()
+        self._keep_anchor(self.chain or self.context)
         if len(data) > len(self.waiting.get(sequence, (b"",))[0]):
             self.waiting[sequence] = data, span
         if len(self.waiting) > MOST_WAITING_SEGMENTS or self.held > MOST_WAITING:
             self._leave_gap(self._first_waiting())
         return PART
 
-    def _keep_anchor(self) -> None:
-        """What does not begin where the packet before ended needs that packet, which tells where a message begins."""
-        if not self.chain and not self.context:
+    def _keep_anchor(self, known: list[Span]) -> None:
+        """What does not begin where the packet before ended needs that packet, which tells where a message begins.
+
+        So does a message that is taken for one behind others only. `known`: what tells it already.
+        """
+        if not known:
             self.context += self.anchor
 
     def _first_waiting(self) -> int:
@@ -199,6 +202,8 @@ class Stream:
             found = read_message(bytes(self.pending[2 : size + 2]))
             if not self.in_step and isinstance(found, tuple) and found[0] == REJECT:
                 return self._drop(span)
+            if not _plausible(self.pending):
+                self._keep_anchor(self.context)
             self.in_step = True
             del self.pending[: size + 2]
             needed = needed or _needed([*self.context, *self.chain])

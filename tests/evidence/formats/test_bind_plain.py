@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evidence.formats import bind, bind_plain
 from evidence.reading.gather import padded
-from evidence.reading.lines import line_ends
+from evidence.reading.lines import LONGEST_LINE, line_ends
 from tests.evidence.formats.test_bind import BROKEN, LINE, VARIANTS, both, chunk, slow
 
 BARE = LINE.replace(b"@0x7f11 ", b"")
@@ -81,3 +81,9 @@ def test_a_line_may_be_cut_off_anywhere(line: bytes, monkeypatch: pytest.MonkeyP
         for end in (b"\n", b")\n", b" " + b"x" * 40 + b")\n"):
             data = line + line[:stop] + end
             assert both(bind.read_chunk(chunk(data))) == slow(data)
+
+
+def test_a_line_that_is_too_long_is_no_row() -> None:
+    data = USUAL[0] * 200 + LINE.replace(b"198.51.100.53", b"1." + b"1" * LONGEST_LINE) + USUAL[0] * 200
+    batch = bind.read_chunk(chunk(data))
+    assert (len(batch.rows), batch.rejects["reason"].to_pylist()) == (400, ["too-long"])

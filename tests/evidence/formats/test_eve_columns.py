@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evidence.formats import eve, eve_columns
+from evidence.reading import lines
 from evidence.reading.json_lines import Lines
+from evidence.reading.source import Source
 from tests.evidence.formats.changed_json import assert_same, changed
+
+if TYPE_CHECKING:
+    from evidence.reading.gather import Ints
+    from evidence.reading.json_members import Members
 
 RECORDED = Path(__file__).parents[2] / "recordings/suricata"
 FILES = {path.name: path.read_bytes() for path in sorted(RECORDED.glob("*.json"))}
@@ -50,6 +58,29 @@ def test_other_events_need_no_look_at_each_line() -> None:
     found = eve_columns.read(Lines(data), eve._WORDS)
     assert (sorted(found.skipped.tolist()), found.taken.tolist()) == ([0, 1, 2, 3, 4, 6], [5])
     assert_same(eve, data)
+
+
+@pytest.mark.parametrize("clock", [b"T22:09:60", b"T22:60:07", b"T24:09:07", b"T23:59:59", b" 22:09:07", b"T22:09:0x"])
+def test_times_that_no_clock_shows_are_no_rows(clock: bytes) -> None:
+    other = re.sub(rb"T..:..:..", clock, LINES[0])
+    assert other != LINES[0]
+    assert_same(eve, LINES[0] * 3 + other + LINES[0])
+
+
+def test_what_the_first_lines_have_is_not_learned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "CHUNK", 1 << 14)
+    path, learned = tmp_path / "eve.json", []
+    path.write_bytes(b"\xef\xbb\xbf" + LINES[0] * 200)
+    learn = Lines._learned
+
+    def noted(self: Lines, known: Members, numbers: Ints) -> Members:
+        learned.append(len(numbers))
+        return learn(self, known, numbers)
+
+    monkeypatch.setattr(Lines, "_learned", noted)
+    with path.open("rb") as file:
+        batches = list(eve.FORMAT.read(Source(file.fileno()), {}).batches)
+    assert (len(batches) > 2, sum(len(batch.rows) for batch in batches), len(learned)) == (True, 200, 1)
 
 
 @settings(max_examples=400, deadline=None)

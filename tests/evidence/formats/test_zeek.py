@@ -12,7 +12,7 @@ from evidence.formats.zeek import Layout, read_lines, read_piece
 from evidence.formats.zeek_columns import NEEDED
 from evidence.reading.batch import Batch, Conservation
 from evidence.reading.format import Head
-from evidence.reading.lines import Chunk
+from evidence.reading.lines import LONGEST_LINE, Chunk
 from tests.evidence.formats.readers import check_way_back, read
 
 FORM = FORMATS["parse.zeek@1"]
@@ -227,3 +227,20 @@ def test_a_few_unusual_lines_stand_in_their_places(places: list[int]) -> None:
     run = Chunk(b"".join(lines), 0, 1, sum(map(len, lines)))
     layout = Layout(fields=tuple(FIELDS))
     assert as_lists(read_piece((layout, run))) == as_lists(read_lines(layout, run))
+
+
+@pytest.mark.parametrize(
+    "written", ["1795558147.6210512", "1795558147.", "1795558147.62105x", "2026-11-24T22:09:07Z", "-"]
+)
+def test_a_time_of_another_form_among_many_is_read_as_it_is_alone(written: str) -> None:
+    lines = [ROW] * 200 + [change(ts=written)] + [ROW] * 200
+    run = Chunk(b"".join(lines), 0, 1, sum(map(len, lines)))
+    layout = Layout(fields=tuple(FIELDS))
+    assert as_lists(read_piece((layout, run))) == as_lists(read_lines(layout, run))
+
+
+def test_a_line_that_is_too_long_is_no_row() -> None:
+    lines = [ROW, change(answers="TXT " + "a" * LONGEST_LINE, TTLs="1.000000"), ROW]
+    run = Chunk(b"".join(lines), 0, 1, sum(map(len, lines)))
+    batch = read_piece((Layout(fields=tuple(FIELDS)), run))
+    assert (len(batch.rows), batch.rejects["reason"].to_pylist()) == (2, ["too-long"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evidence.wire.capture import Capture
 from tests.evidence.formats import packets as make
 from tests.evidence.formats.packets import ACK, FIN, SYN, framed, message, pcap, question, tcp
 from tests.evidence.formats.readers import check_way_back, read
@@ -77,6 +78,30 @@ def test_octets_that_are_too_few_to_tell_need_the_packets_before_them_too() -> N
     assert check_way_back(FORMAT, pcap(packets)) == 3
 
 
+def test_the_packet_that_ends_what_waited_is_looked_at_and_not_the_one_that_came_last() -> None:
+    data = framed(LONG)
+    size = len(data) - 7
+    packets = segments(
+        (b"", 99, SYN), (data[:900], 100, ACK), (data[size:], 100 + size, ACK), (data[900:size], 1000, ACK),
+        (data[-1:] + framed(ANSWER), 99 + len(data), ACK), back=True,
+    )  # fmt: skip
+    assert earlier(capture(*packets)) == [(4, [2, 3]), (5, [2, 3, 4])]
+    assert check_way_back(FORMAT, pcap(packets)) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [(message([question()] * 2), 3), (message([question()], flags=0x2800), 1)],
+    ids=["two", "update"],
+)
+def test_a_message_that_is_taken_for_none_in_the_midst_needs_the_packet_before_it(first: bytes, count: int) -> None:
+    data = framed(first, QUERY)
+    cut = len(framed(first)) + 10
+    packets = segments((b"", 99, SYN), (data[:cut], 100, ACK), (data[cut:], 100 + cut, ACK))
+    assert earlier(capture(*packets))[-1] == (3, [1, 2])
+    assert check_way_back(FORMAT, pcap(packets)) == count
+
+
 def test_a_packet_that_waits_for_two_others_needs_all_that_tell_where_it_belongs() -> None:
     data = framed(QUERY, QUERY)
     size = len(data) // 2
@@ -105,6 +130,24 @@ def cut_streams(draw) -> tuple[list[bytes], int]:
         (b"", begin - 1, SYN), *((data[first:last], begin + first, ACK) for first, last in parts), back=True
     )
     return sent, len(messages)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cut_streams(), st.integers(0, 3))
+def test_what_streams_hold_is_counted_as_it_comes_and_goes(stream: tuple[list[bytes], int], left_out: int) -> None:
+    data = pcap([packet for number, packet in enumerate(stream[0]) if number % 7 != 3 + left_out])
+    counted = []
+
+    def collect(self: Capture) -> None:
+        counted.append(self._streams._held - sum(one.held for one in self._streams._streams.values()))
+        before(self)
+
+    before = Capture._collect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Capture, "_collect", collect)
+        read(FORMAT, data)
+    assert counted
+    assert not any(counted)
 
 
 @settings(max_examples=200, deadline=None)
