@@ -9,6 +9,7 @@ refused or doubtful are left to the reader of lines.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ class Lines:
         few lines at a time; once they are too many, the lines that follow are left.
         """
         known = self._known.get(schema)
-        table = self._table(numbers, known) if known and len(numbers) else None
+        table = self._table(numbers, known) if known and len(numbers) and not self._is_dense(known.inside) else None
         if table is not None:
             return numbers, _with_all(table, schema)
         blocks = list(self._blocks(numbers, schema)) if len(numbers) else []
@@ -155,7 +156,7 @@ class Lines:
         """The lines that Arrow takes; a block that it refuses teaches members, is cut, or is given up."""
         known, waiting = self._learned(Members(schema), numbers[:_SOME]), [numbers]
         self.learned.setdefault(schema, known)
-        while waiting and known.width <= _WIDEST:
+        while waiting and known.width <= _WIDEST and not self._is_dense(known.inside):
             part = waiting.pop()
             table = self._table(part, known)
             if table is not None:
@@ -172,24 +173,30 @@ class Lines:
     def _table(self, numbers: Ints, known: Members) -> pa.Table | None:
         """A row of each line; None if it is not certain that all are what the strict parser makes of them.
 
-        None too if values may be too many, as where lists are full of objects, or lines are sooner read one by one.
+        None too if values may be too many.
         """
-        text = self._text(numbers)
-        if len(numbers) * known.width > _CELLS or self._are_dense(text, known.inside):
+        if len(numbers) * known.width > _CELLS:
             return None
         stated = json.ParseOptions(explicit_schema=known.schema, unexpected_field_behavior="error")
         try:
-            table = json.read_json(pa.BufferReader(text), _WHOLE, stated)
+            table = json.read_json(pa.BufferReader(self._text(numbers)), _WHOLE, stated)
         except pa.ArrowException:
             return None
         return table if len(table) == len(numbers) and _is_finite(table.columns) else None
 
-    def _are_dense(self, text: pa.Buffer, inside: int) -> bool:
-        """Whether lists may hold too many values; an object in one brings `inside`, any other item takes two bytes."""
-        if text.size // _SHORTEST * inside <= min(_ITEMS, _DENSEST * text.size):
+    def _is_dense(self, inside: int) -> bool:
+        """Whether the lists of all lines may hold too many values, so that they are sooner read one by one.
+
+        An object in one brings `inside` of them, any other item takes two bytes.
+        """
+        size = len(self.data)
+        if size // _SHORTEST * inside <= min(_ITEMS, _DENSEST * size):
             return False
-        size: int = text.size
-        return objects_in(text) * inside > min(_DENSEST * size, _ITEMS - size // 2)
+        return self._objects * inside > min(_DENSEST * size, _ITEMS - size // 2)
+
+    @cached_property
+    def _objects(self) -> int:
+        return objects_in(self.data)
 
     def _learned(self, known: Members, numbers: Ints) -> Members:
         """What is known with the members of these lines, or the first of them; itself, if there are no new ones."""

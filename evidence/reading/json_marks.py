@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from evidence.reading.gather import Ints
 
 _PIECE = 1 << 18  # bytes, which a core's own cache holds: looked at once more they cost little
@@ -40,7 +38,7 @@ def marks_of(data: bytes) -> Marks:
     return Marks(np.concatenate(beyond), np.concatenate(escapes), _nulls(body, np.concatenate(middles)))
 
 
-def objects_in(text: pa.Buffer) -> int:
+def objects_in(text: bytes) -> int:
     """How many `{` there are, those in texts included."""
     body = np.frombuffer(text, dtype=np.uint8)
     return sum(int(np.count_nonzero(body[at : at + _PIECE] == ord("{"))) for at in range(0, len(body), _PIECE))

@@ -132,10 +132,8 @@ def cut_streams(draw) -> tuple[list[bytes], int]:
     return sent, len(messages)
 
 
-@settings(max_examples=100, deadline=None)
-@given(cut_streams(), st.integers(0, 3))
-def test_what_streams_hold_is_counted_as_it_comes_and_goes(stream: tuple[list[bytes], int], left_out: int) -> None:
-    data = pcap([packet for number, packet in enumerate(stream[0]) if number % 7 != 3 + left_out])
+def assert_counted(data: bytes) -> None:
+    """What all streams hold is the sum of what each does, whenever it is looked at."""
     counted = []
 
     def collect(self: Capture) -> None:
@@ -148,6 +146,20 @@ def test_what_streams_hold_is_counted_as_it_comes_and_goes(stream: tuple[list[by
         read(FORMAT, data)
     assert counted
     assert not any(counted)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cut_streams(), st.integers(0, 3))
+def test_what_streams_hold_is_counted_as_it_comes_and_goes(stream: tuple[list[bytes], int], left_out: int) -> None:
+    assert_counted(pcap([packet for number, packet in enumerate(stream[0]) if number % 7 != 3 + left_out]))
+
+
+def test_what_an_anchor_holds_is_counted_until_a_whole_message_or_another_connection_follows() -> None:
+    data, size = framed(LONG), len(framed(LONG)) - 7
+    begun = ((b"", 99, SYN), (data[:size], 100, ACK), (data[size:], 100 + size, ACK))
+    behind = 100 + len(data)
+    for then in ((framed(QUERY), behind, ACK), (b"", 5000, SYN)):
+        assert_counted(pcap(segments(*begun, then, (framed(QUERY)[:9], behind + 2000, ACK), back=True)))
 
 
 @settings(max_examples=200, deadline=None)
