@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evidence.formats.bind_message import UTC, flag_words
-from evidence.reading import digits, gather, octets
+from evidence.reading import digits, gather, swar
 from evidence.reading.lines import LONGEST_LINE
 from evidence.reading.stamps import MONTHS
 from evidence.table.schema import LOOKUPS, QUERY
@@ -254,7 +254,7 @@ def flag_columns(written: pa.Array, has_server: Any) -> Columns:
 def _times(lines: Lines, is_iso: Any) -> tuple[Any, Any, Span]:
     """Where a line begins with a good time, its microseconds since 1970, and where its zone stands, if it does."""
     good, micros = dated(*gather.word_columns(lines.buffer, lines.starts, TIME_WORDS))
-    good &= lines.buffer[lines.starts + octets.WORD * TIME_WORDS] == ord(" ")
+    good &= lines.buffer[lines.starts + swar.WORD * TIME_WORDS] == ord(" ")
     none = lines.starts, lines.starts
     if not is_iso.any():
         return good, micros, none

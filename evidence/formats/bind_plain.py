@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from evidence.formats.bind_columns import TIME_WORDS, TYPES, dated, flag_columns
-from evidence.reading import digits, gather, octets
+from evidence.reading import digits, gather, swar
 from evidence.reading.addresses import lowered
 from evidence.reading.fields import chosen
 from evidence.reading.lines import LONGEST_LINE
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     type Columns = dict[str, pa.Array]
 
-_TIME, _MILLI_DIGITS = TIME_WORDS * octets.WORD, 3  # bytes of a date with its time, and digits of its second
+_TIME, _MILLI_DIGITS = TIME_WORDS * swar.WORD, 3  # bytes of a date with its time, and digits of its second
 _LEAD = re.compile(rb" (?:queries: )?(?:info: )?client ")
 _ASKED, _CLASS, _OPENED = b"): query: ", b" IN ", b" ("
 _HEX = gather.allowed(b"0123456789abcdef")
@@ -94,8 +94,8 @@ class _Parts:
         """Where a name in brackets begins behind `#53124 (`, which fits into a word; and the port."""
         word = gather.words(self._buffer, hashed)
         size, port = digits.leading_number(word >> np.uint64(8))
-        opened = octets.behind(word, size + 1) & octets.PAIR
-        self.keep &= (word & octets.BYTE == _HASH) & (size > 0) & (port <= _LARGEST_PORT) & (opened == _OPENED_PAIR)
+        opened = swar.behind(word, size + 1) & swar.PAIR
+        self.keep &= (word & swar.BYTE == _HASH) & (size > 0) & (port <= _LARGEST_PORT) & (opened == _OPENED_PAIR)
         return hashed + size + (1 + len(_OPENED)), port
 
     def _name(self, asked: Ints) -> tuple[Ints, Ints]:
@@ -111,20 +111,20 @@ class _Parts:
     def _kind(self, begin: Ints) -> tuple[Any, Ints]:
         """A type of at most seven bytes, as a word, and where the flags begin behind the blank that follows it."""
         word = gather.words(self._buffer, begin)
-        size = octets.printed(word)
-        self.keep &= (size > 0) & (octets.behind(word, size) & octets.BYTE == _BLANK)
-        return word & octets.mask(size), begin + size + 1
+        size = swar.printed(word)
+        self.keep &= (size > 0) & (swar.behind(word, size) & swar.BYTE == _BLANK)
+        return word & swar.mask(size), begin + size + 1
 
     def _flags(self, begin: Ints) -> tuple[Any, Ints, Any]:
         """Flags of at most eight bytes, as a word, where a server's address begins, and where there is one."""
         word = gather.words(self._buffer, begin)
-        size = octets.printed(word)
+        size = swar.printed(word)
         tail = begin + size
         rest = gather.words(self._buffer, tail)
-        is_end = (rest & octets.BYTE == _NEWLINE) & (tail == self._stops - 1)
-        has_server = (rest & octets.PAIR == _OPENED_PAIR) & (tail < self._stops - _SHORTEST_TAIL)
+        is_end = (rest & swar.BYTE == _NEWLINE) & (tail == self._stops - 1)
+        has_server = (rest & swar.PAIR == _OPENED_PAIR) & (tail < self._stops - _SHORTEST_TAIL)
         self.keep &= (size > 0) & (is_end | has_server)
-        return word & octets.mask(size), tail + len(_OPENED), has_server
+        return word & swar.mask(size), tail + len(_OPENED), has_server
 
     def _columns(
         self, keep: Ints, spans: dict[str, tuple[Ints, Ints]], port: Ints, kinds: Any, written: Any, has_server: Any

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading import digits, gather, octets
+from evidence.reading import digits, gather, swar
 from evidence.reading.addresses import lowered
 from evidence.reading.json_batches import Found, holds, of_other_kind, with_names
 from evidence.reading.spellings import Spellings, spellings
@@ -127,8 +127,8 @@ class _Rows:
         """Microseconds since 1970, and the zone that is stated."""
         _, characters = gather.parts(self._events["timestamp"])
         good, micros = digits.dated(characters, _STAMP)
-        ends = octets.column(characters, _STAMP, _STAMP - octets.WORD)
-        zone = spellings(gather.word_texts(ends >> np.uint64(8 * (octets.WORD - _ZONE))), self._words.zone)
+        ends = swar.column(characters, _STAMP, _STAMP - swar.WORD)
+        zone = spellings(gather.word_texts(ends >> np.uint64(8 * (swar.WORD - _ZONE))), self._words.zone)
         self.keep &= good & ~zone.is_wrong()
         stated = [value or ("", 0) for value in zone.values]
         ahead = Spellings(zone.numbers, zone.texts, [minutes for _, minutes in stated]).integers()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from evidence.reading import gather, octets
+from evidence.reading import gather, swar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ def lowered(texts: pa.Array) -> tuple[Any, pa.Array]:
 
 def _are_marked(buffer: Bytes, starts: Ints, stops: Ints) -> Any:
     """Where a dot or a colon stands among the first five bytes."""
-    head = gather.words(buffer, starts) & octets.mask(np.minimum(stops - starts, _SEARCHED))
+    head = gather.words(buffer, starts) & swar.mask(np.minimum(stops - starts, _SEARCHED))
     return _has_zero(head ^ _DOTS) | _has_zero(head ^ _COLONS)
 
 

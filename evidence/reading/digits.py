@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evidence.reading import octets
+from evidence.reading import swar
 from evidence.reading.gather import word_columns, words
 
 if TYPE_CHECKING:
@@ -93,19 +93,19 @@ def leading_number(word: Any) -> tuple[Ints, Ints]:
 
 def _number(values: Any, size: Ints) -> Ints:
     """The number of so many first digits, 0 to 8, by their values."""
-    found: Ints = whole(values << ((octets.WORD - size).view(np.uint64) << np.uint64(3)))
+    found: Ints = whole(values << ((swar.WORD - size).view(np.uint64) << np.uint64(3)))
     return found
 
 
 def _leading(values: Any) -> Ints:
     others = (((values & _LOW) + _BEYOND_NINE) | values) & ~_LOW
-    return octets.first_marked(others)
+    return swar.first_marked(others)
 
 
 def numbers(buffer: Bytes, starts: Ints, stops: Ints) -> tuple[Any, Ints]:
     """Where there are one to eight digits, and their number."""
     size, values = stops - starts, words(buffer, starts) ^ _ZEROS
-    return (size > 0) & (size <= _leading(values)), _number(values, np.clip(size, 0, octets.WORD))
+    return (size > 0) & (size <= _leading(values)), _number(values, np.clip(size, 0, swar.WORD))
 
 
 def days(year: Ints, month: Ints, day: Ints) -> tuple[Any, Ints]:
@@ -165,7 +165,7 @@ def times(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
 
 def dated(texts: Bytes, size: int) -> tuple[Any, Ints]:
     """Where texts of one size, side by side, begin as `2026-11-24T22:13:33.621051`, and microseconds since 1970."""
-    first, second, ends, fraction = (octets.column(texts, size, place) for place in (0, 8, 16, _DATE))
+    first, second, ends, fraction = (swar.column(texts, size, place) for place in (0, 8, 16, _DATE))
     good, minutes = seldom(_minutes, first, second)
     usual, rest = _SECONDS.read(ends)
     exact, values = _MICROS.read(fraction)
@@ -179,10 +179,10 @@ def seconds_of(first: Any, second: Any, third: Any) -> tuple[Times, Any]:
     behind = (second >> np.uint64(24)) | (third << np.uint64(40))
     count = leading(behind)
     seconds = whole(values) * 100 + pair(pairs(ends), 0)
-    micros = whole((behind ^ _ZEROS) & octets.mask(count)) // 100
-    good &= low & (_byte(second, 2) == ord(".")) & (count >= 1) & (count < octets.WORD)
+    micros = whole((behind ^ _ZEROS) & swar.mask(count)) // 100
+    good &= low & (_byte(second, 2) == ord(".")) & (count >= 1) & (count < swar.WORD)
     found = Times(good, seconds * 1_000_000 + micros, count, np.True_, np.int64(0))
-    return found, octets.behind(behind, count) & octets.BYTE
+    return found, swar.behind(behind, count) & swar.BYTE
 
 
 def milliseconds(buffer: Bytes, starts: Ints, stops: Ints) -> Times:
@@ -284,7 +284,7 @@ def _fractions(point: Any, behind: Any, ninth: Any, size: Any) -> tuple[Any, Int
     if np.all(is_none):
         none = np.zeros(len(point), dtype=np.int64)
         return np.ones(len(point), dtype=bool), none, none
-    mask = octets.mask(count)
+    mask = swar.mask(count)
     good, values = _DIGITS.read((behind & mask) | (_ZEROS & ~mask))
     good &= (point == ord(".")) & (count >= 1) & (count <= FRACTION)
     if np.any(count == FRACTION):

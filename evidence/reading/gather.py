@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evidence.reading.octets import WORD, mask, printed_before
+from evidence.reading.swar import WORD, mask, printed_before
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -87,3 +87,9 @@ def test_a_line_that_is_too_long_is_no_row() -> None:
     data = USUAL[0] * 200 + USUAL[0].replace(b"198.51.100.53", b"1." + b"1" * LONGEST_LINE) + USUAL[0] * 200
     batch = bind.read_chunk(chunk(data))
     assert (len(batch.rows), batch.rejects["reason"].to_pylist()) == (400, ["too-long"])
+
+
+@pytest.mark.parametrize("end", [b"]", b".", b"#"])
+def test_a_server_without_its_bracket_is_none_though_all_lines_have_it(end: bytes) -> None:
+    data = USUAL[0].replace(b"198.51.100.53)", b"198.51.100.53" + end) * 3
+    assert both(bind.read_chunk(chunk(data))) == slow(data)

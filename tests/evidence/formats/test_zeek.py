@@ -244,3 +244,20 @@ def test_a_line_that_is_too_long_is_no_row() -> None:
     run = Chunk(b"".join(lines), 0, 1, sum(map(len, lines)))
     batch = read_piece((Layout(fields=tuple(FIELDS)), run))
     assert (len(batch.rows), batch.rejects["reason"].to_pylist()) == (2, ["too-long"])
+
+
+def test_each_of_thousands_of_lines_has_its_own_values() -> None:
+    lines = [
+        change(query=f"n{number}.example", id__orig_p=str(number), rcode=str(number % 3)) for number in range(2500)
+    ]
+    run = Chunk(b"".join(lines), 0, 1, sum(map(len, lines)))
+    rows, others, _, _ = zeek_columns.read(tuple(FIELDS), run)
+    assert (len(others), rows["port"].to_pylist()) == (0, [*range(2500)])
+    assert rows["name"].to_pylist() == [f"n{number}.example" for number in range(2500)]
+
+
+@pytest.mark.parametrize("last", [ROW[:-1], ROW[:-1] + b"\t", ROW[:-1] + b"\t\t"])
+def test_a_last_line_without_its_newline_is_read_as_it_is_alone(last: bytes) -> None:
+    run = Chunk(ROW * 3 + last, 0, 1, len(ROW) * 3 + len(last))
+    layout = Layout(fields=tuple(FIELDS))
+    assert as_lists(read_piece((layout, run))) == as_lists(read_lines(layout, run))

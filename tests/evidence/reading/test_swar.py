@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.reading import octets
+from evidence.reading import swar
 
 WORDS = st.lists(
     st.binary(min_size=8, max_size=8) | st.text("#!~ \n\x7f\x01", min_size=8, max_size=8).map(str.encode),
@@ -24,18 +24,18 @@ def printed(text: bytes, mark: int = 0) -> int:
 
 @given(WORDS)
 def test_how_many_octets_are_printed(parts: list[bytes]) -> None:
-    assert octets.printed(word(parts)).tolist() == [printed(part) for part in parts]
+    assert swar.printed(word(parts)).tolist() == [printed(part) for part in parts]
 
 
 @given(st.integers(1, 7), st.data())
 def test_how_many_are_printed_before_a_mark_in_words_side_by_side(count: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.lists(WORDS.map(lambda parts: parts[0]), min_size=count, max_size=count), min_size=1))
     columns = word([part for row in rows for part in row]).reshape(-1, count).T
-    assert octets.printed_before(columns, ord("#")).tolist() == [printed(b"".join(row), ord("#")) for row in rows]
+    assert swar.printed_before(columns, ord("#")).tolist() == [printed(b"".join(row), ord("#")) for row in rows]
 
 
 @given(WORDS, st.integers(0, 8))
 def test_the_first_octets_and_those_behind_them(parts: list[bytes], count: int) -> None:
     counts = np.full(len(parts), count)
-    assert (word(parts) & octets.mask(counts)).tobytes() == b"".join(part[:count].ljust(8, b"\0") for part in parts)
-    assert octets.behind(word(parts), counts).tobytes() == b"".join(part[count:].ljust(8, b"\0") for part in parts)
+    assert (word(parts) & swar.mask(counts)).tobytes() == b"".join(part[:count].ljust(8, b"\0") for part in parts)
+    assert swar.behind(word(parts), counts).tobytes() == b"".join(part[count:].ljust(8, b"\0") for part in parts)

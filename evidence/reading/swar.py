@@ -1,4 +1,4 @@
-"""Eight octets of each row as one little-endian number, a word, looked at without a loop over octets.
+"""Eight octets of each row in one little-endian word, looked at together (SWAR, SIMD within a register).
 
 The first byte that a condition holds for is certain; of those behind it a borrow or carry may say too much.
 """
